@@ -1,0 +1,46 @@
+import { ERRORS, type ErrorCode } from './codes';
+
+/** What `details` may hold: small JSON values, shaped per code by conventions.md §6. */
+export type ErrorDetails = Record<string, unknown>;
+
+/**
+ * The one error class of the server: thrown where a refusal is known, translated once at each edge
+ * (HTTP envelope, close code, ApplicationFailure). Recognise it by `code`, never by `instanceof` across processes.
+ */
+export class AppError extends Error {
+  readonly status: number;
+
+  /**
+   * @param code a code of `contract/codes.ts`; the HTTP status follows from it
+   * @param details shaped as conventions.md §6 says for this code; omitted from the envelope when empty
+   * @param retryAfterMs the wait that `Retry-After` announces (rounded up to seconds); absent = no header
+   */
+  constructor(
+    readonly code: ErrorCode,
+    readonly details?: ErrorDetails,
+    readonly retryAfterMs?: number,
+    message?: string,
+  ) {
+    super(message ?? ERRORS[code].message);
+    this.name = 'AppError';
+    this.status = ERRORS[code].status;
+  }
+}
+
+/** True for an `AppError` of any realm (jest and the workflow sandbox have realms of their own). */
+export function isAppError(error: unknown): error is AppError {
+  return error instanceof Error && error.name === 'AppError' && 'code' in error && 'status' in error;
+}
+
+/** The flat envelope of conventions.md §6. */
+export interface ErrorEnvelope {
+  code: string;
+  message: string;
+  details?: ErrorDetails;
+}
+
+/** `error` as the body that goes over the wire. */
+export function toEnvelope(error: AppError): ErrorEnvelope {
+  const empty = error.details === undefined || Object.keys(error.details).length === 0;
+  return { code: error.code, message: error.message, ...(empty ? {} : { details: error.details }) };
+}

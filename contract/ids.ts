@@ -1,0 +1,19 @@
+/** Formats of the identifiers on the wire: conventions.md §12. Import-free. */
+
+export const ID_PREFIX = {
+  agent: 'agt_',
+  pending: 'pnd_',
+  directConversation: 'conv_',
+  group: 'grp_',
+  message: 'msg_',
+  delivery: 'del_',
+  auditEvent: 'evt_',
+  outboxRow: 'obx_',
+} as const;
+
+/** `del_` + 32 lowercase hex: 12 of the position, 20 of a keyed hash. */
+export const DELIVERY_ID_PATTERN = /^del_[a-f0-9]{32}$/;
+
+/** The platform's own support agent (identity.md §15). */
+export const CHATFATHER_ID = 'agt_chatfather';
+export const CHATFATHER_HANDLE = 'chatfather';

@@ -1,0 +1,77 @@
+/**
+ * Every number that the contract fixes. Import-free, so that workflows and rules can use it.
+ * Units stand at the end of each name; the section of docs/contract is named where the number comes from.
+ */
+
+/** conventions.md §15: any JSON body. */
+export const JSON_BODY_BYTES_MAX = 1_048_576;
+/** messaging.md §1: UTF-8 bytes of compact JSON of `content` plus that of `metadata`. */
+export const CONTENT_BYTES_MAX = 32_768;
+/** messaging.md §3.1: deeper `data` or `metadata` is refused. */
+export const JSON_DEPTH_MAX = 100;
+export const CLIENT_MSG_ID_LENGTH_MAX = 128;
+/** messaging.md §7: sends per fixed calendar second. */
+export const SENDS_PER_SECOND = 60;
+export const SYSTEM_SENDS_PER_SECOND = 200;
+/** messaging.md §4.2: outstanding cold threads within a rolling day. */
+export const COLD_OUTREACH_MAX = 100;
+export const COLD_OUTREACH_WINDOW_MS = 86_400_000;
+/** messaging.md §4.2: the header is sent only for waits that a client can sit out. */
+export const COLD_RETRY_AFTER_HEADER_MS_MAX = 60_000;
+/** messaging.md §6: `stored` envelopes of one recipient. */
+export const BACKLOG_WARNING = 5_000;
+export const BACKLOG_MAX = 10_000;
+/** messaging.md §9. */
+export const SYNC_PAGE_DEFAULT = 200;
+export const SYNC_PAGE_MAX = 500;
+/** messaging.md §2: mentions listed in a message's context. */
+export const MENTIONS_MAX = 256;
+
+/** conventions.md §7, §14: lengths in UTF-16 units. */
+export const HANDLE_LENGTH_MIN = 3;
+export const HANDLE_LENGTH_MAX = 30;
+export const DISPLAY_NAME_LENGTH_MAX = 100;
+export const DESCRIPTION_LENGTH_MAX = 500;
+export const EMAIL_LENGTH_MAX = 254;
+/** conventions.md §5. */
+export const REQUEST_ID_LENGTH_MAX = 128;
+
+/** identity.md §1, conventions.md §10: verification codes. */
+export const CODE_LENGTH = 6;
+export const PENDING_LIFETIME_MS = 600_000;
+export const CODE_ATTEMPTS_MAX = 5;
+export const CODE_COOLDOWN_MS = 60_000;
+export const CODES_PER_HOUR_MAX = 20;
+export const CODES_HOUR_MS = 3_600_000;
+/** identity.md §3 check 10: a worker must take the flow within this time. */
+export const FLOW_ACCEPT_MS = 4_000;
+
+/** conventions.md §10: request windows per client address. */
+export const IP_LIMITS = {
+  register: { limit: 5, windowMs: 3_600_000 },
+  register_verify: { limit: 10, windowMs: 600_000 },
+} as const;
+
+/** conventions.md §18: what a restricted or suspended caller is told. */
+export const RESTRICTION_BLOCKS = 15;
+export const RESTRICTION_WINDOW_HOURS = 24;
+
+/** realtime.md §1.4, §4, §5.4–5.6, §6. */
+export const HELLO_TIMEOUT_MS = 5_000;
+export const HEARTBEAT_MS = 30_000;
+export const HEARTBEAT_DEADLINE_MS = 30_000;
+export const DRAIN_BATCH = 200;
+export const DRAIN_PAUSE_MS = 100;
+export const DRAIN_ROWS_MAX = 10_000;
+export const DRAIN_STALL_MS = 10_000;
+export const DRAIN_HIGH_WATER_BYTES = 1_048_576;
+export const SOCKET_BUFFER_BYTES_MAX = 4_194_304;
+export const FRAME_BYTES_MAX = 65_536;
+export const FRAME_BYTES_MAX_BEFORE_HELLO = 8_192;
+export const UNAUTHENTICATED_SOCKETS_PER_ADDRESS = 50;
+export const CONNECTS_PER_MINUTE = 60;
+export const SOCKETS_PER_AGENT = 10;
+export const CLIENT_VERSION_LENGTH_MAX = 64;
+export const ERROR_FRAME_INTERVAL_MS = 10_000;
+/** realtime.md §9: how late a socket may learn of a message when the bus is silent. */
+export const PUMP_CHECK_MS = 5_000;

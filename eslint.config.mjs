@@ -1,0 +1,69 @@
+import tseslint from 'typescript-eslint';
+import prettier from 'eslint-config-prettier';
+
+/** Value imports that workflow code may have: everything else would end up in the workflow sandbox. */
+const workflowImports = [
+  {
+    group: ['node:*', 'fs', 'crypto', 'path', 'http', 'https', 'net', 'child_process', 'worker_threads', 'timers'],
+    message: 'Workflow code is deterministic: Node built-ins are not available in it.',
+  },
+];
+
+export default tseslint.config(
+  { ignores: ['dist', 'node_modules', '.local'] },
+  ...tseslint.configs.recommended,
+  prettier,
+  {
+    files: ['**/*.ts'],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: false }],
+      '@typescript-eslint/await-thenable': 'error',
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/no-non-null-assertion': 'error',
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      'max-lines': ['error', { max: 400 }],
+      'max-lines-per-function': ['error', { max: 50, skipBlankLines: true, skipComments: true }],
+      'no-restricted-properties': [
+        'error',
+        { object: 'process', property: 'env', message: 'Only platform/environment.ts reads the environment.' },
+      ],
+    },
+  },
+  { files: ['platform/environment.ts'], rules: { 'no-restricted-properties': 'off' } },
+  {
+    files: ['domain/**/*.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'NewExpression[callee.name="Date"][arguments.length=0]', message: 'Rules have no clock.' },
+        { selector: 'FunctionDeclaration[async=true]', message: 'Rules are synchronous.' },
+      ],
+      'no-restricted-globals': ['error', 'setTimeout', 'setInterval', 'process', 'fetch'],
+    },
+  },
+  {
+    files: ['workflows/**/*.ts'],
+    rules: {
+      'no-restricted-imports': ['error', { patterns: workflowImports }],
+      'no-restricted-globals': ['error', 'process', 'fetch', 'Temporal', 'Buffer'],
+    },
+  },
+  {
+    files: ['test/**/*.ts'],
+    rules: {
+      'max-lines-per-function': 'off',
+      'no-restricted-properties': 'off',
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'CallExpression[callee.object.name="jest"][callee.property.name="mock"]',
+          message: 'No mocks of our own parts.',
+        },
+      ],
+    },
+  },
+);

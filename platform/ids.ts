@@ -1,0 +1,22 @@
+import { randomBytes, createHash } from 'node:crypto';
+import { ID_PREFIX } from '../contract/ids';
+
+/** A fresh identifier: `<prefix>` + 16 base64url characters (12 CSPRNG bytes), conventions.md §12. */
+export function newId(kind: Exclude<keyof typeof ID_PREFIX, 'delivery' | 'outboxRow'>): string {
+  return ID_PREFIX[kind] + randomBytes(12).toString('base64url');
+}
+
+/** A fresh outbox row id: `obx_` + 32 hex. */
+export function newOutboxId(): string {
+  return ID_PREFIX.outboxRow + randomBytes(16).toString('hex');
+}
+
+/** A fresh API key: `ac_live_` + base64url of 32 CSPRNG bytes, conventions.md §3. Shown once, never stored. */
+export function newApiKey(): string {
+  return `ac_live_${randomBytes(32).toString('base64url')}`;
+}
+
+/** What is stored of an API key: SHA-256 of the full key string as 64 lowercase hex. */
+export function hashApiKey(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
+}

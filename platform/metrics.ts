@@ -1,0 +1,57 @@
+import { Registry, collectDefaultMetrics, Counter, Histogram, Gauge } from 'prom-client';
+
+/** The metrics of one process. Labels never carry handles, ids or addresses: their number must stay small. */
+export function createMetrics() {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  return {
+    registry,
+    requestSeconds: new Histogram({
+      name: 'agentchat_http_request_seconds',
+      help: 'Request latency by route and status',
+      labelNames: ['method', 'route', 'status'],
+      buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+      registers,
+    }),
+    sends: new Counter({
+      name: 'agentchat_sends_total',
+      help: 'Sends by outcome: accepted, replayed or the refusal code',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    commitItems: new Histogram({
+      name: 'agentchat_commit_items',
+      help: 'Sends and acks in one commit',
+      buckets: [1, 2, 4, 8, 16, 32, 64, 128],
+      registers,
+    }),
+    commitSeconds: new Histogram({
+      name: 'agentchat_commit_seconds',
+      help: 'Load, decide and commit of one batch',
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1],
+      registers,
+    }),
+    commitConflicts: new Counter({
+      name: 'agentchat_commit_conflicts_total',
+      help: 'Commits that were tried again because another process wrote the same documents',
+      registers,
+    }),
+    sockets: new Gauge({ name: 'agentchat_sockets', help: 'Authenticated sockets on this node', registers }),
+    pushes: new Counter({ name: 'agentchat_pushes_total', help: 'message.new frames handed to sockets', registers }),
+    pushSeconds: new Histogram({
+      name: 'agentchat_push_lag_seconds',
+      help: 'From the commit of a message to its frame on a live socket of this node',
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+      registers,
+    }),
+    flowStarts: new Counter({
+      name: 'agentchat_flow_starts_total',
+      help: 'Temporal flows started, by flow and outcome',
+      labelNames: ['flow', 'outcome'],
+      registers,
+    }),
+  };
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;
