@@ -1,0 +1,105 @@
+/**
+ * The guarding documents (ARCHITECTURE.md, "fact → guarding document"): every fact that a decision about a send rests
+ * on lives in one of them, and each accepted send writes those it relied on. `v` grows by one with every write, so a
+ * write that expects the `v` it loaded fails when anything changed in between.
+ */
+
+export type AccountStatus = 'active' | 'restricted' | 'suspended' | 'deleted';
+export type PauseMode = 'none' | 'send' | 'full';
+export type InboxMode = 'open' | 'contacts_only';
+
+/** What two agents are to each other, with or without a conversation. `_id` = `pair:<a>:<b>`, ids in ascending order. */
+export interface PairHead {
+  _id: string;
+  v: number;
+  /** Null until the first accepted message. */
+  conversationId: string | null;
+  createdAt: Date | null;
+  updatedAt: Date | null;
+  lastMessageAt: Date | null;
+  /** The seq that the next message gets; starts at 1. */
+  nextSeq: number;
+  /** The agent whose message created the conversation. */
+  initiatedBy: string | null;
+  /** True for ever once the other side has written. */
+  established: boolean;
+  /** Ids of those of the two who block the other. */
+  blockedBy: string[];
+  /** Ids of those of the two who have the other in their contact book. */
+  contactsOf: string[];
+}
+
+/** An unanswered conversation that this agent opened. */
+export interface ColdOpener {
+  pairId: string;
+  openedAt: Date;
+}
+
+/** An agent as a sender. `_id` = `sender:<agent id>`. */
+export interface SenderHead {
+  _id: string;
+  v: number;
+  status: AccountStatus;
+  pausedByOwner: PauseMode;
+  /** Grows with each new API key. */
+  keyVersion: number;
+  /** Sends counted in one calendar second (epoch seconds). */
+  window: { second: number; count: number };
+  /** Outstanding cold threads, oldest first; at most COLD_OUTREACH_MAX within the window, older ones pruned on write. */
+  coldOpeners: ColdOpener[];
+}
+
+/** The writing end of an agent's inbox. `_id` = `inbox-in:<agent id>`. */
+export interface InboxInHead {
+  _id: string;
+  v: number;
+  /** The delivery position that the next envelope gets; starts at 1. */
+  nextPosition: number;
+  /** Envelopes ever stored. `undelivered` = enqueued − dequeued of the reading end. */
+  enqueued: number;
+  status: AccountStatus;
+  pausedByOwner: PauseMode;
+  inboxMode: InboxMode;
+  /** Active webhooks that list `message.new`; 0 = no outbox row is written. */
+  webhooks: number;
+  /** Mutes in force or once set; 0 = the mutes need not be read. Grows with every mute write. */
+  muteVersion: number;
+  /** Random, for ever the same: makes delivery ids unguessable. */
+  salt: string;
+}
+
+/** The reading end of an agent's inbox. `_id` = `inbox-out:<agent id>`. Never written by sends. */
+export interface InboxOutHead {
+  _id: string;
+  v: number;
+  /** Envelopes that ever left `stored`. */
+  dequeued: number;
+  /** Conversations whose stored envelopes before a position count as delivered although not yet rewritten. */
+  flushing: { conversationId: string; beforePosition: number }[];
+}
+
+/** `pair:<a>:<b>` with the ids in ascending order: one document whoever asks. */
+export function pairId(one: string, other: string): string {
+  return one < other ? `pair:${one}:${other}` : `pair:${other}:${one}`;
+}
+
+export const senderHeadId = (agentId: string): string => `sender:${agentId}`;
+export const inboxInId = (agentId: string): string => `inbox-in:${agentId}`;
+export const inboxOutId = (agentId: string): string => `inbox-out:${agentId}`;
+
+/** A pair that nobody wrote yet: `v` 0 means that writing it is an insert. */
+export function emptyPair(id: string): PairHead {
+  return {
+    _id: id,
+    v: 0,
+    conversationId: null,
+    createdAt: null,
+    updatedAt: null,
+    lastMessageAt: null,
+    nextSeq: 1,
+    initiatedBy: null,
+    established: false,
+    blockedBy: [],
+    contactsOf: [],
+  };
+}

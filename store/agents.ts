@@ -1,0 +1,61 @@
+import DataLoader from 'dataloader';
+import type { Agent } from './collections/agents';
+import type { Database } from './database';
+
+/** What a message's context tells of its sender. */
+export interface AgentCard {
+  handle: string;
+  displayName: string | null;
+  isSystem: boolean;
+}
+
+/** Handles are retired for ever, so an id found once stays right; this many are remembered per process. */
+const HANDLES_REMEMBERED_MAX = 100_000;
+
+/** Reads of agents. Nothing that can change is cached: the requests of one tick share one look-up, no more. */
+export function createAgentReader(database: Database) {
+  const byKeyHash = new DataLoader<string, Agent | null>(
+    async (hashes) => {
+      const found = await database.agents.find({ apiKeyHash: { $in: [...hashes] } }, { maxTimeMS: 5_000 }).toArray();
+      const agents = new Map(found.map((agent) => [agent.apiKeyHash, agent]));
+      return hashes.map((hash) => agents.get(hash) ?? null);
+    },
+    { cache: false, maxBatchSize: 256 },
+  );
+  const idsByHandle = new Map<string, string>();
+
+  return {
+    /** The agent that this key hash belongs to now, or null. Never answered from a cache. */
+    findByKeyHash: (hash: string): Promise<Agent | null> => byKeyHash.load(hash),
+    findByHandle: (handle: string): Promise<Agent | null> => database.agents.findOne({ handle }, { maxTimeMS: 5_000 }),
+    findById: (id: string): Promise<Agent | null> => database.agents.findOne({ _id: id }, { maxTimeMS: 5_000 }),
+
+    /** Ids of those of `handles` that were ever registered, whatever their state now. */
+    async resolveHandles(handles: string[]): Promise<Map<string, string>> {
+      const missing = handles.filter((handle) => !idsByHandle.has(handle));
+      if (missing.length > 0) {
+        const rows = await database.agents
+          .find({ handle: { $in: missing } }, { projection: { handle: 1 }, maxTimeMS: 5_000 })
+          .toArray();
+        if (idsByHandle.size > HANDLES_REMEMBERED_MAX) idsByHandle.clear();
+        for (const row of rows) idsByHandle.set(row.handle, row._id);
+      }
+      return new Map(
+        handles.flatMap((handle) => {
+          const id = idsByHandle.get(handle);
+          return id === undefined ? [] : [[handle, id] as const];
+        }),
+      );
+    },
+
+    /** Cards of the senders of a page of messages, by agent id. */
+    async loadCards(ids: string[]): Promise<Map<string, AgentCard>> {
+      const rows = await database.agents
+        .find({ _id: { $in: [...new Set(ids)] } }, { projection: { handle: 1, displayName: 1, isSystem: 1 } })
+        .toArray();
+      return new Map(rows.map((row) => [row._id, row]));
+    },
+  };
+}
+
+export type AgentReader = ReturnType<typeof createAgentReader>;

@@ -1,0 +1,101 @@
+import type { Binary } from 'mongodb';
+import { DATE_OR_NULL, NUMBER, shape, STRING_OR_NULL, type CollectionSpec } from './collection';
+
+export type MessageType = 'text' | 'structured' | 'file' | 'system';
+export type EnvelopeStatus = 'stored' | 'expired' | 'delivered' | 'read';
+
+/** An accepted message; immutable. Texts from agents are kept as compact JSON, because BSON would change some of them. */
+export interface Message {
+  _id: string;
+  conversationId: string;
+  seq: number;
+  senderId: string;
+  /** The other agent of a direct conversation; null in groups. */
+  recipientId: string | null;
+  /** Hash of sender and client_msg_id (UTF-16 units): what makes a retry find its original. */
+  clientKey: Binary;
+  /** JSON text of the client_msg_id string. */
+  clientMsgId: string;
+  type: MessageType;
+  /** Compact JSON text. */
+  content: string;
+  /** Compact JSON text. */
+  metadata: string;
+  createdAt: Date;
+  /** The commit that wrote it, so that a process knows its own write after a lost answer. */
+  commitId: string;
+}
+
+/** One recipient's delivery record. `_id` = recipient and position, so an inbox is a log in `_id` order. */
+export interface Envelope {
+  _id: string;
+  recipientId: string;
+  position: number;
+  messageId: string;
+  conversationId: string;
+  seq: number;
+  senderId: string;
+  status: EnvelopeStatus;
+  /** The recipient muted sender or conversation when it was sent: no live push, no webhook. */
+  muted: boolean;
+  deliveredAt: Date | null;
+  readAt: Date | null;
+  createdAt: Date;
+}
+
+/** `_id` of the envelope at `position`: hex keeps the order of numbers. */
+export function envelopeId(recipientId: string, position: number): string {
+  return `${recipientId}:${position.toString(16).padStart(12, '0')}`;
+}
+
+export const messages: CollectionSpec = {
+  name: 'messages',
+  schema: shape({
+    _id: 'string',
+    conversationId: 'string',
+    seq: NUMBER,
+    senderId: 'string',
+    recipientId: STRING_OR_NULL,
+    clientKey: 'binData',
+    clientMsgId: 'string',
+    type: 'string',
+    content: 'string',
+    metadata: 'string',
+    createdAt: 'date',
+    commitId: 'string',
+  }),
+  indexes: [
+    // history pages; the last guard of gapless seq
+    { name: 'conversation_seq', key: { conversationId: 1, seq: 1 }, unique: true },
+    // findReplays: the original of a retried send
+    { name: 'client_key', key: { clientKey: 1 }, unique: true },
+  ],
+};
+
+export const envelopes: CollectionSpec = {
+  name: 'envelopes',
+  schema: shape({
+    _id: 'string',
+    recipientId: 'string',
+    position: NUMBER,
+    messageId: 'string',
+    conversationId: 'string',
+    seq: NUMBER,
+    senderId: 'string',
+    status: 'string',
+    muted: 'bool',
+    deliveredAt: DATE_OR_NULL,
+    readAt: DATE_OR_NULL,
+    createdAt: 'date',
+  }),
+  indexes: [
+    // states of history rows, frame acks, reads: one recipient's envelope of a message
+    { name: 'recipient_conversation_seq', key: { recipientId: 1, conversationId: 1, seq: 1 }, unique: true },
+    // readStored (sync, drain, pump) and loadAcks: only what is still stored, whatever was delivered behind it
+    {
+      name: 'recipient_stored',
+      key: { recipientId: 1, position: 1 },
+      partialFilterExpression: { status: 'stored' },
+    },
+  ],
+};

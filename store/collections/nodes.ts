@@ -1,0 +1,56 @@
+import { NUMBER, shape, type CollectionSpec } from './collection';
+
+/** An api process that holds sockets. It pushes only while its lease runs. `_id` = node id. */
+export interface Node {
+  _id: string;
+  leaseUntil: Date;
+  startedAt: Date;
+}
+
+/** One authenticated socket. `_id` = socket id. */
+export interface Connection {
+  _id: string;
+  agentId: string;
+  nodeId: string;
+  /** The delivery position up to which the socket's pump has gone. */
+  cursor: number;
+  connectedAt: Date;
+  lastSeenAt: Date;
+}
+
+/** A small note to one node, read by its change stream. Ids only, never content. `_id` random. */
+export interface BusNote {
+  _id: string;
+  nodeId: string;
+  kind: string;
+  agentIds: string[];
+  /** For orders that are to be confirmed: who asked, and whether the node has done it. */
+  fromNodeId: string | null;
+  confirmedAt: Date | null;
+  payload: Record<string, unknown>;
+  createdAt: Date;
+}
+
+export const nodes: CollectionSpec = {
+  name: 'nodes',
+  schema: shape({ _id: 'string', leaseUntil: 'date', startedAt: 'date' }),
+  indexes: [],
+};
+
+export const connections: CollectionSpec = {
+  name: 'connections',
+  schema: shape({ _id: 'string', agentId: 'string', nodeId: 'string', cursor: NUMBER, connectedAt: 'date' }),
+  indexes: [
+    // nodesOf(agents), countOf(agent)
+    { name: 'agent_node', key: { agentId: 1, nodeId: 1 } },
+    // removeNode: everything of a node whose lease lapsed
+    { name: 'node', key: { nodeId: 1 } },
+  ],
+};
+
+export const bus: CollectionSpec = {
+  name: 'bus',
+  schema: shape({ _id: 'string', nodeId: 'string', kind: 'string', agentIds: 'array', createdAt: 'date' }),
+  // notes are read by change stream; what nobody read in a minute is of no use any more
+  indexes: [{ name: 'created_at', key: { createdAt: 1 }, expireAfterSeconds: 60 }],
+};

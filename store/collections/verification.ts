@@ -1,0 +1,95 @@
+import { DATE_OR_NULL, NUMBER, shape, STRING_OR_NULL, type CollectionSpec } from './collection';
+
+/** identity.md §1: what a code was asked for. Holds the address so that no flow history has to. */
+export interface Pending {
+  _id: string;
+  purpose: 'register' | 'recover' | 'rotate';
+  email: string;
+  agentId: string | null;
+  handle: string | null;
+  displayName: string | null;
+  description: string | null;
+  /** Which of SECRET_KEYS derives this pending's code. */
+  keyId: string;
+  createdAt: Date;
+  expiresAt: Date;
+}
+
+/** Cooldown and hourly count of codes to one email, shared by every purpose. `_id` = hash of the email. */
+export interface CodeCounter {
+  _id: string;
+  cooldownUntil: Date | null;
+  hourStartedAt: Date;
+  sentInHour: number;
+  /** Pending ids whose code was counted in this hour, newest last: makes take and give-back idempotent. */
+  takenBy: string[];
+  expiresAt: Date;
+}
+
+/** A fixed request window. `_id` = `<scope>:<subject>:<window start in epoch ms>`. */
+export interface RateWindow {
+  _id: string;
+  count: number;
+  expiresAt: Date;
+}
+
+/** What operators can read back: identity.md §1. */
+export interface AuditEvent {
+  _id: string;
+  actor: string;
+  action: string;
+  targetId: string;
+  metadata: Record<string, unknown>;
+  createdAt: Date;
+}
+
+export const pendings: CollectionSpec = {
+  name: 'pendings',
+  schema: shape({
+    _id: 'string',
+    purpose: 'string',
+    email: 'string',
+    agentId: STRING_OR_NULL,
+    handle: STRING_OR_NULL,
+    displayName: STRING_OR_NULL,
+    description: STRING_OR_NULL,
+    keyId: 'string',
+    createdAt: 'date',
+    expiresAt: 'date',
+  }),
+  // readers check expiresAt themselves: background deletion may lag a minute
+  indexes: [{ name: 'expires_at', key: { expiresAt: 1 }, expireAfterSeconds: 60 }],
+};
+
+export const codeCounters: CollectionSpec = {
+  name: 'codeCounters',
+  schema: shape({
+    _id: 'string',
+    cooldownUntil: DATE_OR_NULL,
+    hourStartedAt: 'date',
+    sentInHour: NUMBER,
+    takenBy: 'array',
+    expiresAt: 'date',
+  }),
+  indexes: [{ name: 'expires_at', key: { expiresAt: 1 }, expireAfterSeconds: 60 }],
+};
+
+export const rateWindows: CollectionSpec = {
+  name: 'rateWindows',
+  schema: shape({ _id: 'string', count: NUMBER, expiresAt: 'date' }),
+  indexes: [{ name: 'expires_at', key: { expiresAt: 1 }, expireAfterSeconds: 60 }],
+};
+
+export const auditEvents: CollectionSpec = {
+  name: 'auditEvents',
+  schema: shape({
+    _id: 'string',
+    actor: 'string',
+    action: 'string',
+    targetId: 'string',
+    metadata: 'object',
+    createdAt: 'date',
+  }),
+  // events of one agent, newest first
+  indexes: [{ name: 'target_created', key: { targetId: 1, createdAt: -1 } }],
+};

@@ -1,0 +1,153 @@
+import {
+  MongoClient,
+  MongoError,
+  type ClientSession,
+  type Collection,
+  type Db,
+  type TransactionOptions,
+} from 'mongodb';
+import type { InboxInHead, InboxOutHead, PairHead, SenderHead } from '../domain/heads';
+import * as agentSpecs from './collections/agents';
+import { heads } from './collections/heads';
+import * as messageSpecs from './collections/messages';
+import * as nodeSpecs from './collections/nodes';
+import { outbox, type OutboxRow } from './collections/outbox';
+import * as relationSpecs from './collections/relations';
+import * as verificationSpecs from './collections/verification';
+import type { CollectionSpec } from './collections/collection';
+
+/** A document of `heads`: which kind it is stands in its `_id`. */
+export type Head = PairHead | SenderHead | InboxInHead | InboxOutHead;
+
+/** The typed collections of one database. */
+export interface Database {
+  client: MongoClient;
+  db: Db;
+  agents: Collection<agentSpecs.Agent>;
+  emailHeads: Collection<agentSpecs.EmailHead>;
+  heads: Collection<Head>;
+  messages: Collection<messageSpecs.Message>;
+  envelopes: Collection<messageSpecs.Envelope>;
+  contacts: Collection<relationSpecs.Contact>;
+  blocks: Collection<relationSpecs.Block>;
+  mutes: Collection<relationSpecs.Mute>;
+  outbox: Collection<OutboxRow>;
+  pendings: Collection<verificationSpecs.Pending>;
+  codeCounters: Collection<verificationSpecs.CodeCounter>;
+  rateWindows: Collection<verificationSpecs.RateWindow>;
+  auditEvents: Collection<verificationSpecs.AuditEvent>;
+  nodes: Collection<nodeSpecs.Node>;
+  connections: Collection<nodeSpecs.Connection>;
+  bus: Collection<nodeSpecs.BusNote>;
+}
+
+const SPECS: CollectionSpec[] = [
+  agentSpecs.agents,
+  agentSpecs.emailHeads,
+  heads,
+  messageSpecs.messages,
+  messageSpecs.envelopes,
+  relationSpecs.contacts,
+  relationSpecs.blocks,
+  relationSpecs.mutes,
+  outbox,
+  verificationSpecs.pendings,
+  verificationSpecs.codeCounters,
+  verificationSpecs.rateWindows,
+  verificationSpecs.auditEvents,
+  nodeSpecs.nodes,
+  nodeSpecs.connections,
+  nodeSpecs.bus,
+];
+
+export interface DatabaseOptions {
+  uri: string;
+  name: string;
+  /** Connections of the pool; docs/operations.md says where the default comes from. */
+  poolSize?: number;
+  /** How long a call waits for a reachable primary before it fails; calls then answer 503. */
+  serverSelectionTimeoutMs?: number;
+}
+
+/**
+ * Opens the database. Writes are majority and journaled for every call of this client, reads go to the primary.
+ * Does not wait for the server: the first call does.
+ */
+export function openDatabase(options: DatabaseOptions): Database {
+  const client = new MongoClient(options.uri, {
+    maxPoolSize: options.poolSize ?? 32,
+    serverSelectionTimeoutMS: options.serverSelectionTimeoutMs ?? 5_000,
+    writeConcern: { w: 'majority', journal: true },
+    retryWrites: true,
+    ignoreUndefined: true,
+  });
+  const db = client.db(options.name);
+  return {
+    client,
+    db,
+    agents: db.collection('agents'),
+    emailHeads: db.collection('emailHeads'),
+    heads: db.collection('heads'),
+    messages: db.collection('messages'),
+    envelopes: db.collection('envelopes'),
+    contacts: db.collection('contacts'),
+    blocks: db.collection('blocks'),
+    mutes: db.collection('mutes'),
+    outbox: db.collection('outbox'),
+    pendings: db.collection('pendings'),
+    codeCounters: db.collection('codeCounters'),
+    rateWindows: db.collection('rateWindows'),
+    auditEvents: db.collection('auditEvents'),
+    nodes: db.collection('nodes'),
+    connections: db.collection('connections'),
+    bus: db.collection('bus'),
+  };
+}
+
+/** Error codes by which MongoDB says that the thing exists already. */
+const NAMESPACE_EXISTS = 48;
+
+/**
+ * Creates missing collections, validators and indexes. Safe to run at every start and by several processes at once:
+ * whoever loses the race to create a collection goes on to set the same validator and indexes.
+ */
+export async function prepareDatabase(database: Database): Promise<void> {
+  for (const spec of SPECS) {
+    const validation = {
+      validator: { $jsonSchema: spec.schema },
+      validationLevel: 'strict',
+      validationAction: 'error',
+    };
+    try {
+      await database.db.createCollection(spec.name, validation);
+    } catch (error) {
+      if (!(error instanceof MongoError) || error.code !== NAMESPACE_EXISTS) throw error;
+      await database.db.command({ collMod: spec.name, ...validation });
+    }
+    if (spec.indexes.length > 0) await database.db.collection(spec.name).createIndexes(spec.indexes);
+  }
+}
+
+/** Snapshot reads, majority and journaled commit; the deadline is far under the driver's own two minutes. */
+export const TRANSACTION: TransactionOptions = {
+  readConcern: { level: 'snapshot' },
+  writeConcern: { w: 'majority', journal: true },
+  maxCommitTimeMS: 10_000,
+};
+
+/**
+ * Runs `work` in one transaction and commits it. The driver repeats `work` on transient conflicts, so it must have no
+ * effect outside the session and must run its operations one after another.
+ */
+export async function withTransaction<T>(database: Database, work: (session: ClientSession) => Promise<T>): Promise<T> {
+  return database.client.withSession((session) =>
+    session.withTransaction(() => work(session), { ...TRANSACTION, timeoutMS: 15_000 }),
+  );
+}
+
+/** The name of the unique index that refused a write, or null when `error` is no duplicate key. */
+export function duplicateKeyIndex(error: unknown): string | null {
+  if (!(error instanceof MongoError) || error.code !== 11000) return null;
+  const match = /index: (\S+)/.exec(error.message);
+  return match?.[1] ?? 'unknown';
+}

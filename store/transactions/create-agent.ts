@@ -1,0 +1,143 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { ClientSession } from 'mongodb';
+import { AppError } from '../../contract/errors';
+import {
+  inboxInId,
+  inboxOutId,
+  senderHeadId,
+  type InboxInHead,
+  type InboxOutHead,
+  type SenderHead,
+} from '../../domain/heads';
+import { newId } from '../../platform/ids';
+import type { Agent } from '../collections/agents';
+import { duplicateKeyIndex, withTransaction, type Database } from '../database';
+
+export interface NewAgent {
+  id: string;
+  handle: string;
+  email: string;
+  apiKeyHash: string;
+  displayName: string | null;
+  description: string | null;
+  isSystem?: boolean;
+  createdAt: Date;
+}
+
+/** How many accounts one email may back: identity.md D-18. */
+export interface EmailCaps {
+  live: number;
+  lifetime: number;
+}
+
+/** `_id` of the email's counting documents: the address itself stays in the rows that need it. */
+export function emailKey(email: string): string {
+  return createHash('sha256').update(email).digest('hex');
+}
+
+/**
+ * Creates an agent with its guarding documents and the audit event in one transaction. `also` runs in the same
+ * transaction (deleting the pending row, recording the flow's commit).
+ *
+ * Two at once for one handle or one email: the unique index on `handle` and the email's guarding document let one
+ * through; the other gets its refusal. A crash before the commit leaves nothing, after it everything.
+ * @throws AppError HANDLE_TAKEN, EMAIL_TAKEN, EMAIL_LIMIT_REACHED, EMAIL_EXHAUSTED
+ */
+export async function createAgent(
+  database: Database,
+  input: NewAgent,
+  caps: EmailCaps,
+  also: (session: ClientSession) => Promise<void> = () => Promise.resolve(),
+): Promise<Agent> {
+  const agent = newAgentRow(input);
+  try {
+    await withTransaction(database, async (session) => {
+      await database.agents.insertOne(agent, { session });
+      await countEmail(database, input.email, caps, session);
+      await database.heads.insertMany(newHeads(agent), { session });
+      await database.auditEvents.insertOne(
+        {
+          _id: newId('auditEvent'),
+          actor: agent._id,
+          action: 'agent.created',
+          targetId: agent._id,
+          metadata: {},
+          createdAt: input.createdAt,
+        },
+        { session },
+      );
+      await also(session);
+    });
+  } catch (error) {
+    if (duplicateKeyIndex(error) === 'handle') throw new AppError('HANDLE_TAKEN');
+    throw error;
+  }
+  return agent;
+}
+
+/** Takes one live and one lifetime place of the email, or refuses. The write makes concurrent creations conflict. */
+async function countEmail(database: Database, email: string, caps: EmailCaps, session: ClientSession): Promise<void> {
+  const head = await database.emailHeads.findOneAndUpdate(
+    { _id: emailKey(email) },
+    { $inc: { live: 1, lifetime: 1 } },
+    { upsert: true, returnDocument: 'after', session },
+  );
+  const refusal = refuseEmail(head?.live ?? 1, head?.lifetime ?? 1, caps);
+  if (refusal) throw refusal;
+}
+
+/** The refusal of identity.md §3 checks 6 and 7 for these counts, the new account included; null when within the caps. */
+export function refuseEmail(live: number, lifetime: number, caps: EmailCaps): AppError | null {
+  if (live > caps.live) {
+    return new AppError(caps.live === 1 ? 'EMAIL_TAKEN' : 'EMAIL_LIMIT_REACHED', { limit: caps.live });
+  }
+  return lifetime > caps.lifetime ? new AppError('EMAIL_EXHAUSTED', { limit: caps.lifetime }) : null;
+}
+
+function newAgentRow(input: NewAgent): Agent {
+  return {
+    _id: input.id,
+    handle: input.handle,
+    email: input.email,
+    apiKeyHash: input.apiKeyHash,
+    keyVersion: 1,
+    displayName: input.displayName,
+    description: input.description,
+    avatarKey: null,
+    status: 'active',
+    pausedByOwner: 'none',
+    settings: { inboxMode: 'open', groupInvitePolicy: 'open', discoverable: true },
+    isSystem: input.isSystem ?? false,
+    inboxSalt: randomBytes(16).toString('hex'),
+    lastSeenAt: null,
+    createdAt: input.createdAt,
+    updatedAt: input.createdAt,
+  };
+}
+
+function newHeads(agent: Agent): [SenderHead, InboxInHead, InboxOutHead] {
+  return [
+    {
+      _id: senderHeadId(agent._id),
+      v: 1,
+      status: agent.status,
+      pausedByOwner: agent.pausedByOwner,
+      keyVersion: agent.keyVersion,
+      window: { second: 0, count: 0 },
+      coldOpeners: [],
+    },
+    {
+      _id: inboxInId(agent._id),
+      v: 1,
+      nextPosition: 1,
+      enqueued: 0,
+      status: agent.status,
+      pausedByOwner: agent.pausedByOwner,
+      inboxMode: agent.settings.inboxMode,
+      webhooks: 0,
+      muteVersion: 0,
+      salt: agent.inboxSalt,
+    },
+    { _id: inboxOutId(agent._id), v: 1, dequeued: 0, flushing: [] },
+  ];
+}
