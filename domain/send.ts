@@ -1,0 +1,229 @@
+import {
+  BACKLOG_MAX,
+  BACKLOG_WARNING,
+  COLD_OUTREACH_MAX,
+  COLD_OUTREACH_WINDOW_MS,
+  COLD_RETRY_AFTER_HEADER_MS_MAX,
+  RESTRICTION_BLOCKS,
+  RESTRICTION_WINDOW_HOURS,
+  SENDS_PER_SECOND,
+  SYSTEM_SENDS_PER_SECOND,
+} from '../contract/limits';
+import type { ErrorCode } from '../contract/codes';
+import type { InboxInHead, PairHead, SenderHead } from './heads';
+
+/** Everything that the answer to a direct send depends on (messaging.md §3.3, direct column). */
+export interface DirectSendState {
+  sender: SenderHead;
+  /** Null: the handle was never registered. */
+  recipient: { head: InboxInHead; dequeued: number } | null;
+  pair: PairHead;
+}
+
+/** A send as the rules see it: no text, only who, to whom and when. */
+export interface DirectSendCommand {
+  senderId: string;
+  senderIsSystem: boolean;
+  recipientId: string;
+  recipientHandle: string;
+  /** Id for the conversation if this send creates it. */
+  newConversationId: string;
+  now: Date;
+  /** False lifts the request window (`RATE_LIMITS=off`), never the other rules. */
+  limitRate: boolean;
+}
+
+export interface Refusal {
+  kind: 'refused';
+  code: ErrorCode;
+  details?: Record<string, unknown>;
+  /** What `Retry-After` announces; absent = no header. */
+  retryAfterMs?: number;
+  /** The sender's head with the slot taken, when the refusal came after the rate check. */
+  sender: SenderHead | null;
+}
+
+/** The guarding documents after the send; the caller writes them together with message and envelope. */
+export interface Acceptance {
+  kind: 'accepted';
+  conversationId: string;
+  seq: number;
+  position: number;
+  createdAt: Date;
+  /** Undelivered envelopes of the recipient before this one, when at or over the warning line. */
+  backlog: number | null;
+  /** True when this message is the reply that establishes the conversation. */
+  establishes: boolean;
+  /** The agent whose outstanding opener this reply settles. */
+  initiatorId: string | null;
+  sender: SenderHead;
+  recipient: InboxInHead;
+  pair: PairHead;
+}
+
+/**
+ * Decides one direct send: checks D1 to D12 of messaging.md §3.3 in their order. Pure; replays (check 5) and
+ * attachments (D9) are looked up by the caller, who passes `attachmentRefusal` to be placed in the order.
+ * Nothing of a refused send persists but the taken slot.
+ */
+export function decideDirectSend(
+  state: DirectSendState,
+  command: DirectSendCommand,
+  attachmentRefusal: ErrorCode | null = null,
+): Acceptance | Refusal {
+  const { recipient, pair } = state;
+  const account = refuseByAccount(state, command);
+  if (account !== null || recipient === null) return account ?? refuse('AGENT_NOT_FOUND');
+  const rate = takeSlot(state.sender, command);
+  if (rate.refusal) return rate.refusal;
+  const sender = pruneOpeners(rate.sender, command.now);
+  const late =
+    refuseByColdCap(sender, pair, command) ??
+    (attachmentRefusal === null ? null : refuse(attachmentRefusal)) ??
+    refuseByAwaitingReply(pair, command) ??
+    refuseByBacklog(recipient, command);
+  return late ? { ...late, sender } : accept({ sender, recipient, pair }, command);
+}
+
+const refuse = (code: ErrorCode, details?: Record<string, unknown>, retryAfterMs?: number): Refusal => ({
+  kind: 'refused',
+  code,
+  details,
+  retryAfterMs,
+  sender: null,
+});
+
+/** D1 to D6: who the two are to each other. */
+function refuseByAccount(state: DirectSendState, command: DirectSendCommand): Refusal | null {
+  const { sender, recipient, pair } = state;
+  if (recipient === null || !isReachable(recipient.head)) return refuse('AGENT_NOT_FOUND');
+  if (command.recipientId === command.senderId) return refuse('VALIDATION_ERROR');
+  if (sender.pausedByOwner !== 'none') {
+    return refuse('AGENT_PAUSED_BY_OWNER', { paused_by_owner: sender.pausedByOwner });
+  }
+  if (pair.blockedBy.length > 0) return refuse('BLOCKED');
+  if (sender.status === 'restricted' && pair.conversationId === null) {
+    return refuse('RESTRICTED', { threshold: RESTRICTION_BLOCKS, window_hours: RESTRICTION_WINDOW_HOURS });
+  }
+  return admitsSender(recipient.head, pair, command) ? null : refuse('INBOX_RESTRICTED');
+}
+
+function isReachable(recipient: InboxInHead): boolean {
+  return recipient.status === 'active' || recipient.status === 'restricted';
+}
+
+/** messaging.md §5 in one line: open, or in the recipient's book, or established, or the recipient started it. */
+function admitsSender(recipient: InboxInHead, pair: PairHead, command: DirectSendCommand): boolean {
+  return (
+    recipient.inboxMode === 'open' ||
+    pair.established ||
+    pair.initiatedBy === command.recipientId ||
+    pair.contactsOf.includes(command.recipientId)
+  );
+}
+
+/** D7: every attempt that gets here takes a slot of its calendar second; a full second is not counted further. */
+function takeSlot(sender: SenderHead, command: DirectSendCommand): { sender: SenderHead; refusal: Refusal | null } {
+  const nowMs = command.now.getTime();
+  const second = Math.floor(nowMs / 1000);
+  const count = sender.window.second === second ? sender.window.count : 0;
+  const limit = command.senderIsSystem ? SYSTEM_SENDS_PER_SECOND : SENDS_PER_SECOND;
+  if (command.limitRate && count >= limit) {
+    const waitMs = (second + 1) * 1000 - nowMs;
+    return { sender, refusal: refuse('RATE_LIMITED', { retry_after_ms: waitMs, scope: 'sender', limit }, waitMs) };
+  }
+  return { sender: { ...sender, window: { second, count: count + 1 } }, refusal: null };
+}
+
+function pruneOpeners(sender: SenderHead, now: Date): SenderHead {
+  const since = now.getTime() - COLD_OUTREACH_WINDOW_MS;
+  const coldOpeners = sender.coldOpeners.filter((opener) => opener.openedAt.getTime() >= since);
+  return coldOpeners.length === sender.coldOpeners.length ? sender : { ...sender, coldOpeners };
+}
+
+/** D8: at most 100 unanswered openers within a rolling day. */
+function refuseByColdCap(sender: SenderHead, pair: PairHead, command: DirectSendCommand): Refusal | null {
+  const oldest = sender.coldOpeners[0];
+  const current = sender.coldOpeners.length;
+  if (pair.conversationId !== null || command.senderIsSystem) return null;
+  if (oldest === undefined || current < COLD_OUTREACH_MAX) return null;
+  const waitMs = Math.max(1, oldest.openedAt.getTime() + COLD_OUTREACH_WINDOW_MS - command.now.getTime());
+  return refuse(
+    'RATE_LIMITED',
+    { retry_after_ms: waitMs, scope: 'cold_outreach', limit: COLD_OUTREACH_MAX, current },
+    waitMs <= COLD_RETRY_AFTER_HEADER_MS_MAX ? waitMs : undefined,
+  );
+}
+
+/** D11: an initiator has one message until the other side answers. */
+function refuseByAwaitingReply(pair: PairHead, command: DirectSendCommand): Refusal | null {
+  if (pair.conversationId === null || pair.established || command.senderIsSystem) return null;
+  if (pair.initiatedBy !== command.senderId) return null;
+  return refuse('AWAITING_REPLY', {
+    recipient_handle: command.recipientHandle,
+    waiting_since: pair.createdAt?.toISOString(),
+  });
+}
+
+/** D12: a recipient holds at most 10,000 undelivered envelopes. */
+function refuseByBacklog(
+  recipient: { head: InboxInHead; dequeued: number },
+  command: DirectSendCommand,
+): Refusal | null {
+  const undelivered = recipient.head.enqueued - recipient.dequeued;
+  if (undelivered < BACKLOG_MAX) return null;
+  return refuse('RECIPIENT_BACKLOGGED', {
+    recipient_handle: command.recipientHandle,
+    undelivered_count: undelivered,
+  });
+}
+
+/** D13: the guarding documents after the write. Time never runs against seq. */
+function accept(
+  state: { sender: SenderHead; recipient: { head: InboxInHead; dequeued: number }; pair: PairHead },
+  command: DirectSendCommand,
+): Acceptance {
+  const { pair, recipient } = state;
+  const isFirst = pair.conversationId === null;
+  const createdAt = new Date(Math.max(command.now.getTime(), pair.lastMessageAt?.getTime() ?? 0));
+  const establishes = !isFirst && !pair.established && pair.initiatedBy !== command.senderId;
+  const conversationId = pair.conversationId ?? command.newConversationId;
+  const undelivered = recipient.head.enqueued - recipient.dequeued;
+  return {
+    kind: 'accepted',
+    conversationId,
+    seq: pair.nextSeq,
+    position: recipient.head.nextPosition,
+    createdAt,
+    backlog: undelivered >= BACKLOG_WARNING ? undelivered : null,
+    establishes,
+    initiatorId: establishes ? command.recipientId : null,
+    sender: isFirst && !command.senderIsSystem ? withOpener(state.sender, pair._id, createdAt) : state.sender,
+    recipient: {
+      ...recipient.head,
+      nextPosition: recipient.head.nextPosition + 1,
+      enqueued: recipient.head.enqueued + 1,
+    },
+    pair: {
+      ...pair,
+      conversationId,
+      createdAt: pair.createdAt ?? createdAt,
+      updatedAt: createdAt,
+      lastMessageAt: createdAt,
+      nextSeq: pair.nextSeq + 1,
+      initiatedBy: pair.initiatedBy ?? command.senderId,
+      established: pair.established || establishes,
+      contactsOf: establishes ? [command.senderId, command.recipientId].sort() : pair.contactsOf,
+    },
+  };
+}
+
+function withOpener(sender: SenderHead, pairIdOpened: string, openedAt: Date): SenderHead {
+  return { ...sender, coldOpeners: [...sender.coldOpeners, { pairId: pairIdOpened, openedAt }] };
+}
+
+/** The initiator's head once its opener was answered: the slot is free again. */
+export function settleOpener(initiator: SenderHead, pairIdAnswered: string): SenderHead {
+  const coldOpeners = initiator.coldOpeners.filter((opener) => opener.pairId !== pairIdAnswered);
+  return coldOpeners.length === initiator.coldOpeners.length ? initiator : { ...initiator, coldOpeners };
+}

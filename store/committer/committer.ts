@@ -1,0 +1,40 @@
+import { AckLane } from './ack-lane';
+import { SendLane, type CommitterDeps } from './send-lane';
+import type { Committed, SendCommand, SendOutcome } from './send-types';
+
+/** One per api process: everything that it writes of messages goes through here. */
+export interface Committer {
+  send(command: SendCommand): Promise<SendOutcome>;
+  /** Moves stored envelopes to delivered; returns how many changed. */
+  ack(command: { recipientId: string; upTo?: number; positions?: number[] }): Promise<number>;
+  /** Called after each majority commit with the envelopes of this process's sends, in delivery order per recipient. */
+  onCommitted(listener: (commit: Committed[]) => void): void;
+  /** Resolves when all that was accepted so far is settled. */
+  idle(): Promise<void>;
+}
+
+/** Builds the send and the ack lane. They never write the same document, so they run beside each other. */
+export function createCommitter(deps: CommitterDeps): Committer {
+  const listeners: ((commit: Committed[]) => void)[] = [];
+  const sends = new SendLane(deps, (commit) => {
+    for (const listener of listeners) listener(commit);
+  });
+  const acks = new AckLane(deps);
+  return {
+    send: (command) => sends.send(command),
+    ack: async ({ recipientId, upTo, positions }) => {
+      const deliveredAt = deps.clock.now();
+      const range = upTo === undefined || upTo < 1 ? 0 : await acks.ack({ recipientId, upTo, deliveredAt });
+      let single = 0;
+      for (let start = 0; start < (positions?.length ?? 0); start += 500) {
+        const chunk = positions?.slice(start, start + 500) ?? [];
+        single += await acks.ack({ recipientId, positions: chunk, deliveredAt });
+      }
+      return range + single;
+    },
+    onCommitted: (listener) => void listeners.push(listener),
+    idle: async () => {
+      await Promise.all([sends.idle(), acks.idle()]);
+    },
+  };
+}

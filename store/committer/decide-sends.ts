@@ -1,0 +1,177 @@
+import { AppError } from '../../contract/errors';
+import { emptyPair, pairId } from '../../domain/heads';
+import { decideDirectSend, settleOpener, type Acceptance, type Refusal } from '../../domain/send';
+import { newId, newOutboxId } from '../../platform/ids';
+import { envelopeId, type Envelope, type Message } from '../collections/messages';
+import type { Contact } from '../collections/relations';
+import type { OutboxRow } from '../collections/outbox';
+import { deliveryId } from '../delivery-ids';
+import type { BatchState, SendItem } from './send-state';
+import type { Committed, SendOutcome } from './send-types';
+
+/** What one commit writes besides the changed heads, and what its items are told once it is durable. */
+export interface SendPlan {
+  messages: Message[];
+  envelopes: Envelope[];
+  contacts: Contact[];
+  outbox: OutboxRow[];
+  committed: Committed[];
+  outcomes: Map<SendItem, SendOutcome | AppError>;
+}
+
+export interface DecideOptions {
+  now: Date;
+  commitId: string;
+  limitRate: boolean;
+}
+
+/**
+ * Decides a batch in its order; each send sees the effect of the ones before it. Touches nothing but `state.heads`.
+ */
+export function decideSends(items: SendItem[], state: BatchState, options: DecideOptions): SendPlan {
+  const plan: SendPlan = {
+    messages: [],
+    envelopes: [],
+    contacts: [],
+    outbox: [],
+    committed: [],
+    outcomes: new Map(),
+  };
+  for (const item of items) plan.outcomes.set(item, decideOne(item, state, options, plan));
+  return plan;
+}
+
+function decideOne(item: SendItem, state: BatchState, options: DecideOptions, plan: SendPlan): SendOutcome | AppError {
+  const replay = state.replays.get(item.clientKeyText);
+  if (replay !== undefined) {
+    // Found by its commit id, it is our own write whose answer was lost: the caller's first answer is a 201.
+    const own = item.commitIds.has(replay.commitId) && !state.answered.has(replay._id);
+    state.answered.add(replay._id);
+    return own ? { kind: 'accepted', message: replay, backlog: null } : { kind: 'replayed', message: replay };
+  }
+  const decision = decide(item, state, options);
+  if (decision.kind === 'refused') {
+    if (decision.sender !== null) state.heads.put(decision.sender);
+    const message = decision.code === 'VALIDATION_ERROR' ? 'You cannot write to yourself' : undefined;
+    return new AppError(decision.code, decision.details, decision.retryAfterMs, message);
+  }
+  return applyAcceptance(item, decision, state, options, plan);
+}
+
+function decide(item: SendItem, state: BatchState, options: DecideOptions): Acceptance | Refusal {
+  const { sender, to } = item.command;
+  const recipientId = state.recipientIds.get(to);
+  const head = recipientId === undefined ? null : state.heads.inboxIn(recipientId);
+  const senderHead = state.heads.sender(sender.id);
+  if (senderHead === null) throw new Error('the sender has no guarding document');
+  return decideDirectSend(
+    {
+      sender: senderHead,
+      recipient:
+        recipientId === undefined || head === null
+          ? null
+          : { head, dequeued: state.heads.inboxOut(recipientId)?.dequeued ?? 0 },
+      pair: recipientId === undefined ? emptyPair('') : state.heads.pair(pairId(sender.id, recipientId)),
+    },
+    {
+      senderId: sender.id,
+      senderIsSystem: sender.card.isSystem,
+      recipientId: recipientId ?? '',
+      recipientHandle: to,
+      newConversationId: newId('directConversation'),
+      now: options.now,
+      limitRate: options.limitRate,
+    },
+  );
+}
+
+function applyAcceptance(
+  item: SendItem,
+  decision: Acceptance,
+  state: BatchState,
+  options: DecideOptions,
+  plan: SendPlan,
+): SendOutcome {
+  const { sender } = item.command;
+  const recipientId = state.recipientIds.get(item.command.to) ?? '';
+  state.heads.put(decision.sender);
+  state.heads.put(decision.recipient);
+  state.heads.put(decision.pair);
+  if (decision.initiatorId !== null) {
+    const initiator = state.heads.sender(decision.initiatorId);
+    if (initiator !== null) state.heads.put(settleOpener(initiator, decision.pair._id));
+    plan.contacts.push(newContact(sender.id, recipientId, decision), newContact(recipientId, sender.id, decision));
+  }
+  const message = newMessage(item, recipientId, decision, options.commitId);
+  const envelope = newEnvelope(message, recipientId, decision.position);
+  plan.messages.push(message);
+  plan.envelopes.push(envelope);
+  if (decision.recipient.webhooks > 0 && decision.recipient.pausedByOwner !== 'full') {
+    plan.outbox.push(newOutboxRow(message, recipientId));
+  }
+  plan.committed.push({
+    recipientId,
+    pausedByOwner: decision.recipient.pausedByOwner,
+    row: {
+      position: decision.position,
+      deliveryId: deliveryId(recipientId, decision.recipient.salt, decision.position),
+      muted: envelope.muted,
+      message,
+      sender: sender.card,
+    },
+  });
+  // A second item of this batch with the same key is a replay of this one.
+  state.replays.set(item.clientKeyText, message);
+  state.answered.add(message._id);
+  return { kind: 'accepted', message, backlog: decision.backlog };
+}
+
+function newMessage(item: SendItem, recipientId: string, decision: Acceptance, commitId: string): Message {
+  const { command } = item;
+  return {
+    _id: newId('message'),
+    conversationId: decision.conversationId,
+    seq: decision.seq,
+    senderId: command.sender.id,
+    recipientId,
+    clientKey: item.clientKey,
+    clientMsgId: JSON.stringify(command.clientMsgId),
+    type: command.type,
+    content: command.content,
+    metadata: command.metadata,
+    createdAt: decision.createdAt,
+    commitId,
+  };
+}
+
+function newEnvelope(message: Message, recipientId: string, position: number): Envelope {
+  return {
+    _id: envelopeId(recipientId, position),
+    recipientId,
+    position,
+    messageId: message._id,
+    conversationId: message.conversationId,
+    seq: message.seq,
+    senderId: message.senderId,
+    status: 'stored',
+    muted: false,
+    deliveredAt: null,
+    readAt: null,
+    createdAt: message.createdAt,
+  };
+}
+
+function newContact(ownerId: string, contactId: string, decision: Acceptance): Contact {
+  return { _id: `${ownerId}:${contactId}`, ownerId, contactId, note: null, addedAt: decision.createdAt };
+}
+
+function newOutboxRow(message: Message, targetId: string): OutboxRow {
+  return {
+    _id: newOutboxId(),
+    kind: 'message.new',
+    targetId,
+    messageId: message._id,
+    conversationId: message.conversationId,
+    createdAt: message.createdAt,
+  };
+}

@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../platform/clock';
+import type { Logger } from '../../platform/logger';
+import type { AgentReader } from '../agents';
+import type { Database } from '../database';
+import { givenUp, isRetryable, pauseBeforeRetry, TRIES_MAX } from './conflicts';
+import { decideSends } from './decide-sends';
+import { Lane, type Waiting } from './lane';
+import { headIdsOf, loadSendState, newSendItem, type BatchState, type SendItem } from './send-state';
+import type { Committed, SendCommand, SendOutcome } from './send-types';
+import { writeSends } from './write-sends';
+
+export interface CommitterDeps {
+  database: Database;
+  agents: AgentReader;
+  clock: Clock;
+  log: Logger;
+  /** False lifts the per-second window of senders (`RATE_LIMITS=off`). */
+  limitRate: boolean;
+  observe: (batch: { lane: 'send' | 'ack'; items: number; seconds: number; conflicts: number }) => void;
+}
+
+/** 128 items a commit was the measured optimum; the queue holds some seconds of work (design: bounded memory). */
+const LIMITS = { batchMax: 128, queuedMax: 8_192, queuedBytesMax: 67_108_864 };
+
+/** The send path: load → decide → commit, many sends at a time. */
+export class SendLane {
+  private readonly lane: Lane<SendItem, SendOutcome>;
+
+  constructor(
+    private readonly deps: CommitterDeps,
+    private readonly onCommitted: (commit: Committed[]) => void,
+  ) {
+    this.lane = new Lane(LIMITS, (items) => this.runBatch(items));
+  }
+
+  /**
+   * Sends one message. Resolves after the majority-durable commit, or with the original of a replay.
+   * @throws AppError a refusal of messaging.md §3.3, SERVICE_UNAVAILABLE on overload; driver errors when the database
+   *   is down, then the outcome is unknown and a repeat with the same client_msg_id is safe
+   */
+  send(command: SendCommand): Promise<SendOutcome> {
+    return this.lane.submit(newSendItem(command), command.content.length + command.metadata.length + 512);
+  }
+
+  idle(): Promise<void> {
+    return this.lane.idle();
+  }
+
+  private async runBatch(waiting: Waiting<SendItem, SendOutcome>[]): Promise<void> {
+    const startedMs = performance.now();
+    const progress = { conflicts: 0 };
+    await this.commit(waiting, progress);
+    const seconds = (performance.now() - startedMs) / 1000;
+    this.deps.observe({ lane: 'send', items: waiting.length, seconds, conflicts: progress.conflicts });
+  }
+
+  /** Commits `waiting` as one batch; on a conflict first those that it does not concern, then the rest in halves. */
+  private async commit(waiting: Waiting<SendItem, SendOutcome>[], progress: { conflicts: number }): Promise<void> {
+    const items = waiting.map(({ command }) => command);
+    let state: BatchState | null = null;
+    try {
+      state = await loadSendState(this.deps.database, this.deps.agents, items);
+      await this.decideAndWrite(waiting, state);
+    } catch (error) {
+      if (!isRetryable(error)) return this.fail(waiting, error, progress);
+      progress.conflicts += 1;
+      await this.retry(waiting, state, progress);
+    }
+  }
+
+  private async decideAndWrite(waiting: Waiting<SendItem, SendOutcome>[], state: BatchState): Promise<void> {
+    const { clock, limitRate, database } = this.deps;
+    const commitId = randomUUID();
+    const items = waiting.map(({ command }) => command);
+    const plan = decideSends(items, state, { now: clock.now(), commitId, limitRate });
+    for (const item of items) item.commitIds.add(commitId);
+    await writeSends(database, state.heads, plan);
+    for (const { command, resolve, reject } of waiting) {
+      const outcome = plan.outcomes.get(command);
+      if (outcome === undefined || outcome instanceof Error) reject(outcome ?? givenUp());
+      else resolve(outcome);
+    }
+    if (plan.committed.length > 0) this.onCommitted(plan.committed);
+  }
+
+  private async retry(
+    waiting: Waiting<SendItem, SendOutcome>[],
+    state: BatchState | null,
+    progress: { conflicts: number },
+  ): Promise<void> {
+    const alive = this.dropGivenUp(waiting);
+    if (alive.length === 0) return;
+    const [untouched, touched]: [typeof alive, typeof alive] =
+      state === null ? [[], alive] : await this.splitByConflict(alive, state);
+    if (untouched.length > 0) await this.commit(untouched, progress);
+    if (touched.length === 0) return;
+    await pauseBeforeRetry(Math.max(...touched.map(({ command }) => command.tries)));
+    const size = touched.length === alive.length ? Math.ceil(touched.length / 2) : touched.length;
+    for (let start = 0; start < touched.length; start += size) {
+      await this.commit(touched.slice(start, start + size), progress);
+    }
+  }
+
+  /** Only an item that keeps failing alone gets a 500. */
+  private dropGivenUp(waiting: Waiting<SendItem, SendOutcome>[]): Waiting<SendItem, SendOutcome>[] {
+    return waiting.filter(({ command, reject }) => {
+      command.tries += 1;
+      if (command.tries <= TRIES_MAX) return true;
+      reject(givenUp());
+      return false;
+    });
+  }
+
+  /** Which items rest on a head whose version moved since the load. */
+  private async splitByConflict(
+    waiting: Waiting<SendItem, SendOutcome>[],
+    state: BatchState,
+  ): Promise<[Waiting<SendItem, SendOutcome>[], Waiting<SendItem, SendOutcome>[]]> {
+    const ids = new Set(waiting.flatMap(({ command }) => headIdsOf(command, state.recipientIds)));
+    const rows = await this.deps.database.heads
+      .find({ _id: { $in: [...ids] } }, { projection: { v: 1 }, maxTimeMS: 5_000 })
+      .toArray()
+      .catch(() => []);
+    const moved = new Set(rows.filter((row) => row.v !== state.heads.version(row._id)).map((row) => row._id));
+    const isTouched = ({ command }: Waiting<SendItem, SendOutcome>) =>
+      moved.size === 0 || headIdsOf(command, state.recipientIds).some((id) => moved.has(id));
+    return [waiting.filter((item) => !isTouched(item)), waiting.filter(isTouched)];
+  }
+
+  /** A batch that failed for one item's sake must not fail the others: halves find it. */
+  private async fail(
+    waiting: Waiting<SendItem, SendOutcome>[],
+    error: unknown,
+    progress: { conflicts: number },
+  ): Promise<void> {
+    const first = waiting[0];
+    if (waiting.length <= 1 || isOutage(error)) {
+      if (first !== undefined) this.deps.log.error({ event: 'send.failed', err: error, items: waiting.length });
+      for (const { reject } of waiting) reject(error);
+      return;
+    }
+    const middle = Math.ceil(waiting.length / 2);
+    await this.commit(waiting.slice(0, middle), progress);
+    await this.commit(waiting.slice(middle), progress);
+  }
+}
+
+/** The database is out of reach: splitting the batch would only wait again. */
+function isOutage(error: unknown): boolean {
+  const name = error instanceof Error ? error.name : '';
+  return /^Mongo(Network|ServerSelection|NotConnected|TopologyClosed|PoolCleared|WaitQueue|OperationTimeout)/.test(
+    name,
+  );
+}

@@ -1,0 +1,57 @@
+import type { AnyBulkWriteOperation, ClientSession } from 'mongodb';
+import { TRANSACTION, type Database, type Head } from '../database';
+import { WriteConflict } from './conflicts';
+import type { SendPlan } from './decide-sends';
+import { headWrite, type HeadSet } from './send-state';
+
+/**
+ * Writes one batch in one transaction: heads (3 trips with messages and envelopes, 1 more for a reply that
+ * establishes or for outbox rows), then the commit. Contended documents come first, so a conflict costs one trip.
+ *
+ * If the process dies before the commit, nothing of the batch exists; after it, everything does and callers that got
+ * no answer replay with the same client_msg_id. Two processes that touch one guarding document: the version filter or
+ * the server's write conflict lets one commit, the other throws here and decides anew.
+ * @throws WriteConflict or a driver error; `isRetryable` tells which of them may be tried again
+ */
+export async function writeSends(database: Database, heads: HeadSet, plan: SendPlan): Promise<void> {
+  const changed = heads.changed();
+  if (changed.length === 0) return;
+  const session = database.client.startSession();
+  try {
+    session.startTransaction(TRANSACTION);
+    await writeHeads(database, changed, session);
+    if (plan.messages.length > 0) {
+      await database.messages.insertMany(plan.messages, { session });
+      await database.envelopes.insertMany(plan.envelopes, { session });
+    }
+    await writeContacts(database, plan, session);
+    if (plan.outbox.length > 0) await database.outbox.insertMany(plan.outbox, { session });
+    await session.commitTransaction();
+  } catch (error) {
+    if (session.inTransaction()) await session.abortTransaction().catch(() => undefined);
+    throw error;
+  } finally {
+    await session.endSession();
+  }
+}
+
+/** Writes heads that are still at the version that was loaded, or throws. */
+export async function writeHeads(
+  database: Database,
+  changed: { before: Head | null; after: Head }[],
+  session: ClientSession,
+): Promise<void> {
+  // The union of heads has no common update type in the driver: this is the one parse point of these writes.
+  const operations = changed.map(({ before, after }) => headWrite(before, after)) as AnyBulkWriteOperation<Head>[];
+  const result = await database.heads.bulkWrite(operations, { session, ordered: true });
+  if (result.matchedCount + result.insertedCount !== changed.length) throw new WriteConflict();
+}
+
+/** Existing entries and their notes stay as they are (messaging.md §3.4). */
+async function writeContacts(database: Database, plan: SendPlan, session: ClientSession): Promise<void> {
+  if (plan.contacts.length === 0) return;
+  const upserts = plan.contacts.map(({ _id, ...contact }) => ({
+    updateOne: { filter: { _id }, update: { $setOnInsert: contact }, upsert: true },
+  }));
+  await database.contacts.bulkWrite(upserts, { session });
+}

@@ -1,0 +1,93 @@
+import type { Agent } from './collections/agents';
+import type { Message } from './collections/messages';
+import type { AgentCard, AgentReader } from './agents';
+import type { Database } from './database';
+import { deliveryId } from './delivery-ids';
+import { inboxInId, inboxOutId, type InboxInHead, type InboxOutHead } from '../domain/heads';
+
+/** One stored envelope with its message and who sent it: what sync answers and sockets push. */
+export interface InboxRow {
+  position: number;
+  deliveryId: string;
+  muted: boolean;
+  message: Message;
+  sender: AgentCard;
+}
+
+export interface InboxPage {
+  /** Only rows after this delivery position. */
+  after: number;
+  /** Only rows up to this position. */
+  upTo?: number;
+  limit: number;
+  includeMuted: boolean;
+}
+
+/** A sender whose row cannot be found any more (messaging.md §2). */
+const UNKNOWN_SENDER: AgentCard = { handle: 'unknown', displayName: null, isSystem: false };
+
+/** What leaves the process was majority-committed: a frame or page never shows what a fail-over could take back. */
+const SAFE_READ = { readConcern: { level: 'majority' }, maxTimeMS: 5_000 } as const;
+
+/**
+ * A page of the agent's stored envelopes, oldest first. Served by the partial index of stored rows, so its cost does
+ * not grow with what was delivered. Three reads: envelopes, then messages and senders at once.
+ */
+export async function readStored(
+  database: Database,
+  agents: AgentReader,
+  agent: Pick<Agent, '_id' | 'inboxSalt'>,
+  page: InboxPage,
+): Promise<InboxRow[]> {
+  const position = { $gt: page.after, ...(page.upTo === undefined ? {} : { $lte: page.upTo }) };
+  const envelopes = await database.envelopes
+    .find(
+      { recipientId: agent._id, status: 'stored', position, ...(page.includeMuted ? {} : { muted: false }) },
+      { ...SAFE_READ, sort: { position: 1 }, limit: page.limit, hint: 'recipient_stored' },
+    )
+    .toArray();
+  if (envelopes.length === 0) return [];
+  const [messages, cards] = await Promise.all([
+    database.messages.find({ _id: { $in: envelopes.map((row) => row.messageId) } }, SAFE_READ).toArray(),
+    agents.loadCards(envelopes.map((row) => row.senderId)),
+  ]);
+  const byId = new Map(messages.map((message) => [message._id, message]));
+  return envelopes.flatMap((envelope) => {
+    const message = byId.get(envelope.messageId);
+    if (message === undefined) return [];
+    return [
+      {
+        position: envelope.position,
+        deliveryId: deliveryId(agent._id, agent.inboxSalt, envelope.position),
+        muted: envelope.muted,
+        message,
+        sender: cards.get(envelope.senderId) ?? UNKNOWN_SENDER,
+      },
+    ];
+  });
+}
+
+/** The last delivery position of the agent that is majority-committed; 0 for an inbox that never got a message. */
+export async function headPosition(database: Database, agentId: string): Promise<number> {
+  const head = await findInboxIn(database, agentId);
+  return (head?.nextPosition ?? 1) - 1;
+}
+
+/** The writing end of an inbox as it is majority-committed now. */
+export function findInboxIn(database: Database, agentId: string): Promise<InboxInHead | null> {
+  return database.heads.findOne<InboxInHead>({ _id: inboxInId(agentId) }, SAFE_READ);
+}
+
+/** Envelopes of the agent in `stored`, from its two counters. */
+export async function countUndelivered(database: Database, agentId: string): Promise<number> {
+  const rows = await database.heads
+    .find({ _id: { $in: [inboxInId(agentId), inboxOutId(agentId)] } }, SAFE_READ)
+    .toArray();
+  let undelivered = 0;
+  for (const row of rows) {
+    // A head's kind stands in its _id: this is the parse point.
+    if (row._id === inboxInId(agentId)) undelivered += (row as InboxInHead).enqueued;
+    else undelivered -= (row as InboxOutHead).dequeued;
+  }
+  return undelivered;
+}
