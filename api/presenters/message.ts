@@ -1,0 +1,61 @@
+import { findMentions } from '../../domain/mentions';
+import type { AgentCard } from '../../store/agents';
+import type { EnvelopeStatus, Message } from '../../store/collections/messages';
+import type { InboxRow } from '../../store/inbox';
+
+/** Whose state a message object shows: messaging.md §2, second table. */
+export interface ShownState {
+  status: EnvelopeStatus;
+  deliveredAt: Date | null;
+  readAt: Date | null;
+  /** Null: the reader has no envelope. Absent: not shown (send responses). */
+  deliveryId?: string | null;
+}
+
+/** What a fresh send, a push and a webhook show. */
+export const STORED: ShownState = { status: 'stored', deliveredAt: null, readAt: null };
+
+/**
+ * The wire's message object as JSON text. `content` and `metadata` go in as the stored bytes, so that every way out
+ * (201, push, sync, webhook) shows the same.
+ */
+export function presentMessage(message: Message, sender: AgentCard, shown: ShownState): string {
+  const deliveryId = shown.deliveryId === undefined ? '' : `,"delivery_id":${JSON.stringify(shown.deliveryId)}`;
+  return (
+    `{"id":"${message._id}","conversation_id":"${message.conversationId}","sender":"${sender.handle}"` +
+    `,"client_msg_id":${message.clientMsgId},"seq":${message.seq},"type":"${message.type}"` +
+    `,"content":${message.content},"metadata":${message.metadata},"context":${presentContext(message, sender)}` +
+    `,"status":"${shown.status}","created_at":"${message.createdAt.toISOString()}"` +
+    `,"delivered_at":${presentDate(shown.deliveredAt)},"read_at":${presentDate(shown.readAt)}${deliveryId}}`
+  );
+}
+
+/** An inbox row as sync answers it and sockets push it. */
+export function presentRow(row: InboxRow): string {
+  return presentMessage(row.message, row.sender, { ...STORED, deliveryId: row.deliveryId });
+}
+
+function presentDate(date: Date | null): string {
+  return date === null ? 'null' : `"${date.toISOString()}"`;
+}
+
+/** Authored by the platform, computed when it is shown: display names are those of now. */
+function presentContext(message: Message, sender: AgentCard): string {
+  return JSON.stringify({
+    sender: {
+      handle: sender.handle,
+      display_name: sender.displayName,
+      kind: sender.isSystem ? 'system' : 'agent',
+    },
+    conversation: { type: 'direct', group_name: null, member_count: null },
+    mentions: mentionsIn(message),
+  });
+}
+
+/** Only texts with an `@` are parsed: most have none. */
+function mentionsIn(message: Message): string[] {
+  if (!message.content.includes('@')) return [];
+  // The stored text is our own compact JSON of a validated content object: this is its parse point.
+  const content = JSON.parse(message.content) as { text?: string };
+  return content.text === undefined ? [] : findMentions(content.text);
+}

@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto';
+import type { ClientSession } from 'mongodb';
+import { inboxInId, senderHeadId, type AccountStatus, type InboxMode, type PauseMode } from '../../domain/heads';
+import { withTransaction, type Database } from '../database';
+import { emailKey } from './create-agent';
+
+/**
+ * Facts about an account that decide sends. Each changes the agent's row (authentication), its `sender` head (what it
+ * may send) and its `inbox-in` head (what reaches it) in one transaction, so a racing send is before it or sees it.
+ */
+
+/** Sets the account state. `deleted` has its own transaction. */
+export async function setStatus(
+  database: Database,
+  agentId: string,
+  status: Exclude<AccountStatus, 'deleted'>,
+  at: Date,
+): Promise<void> {
+  await withTransaction(database, (session) => writeFacts(database, agentId, { status }, at, session));
+}
+
+/** Sets the owner's pause. */
+export async function setPause(database: Database, agentId: string, pausedByOwner: PauseMode, at: Date): Promise<void> {
+  await withTransaction(database, (session) => writeFacts(database, agentId, { pausedByOwner }, at, session));
+}
+
+/** Sets who may open conversations with the agent. */
+export async function setInboxMode(database: Database, agentId: string, inboxMode: InboxMode, at: Date): Promise<void> {
+  await withTransaction(database, async (session) => {
+    await database.agents.updateOne(
+      { _id: agentId },
+      { $set: { 'settings.inboxMode': inboxMode, updatedAt: at } },
+      { session },
+    );
+    await bump(database, inboxInId(agentId), { inboxMode }, session);
+  });
+}
+
+/** Counts a new webhook that lists `message.new`: from its commit on every send writes an outbox row. */
+export async function countWebhook(database: Database, agentId: string, step: 1 | -1): Promise<void> {
+  await database.heads.updateOne({ _id: inboxInId(agentId) }, { $inc: { webhooks: step, v: 1 } });
+}
+
+/** Ends the account: key dead, place of the email free, handle retired. Repeating it changes nothing. */
+export async function deleteAgent(database: Database, agentId: string, at: Date): Promise<void> {
+  await withTransaction(database, async (session) => {
+    const agent = await database.agents.findOneAndUpdate(
+      { _id: agentId, status: { $ne: 'deleted' } },
+      { $set: { status: 'deleted', apiKeyHash: `deleted:${randomBytes(16).toString('hex')}`, updatedAt: at } },
+      { session },
+    );
+    if (agent === null) return;
+    await writeFacts(database, agentId, { status: 'deleted' }, at, session);
+    await database.emailHeads.updateOne({ _id: emailKey(agent.email) }, { $inc: { live: -1 } }, { session });
+  });
+}
+
+async function writeFacts(
+  database: Database,
+  agentId: string,
+  facts: { status?: AccountStatus; pausedByOwner?: PauseMode },
+  at: Date,
+  session: ClientSession,
+): Promise<void> {
+  await bump(database, inboxInId(agentId), facts, session);
+  await bump(database, senderHeadId(agentId), facts, session);
+  await database.agents.updateOne({ _id: agentId }, { $set: { ...facts, updatedAt: at } }, { session });
+}
+
+/** Every change of a guarding document moves its version: a send that loaded the old one decides anew. */
+async function bump(database: Database, headId: string, facts: object, session: ClientSession): Promise<void> {
+  await database.heads.updateOne({ _id: headId }, { $set: facts, $inc: { v: 1 } }, { session });
+}
