@@ -5,8 +5,10 @@ import type { AgentReader } from '../agents';
 import type { Database } from '../database';
 import { givenUp, isRetryable, pauseBeforeRetry, TRIES_MAX } from './conflicts';
 import { decideSends } from './decide-sends';
+import type { SendPlan } from './decide-sends';
+import { HeadCache } from './head-cache';
 import { Lane, type Waiting } from './lane';
-import { headIdsOf, loadSendState, newSendItem, type BatchState, type SendItem } from './send-state';
+import { cachedSendState, headIdsOf, loadSendState, newSendItem, type BatchState, type SendItem } from './send-state';
 import type { Committed, SendCommand, SendOutcome } from './send-types';
 import { writeSends } from './write-sends';
 
@@ -23,9 +25,16 @@ export interface CommitterDeps {
 /** 128 items a commit was the measured optimum; the queue holds some seconds of work (design: bounded memory). */
 const LIMITS = { batchMax: 128, queuedMax: 8_192, queuedBytesMax: 67_108_864 };
 
+/**
+ * Up to this many sends are decided from the cache: there the load is a large part of the latency. In larger batches
+ * one replay or refusal would make the whole batch start over, and the load is shared by all.
+ */
+const CACHED_BATCH_MAX = 8;
+
 /** The send path: load → decide → commit, many sends at a time. */
 export class SendLane {
   private readonly lane: Lane<SendItem, SendOutcome>;
+  private readonly cache = new HeadCache();
 
   constructor(
     private readonly deps: CommitterDeps,
@@ -60,28 +69,44 @@ export class SendLane {
     const items = waiting.map(({ command }) => command);
     let state: BatchState | null = null;
     try {
+      state = await this.load(items);
+      if (await this.decideAndWrite(waiting, state)) return;
       state = await loadSendState(this.deps.database, this.deps.agents, items);
       await this.decideAndWrite(waiting, state);
     } catch (error) {
       if (!isRetryable(error)) return this.fail(waiting, error, progress);
       progress.conflicts += 1;
+      if (state !== null) this.cache.drop(items.flatMap((item) => headIdsOf(item, state?.recipientIds ?? new Map())));
       await this.retry(waiting, state, progress);
     }
   }
 
-  private async decideAndWrite(waiting: Waiting<SendItem, SendOutcome>[], state: BatchState): Promise<void> {
+  /** Small batches that this process wrote lately need no load; the commit tells if somebody else wrote since. */
+  private async load(items: SendItem[]): Promise<BatchState> {
+    const { database, agents } = this.deps;
+    const isFirstTry = items.every((item) => item.tries === 0);
+    const cached =
+      isFirstTry && items.length <= CACHED_BATCH_MAX ? await cachedSendState(this.cache, agents, items) : null;
+    return cached ?? loadSendState(database, agents, items);
+  }
+
+  /** Returns false, with nothing done, when `state` is from the cache and the answer needs a fresh one. */
+  private async decideAndWrite(waiting: Waiting<SendItem, SendOutcome>[], state: BatchState): Promise<boolean> {
     const { clock, limitRate, database } = this.deps;
     const commitId = randomUUID();
     const items = waiting.map(({ command }) => command);
     const plan = decideSends(items, state, { now: clock.now(), commitId, limitRate });
+    if (state.isCached && !isCertain(plan)) return false;
     for (const item of items) item.commitIds.add(commitId);
     await writeSends(database, state.heads, plan);
+    this.cache.put(state.heads.afterWrite());
     for (const { command, resolve, reject } of waiting) {
       const outcome = plan.outcomes.get(command);
       if (outcome === undefined || outcome instanceof Error) reject(outcome ?? givenUp());
       else resolve(outcome);
     }
     if (plan.committed.length > 0) this.onCommitted(plan.committed);
+    return true;
   }
 
   private async retry(
@@ -144,6 +169,13 @@ export class SendLane {
     await this.commit(waiting.slice(0, middle), progress);
     await this.commit(waiting.slice(middle), progress);
   }
+}
+
+/** Accepted, and not near the backlog: the only outcomes that the commit itself proves right. */
+function isCertain(plan: SendPlan): boolean {
+  return [...plan.outcomes.values()].every(
+    (outcome) => !(outcome instanceof Error) && outcome.kind === 'accepted' && outcome.backlog === null,
+  );
 }
 
 /** The database is out of reach: splitting the batch would only wait again. */

@@ -14,6 +14,7 @@ import type { AgentReader } from '../agents';
 import { clientKey } from '../client-keys';
 import type { Message } from '../collections/messages';
 import type { Database, Head } from '../database';
+import type { HeadCache } from './head-cache';
 import type { SendCommand } from './send-types';
 
 /** The guarding documents of one batch: as loaded, and as they are after the decisions so far. */
@@ -40,6 +41,14 @@ export class HeadSet {
 
   put(head: Head): void {
     this.current.set(head._id, head);
+  }
+
+  /** Every head of the batch as it is after a successful write. */
+  afterWrite(): Head[] {
+    return [...this.current.values()].map((head) => {
+      const before = this.loaded.get(head._id);
+      return before === head ? head : { ...head, v: (before?.v ?? 0) + 1 };
+    });
   }
 
   /** Heads that differ from what was loaded, the contended kinds first, always in the same order. */
@@ -71,6 +80,8 @@ export interface BatchState {
   /** Originals of retried sends, by client key. */
   replays: Map<string, Message>;
   recipientIds: Map<string, string>;
+  /** True: heads may be older than they are in the database, and replays were not looked up. */
+  isCached: boolean;
   /** Messages that one item of the batch was already answered with a 201 for. */
   answered: Set<string>;
 }
@@ -111,8 +122,22 @@ export async function loadSendState(database: Database, agents: AgentReader, ite
     heads: new HeadSet(heads),
     replays: new Map(replays.map((message) => [message.clientKey.toString('base64'), message])),
     recipientIds,
+    isCached: false,
     answered: new Set(),
   };
+}
+
+/** The state of a small batch from the cache alone, or null when something of it is not there. */
+export async function cachedSendState(
+  cache: HeadCache,
+  agents: AgentReader,
+  items: SendItem[],
+): Promise<BatchState | null> {
+  const recipientIds = await agents.resolveHandles(items.map((item) => item.command.to));
+  if (items.some((item) => !recipientIds.has(item.command.to))) return null;
+  const heads = cache.getAll(new Set(items.flatMap((item) => headIdsOf(item, recipientIds))));
+  if (heads === null) return null;
+  return { heads: new HeadSet(heads), replays: new Map(), recipientIds, isCached: true, answered: new Set() };
 }
 
 /** The write of one head: an insert when nobody wrote it yet, else an update that expects the loaded version. */
