@@ -1,0 +1,63 @@
+import { mkdir, mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findBinary } from './binaries';
+import { createGuardian } from './guardian';
+import { startMongo } from './mongo';
+import { freePort } from './ports';
+import { startTemporal } from './temporal';
+
+/** Namespaces that exist from the start; stacks make their own (test/support/stack). */
+export const TEST_NAMESPACES = ['test-1', 'test-2', 'test-3', 'test-4'] as const;
+
+/** The addresses of the servers, as the variables that tests read. */
+export interface TestServers {
+  variables: {
+    AGENTCHAT_TEST_MONGODB_URI: string;
+    AGENTCHAT_TEST_TEMPORAL_ADDRESS: string;
+    AGENTCHAT_TEST_TEMPORAL_TEST_SERVER: string;
+  };
+  /** Stops both and removes their data. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts one mongod and one Temporal server on free ports with data in a temporary folder, and finds the
+ * time-skipping server. They end with this process, however it ends.
+ */
+export async function startTestServers(
+  environment: Readonly<Record<string, string | undefined>>,
+  onProgress: (line: string) => void,
+): Promise<TestServers> {
+  const find = { environment, onProgress };
+  const timeSkipping = await findBinary('temporal-test-server', find);
+  const folder = await mkdtemp(join(tmpdir(), 'agentchat-test-'));
+  const dbPath = join(folder, 'mongo');
+  await mkdir(dbPath);
+  const guardian = createGuardian();
+  guardian.removeAtEnd(folder);
+  try {
+    const [mongo, temporal] = await Promise.all([
+      findBinary('mongod', find).then(async (binary) =>
+        startMongo({ binary, port: await freePort(), dbPath, env: environment, guardian }),
+      ),
+      findBinary('temporal', find).then(async (binary) =>
+        startTemporal({ binary, port: await freePort(), namespaces: TEST_NAMESPACES, env: environment, guardian }),
+      ),
+    ]);
+    return {
+      variables: {
+        AGENTCHAT_TEST_MONGODB_URI: mongo.uri,
+        AGENTCHAT_TEST_TEMPORAL_ADDRESS: temporal.address,
+        AGENTCHAT_TEST_TEMPORAL_TEST_SERVER: timeSkipping,
+      },
+      async stop() {
+        await Promise.all([mongo.child.stop('SIGTERM', 10_000), temporal.child.stop('SIGTERM', 5_000)]);
+        await guardian.close();
+      },
+    };
+  } catch (error) {
+    await guardian.close();
+    throw error;
+  }
+}
