@@ -1,0 +1,71 @@
+import Koa from 'koa';
+import type { Clock } from '../platform/clock';
+import type { Config } from '../platform/config';
+import type { Logger } from '../platform/logger';
+import type { Metrics } from '../platform/metrics';
+import type { AgentReader } from '../store/agents';
+import type { Committer } from '../store/committer/committer';
+import type { Database } from '../store/database';
+import { authenticate } from './middleware/authenticate';
+import { callEndpoint } from './middleware/call-endpoint';
+import { catchErrors } from './middleware/catch-errors';
+import { clientIp } from './middleware/client-ip';
+import { cors } from './middleware/cors';
+import { findRoute } from './middleware/find-route';
+import { ipLimit } from './middleware/ip-limit';
+import { observe } from './middleware/observe';
+import { requestId } from './middleware/request-id';
+import { upgradeRequired } from './middleware/upgrade-required';
+import type { Registration } from './registration';
+import { agentRoutes } from './routes/agents';
+import { internalRoutes } from './routes/internal';
+import { messageRoutes } from './routes/messages';
+import { metaRoutes, type Health } from './routes/meta';
+import { registerRoutes } from './routes/register';
+import { syncRoutes } from './routes/sync';
+import type { Route } from './route';
+import type { ApiState } from './state';
+
+export interface AppDeps {
+  config: Config;
+  database: Database;
+  agents: AgentReader;
+  committer: Committer;
+  registration: Registration;
+  clock: Clock;
+  log: Logger;
+  metrics: Metrics;
+  health: Health;
+}
+
+/** Every route that this server answers. */
+export function allRoutes(deps: AppDeps): Route[] {
+  const publicBaseUrl = deps.config.PUBLIC_BASE_URL;
+  return [
+    ...metaRoutes({ publicBaseUrl, health: deps.health }),
+    ...internalRoutes({ metrics: deps.metrics, metricsToken: deps.config.METRICS_TOKEN }),
+    ...registerRoutes({ registration: deps.registration, publicBaseUrl }),
+    ...agentRoutes({ publicBaseUrl }),
+    ...messageRoutes(deps),
+    ...syncRoutes(deps),
+  ];
+}
+
+/** The pipeline, in the order of conventions.md §2, which callers can observe. */
+export function createApp(deps: AppDeps): Koa<ApiState> {
+  const { config, log } = deps;
+  const app = new Koa<ApiState>();
+  app.use(requestId);
+  app.use(observe({ log, metrics: deps.metrics }));
+  app.use(cors({ origins: config.CORS_ORIGINS, dashboardOrigins: config.DASHBOARD_ORIGINS }));
+  app.use(catchErrors(log));
+  app.use(upgradeRequired);
+  app.use(findRoute(allRoutes(deps)));
+  app.use(clientIp({ trustedHeader: config.TRUSTED_IP_HEADER, trustProxy: config.TRUST_PROXY }));
+  app.use(ipLimit({ database: deps.database, log, isOn: config.RATE_LIMITS }));
+  app.use(authenticate(deps.agents));
+  app.use(callEndpoint(deps));
+  // Only faults of writing the response get here: the pipeline has answered everything else.
+  app.on('error', (error: unknown) => log.debug({ event: 'response.failed', err: error }));
+  return app;
+}

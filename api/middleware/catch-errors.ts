@@ -1,0 +1,61 @@
+import { AppError, isAppError, toEnvelope } from '../../contract/errors';
+import type { Logger } from '../../platform/logger';
+import type { ApiContext, ApiMiddleware } from '../state';
+
+/** How long callers are asked to wait when the database is out of reach. */
+const OUTAGE_RETRY_MS = 2_000;
+
+/** Errors by which the driver says that the database cannot be reached or did not answer in time. */
+const OUTAGE =
+  /^Mongo(Network|NetworkTimeout|ServerSelection|NotConnected|TopologyClosed|PoolCleared|PoolClearedOnNetwork|WaitQueueTimeout|OperationTimeout|ServerClosed)/;
+
+/** `error` as the wire's error: refusals as they are, outages as 503, everything else as a 500 without internals. */
+export function toAppError(error: unknown): AppError {
+  if (isAppError(error)) return error;
+  const name = error instanceof Error ? error.name : '';
+  if (OUTAGE.test(name) || isServerOutage(error))
+    return new AppError('SERVICE_UNAVAILABLE', undefined, OUTAGE_RETRY_MS);
+  return new AppError('INTERNAL_ERROR');
+}
+
+/** Server answers that mean "no primary just now" (not master, shutdown, stepped down, interrupted) or "too slow". */
+const OUTAGE_CODES = new Set<unknown>([50, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436]);
+
+function isServerOutage(error: unknown): boolean {
+  return error instanceof Error && error.name.startsWith('Mongo') && 'code' in error && OUTAGE_CODES.has(error.code);
+}
+
+/** True when the caller went away before we answered: not our failure. */
+function isClientAbort(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'ECONNRESET' || code === 'EPIPE' || code === 'ECONNABORTED';
+}
+
+/** Writes the flat envelope with `Retry-After` where waiting helps (conventions.md §5, §6). */
+export function writeError(ctx: Pick<ApiContext, 'set' | 'status' | 'body' | 'type'>, error: AppError): void {
+  if (error.retryAfterMs !== undefined || error.status === 503) {
+    ctx.set('Retry-After', String(Math.max(1, Math.ceil((error.retryAfterMs ?? OUTAGE_RETRY_MS) / 1000))));
+  }
+  if (error.status === 401) ctx.set('WWW-Authenticate', 'Bearer');
+  // The rest of an oversize body is not read: the connection cannot be used again.
+  if (error.status === 413) ctx.set('Connection', 'close');
+  ctx.status = error.status;
+  ctx.type = 'application/json; charset=utf-8';
+  ctx.body = JSON.stringify(toEnvelope(error));
+}
+
+/** The outermost catch: nothing below it reaches Koa's own plain-text errors. */
+export function catchErrors(log: Logger): ApiMiddleware {
+  return async (ctx, next) => {
+    try {
+      await next();
+    } catch (error) {
+      const known = toAppError(error);
+      if (isClientAbort(error)) log.debug({ event: 'request.aborted', requestId: ctx.state.requestId });
+      else if (known.status >= 500 && !isAppError(error)) {
+        log.error({ event: 'request.failed', requestId: ctx.state.requestId, err: error });
+      }
+      writeError(ctx, known);
+    }
+  };
+}

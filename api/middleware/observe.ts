@@ -1,0 +1,29 @@
+import type { Logger } from '../../platform/logger';
+import type { Metrics } from '../../platform/metrics';
+import type { ApiMiddleware } from '../state';
+
+/** Probes and scrapes come every few seconds: not worth a line each. */
+const QUIET = new Set(['/v1/health', '/internal/metrics']);
+
+/** One log line and one latency sample per request. Runs outside of the error catch, so it sees the final status. */
+export function observe(deps: { log: Logger; metrics: Metrics }): ApiMiddleware {
+  return async (ctx, next) => {
+    const startedMs = performance.now();
+    await next();
+    const ms = performance.now() - startedMs;
+    const route = ctx.state.route?.endpoint.path ?? 'unknown';
+    deps.metrics.requestSeconds.observe({ method: ctx.method, route, status: ctx.status }, ms / 1000);
+    const level = QUIET.has(route) ? 'debug' : 'info';
+    if (!deps.log.isLevelEnabled(level)) return;
+    deps.log[level]({
+      event: 'request',
+      requestId: ctx.state.requestId,
+      method: ctx.method,
+      route,
+      status: ctx.status,
+      ms: Math.round(ms * 10) / 10,
+      agent: ctx.state.agent?.handle,
+      client: ctx.get('x-agentchat-client').slice(0, 32) || undefined,
+    });
+  };
+}

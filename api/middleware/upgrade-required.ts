@@ -1,0 +1,13 @@
+import { collapseSlashes } from './find-route';
+import type { ApiMiddleware } from '../state';
+
+export const SOCKET_PATH = '/v1/ws';
+
+/** A plain GET of the socket's path is told how to come in (realtime.md §1). */
+export const upgradeRequired: ApiMiddleware = async (ctx, next) => {
+  if (collapseSlashes(ctx.path) !== SOCKET_PATH || ctx.method !== 'GET') return next();
+  ctx.set('Upgrade', 'websocket');
+  ctx.status = 426;
+  ctx.type = 'application/json; charset=utf-8';
+  ctx.body = JSON.stringify({ code: 'VALIDATION_ERROR', message: 'Connect to this path with a WebSocket' });
+};

@@ -1,0 +1,78 @@
+import type { Logger } from '../../platform/logger';
+import type { Committer } from '../../store/committer/committer';
+import type { Database } from '../../store/database';
+import { findPositions } from '../../store/positions';
+
+/** realtime.md §4: acks may be gathered this long; a full buffer goes at once. */
+const GATHER_MS = 10;
+const GATHER_MAX = 500;
+/** Pushed messages whose position is remembered per agent; older ones are looked up. */
+const REMEMBERED_MAX = 10_000;
+
+/** Gathers what one agent's sockets confirm into few commits. Shared by all of its sockets on this node. */
+export class AckBuffer {
+  private readonly pushed = new Map<string, number>();
+  private positions = new Set<number>();
+  private unknown = new Set<string>();
+  private timer: NodeJS.Timeout | null = null;
+  private running: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly agentId: string,
+    private readonly deps: { committer: Committer; database: Database; log: Logger },
+  ) {}
+
+  /** Remembers where a pushed message stands, so that its ack needs no look-up. */
+  remember(messageId: string, position: number): void {
+    this.pushed.set(messageId, position);
+    if (this.pushed.size <= REMEMBERED_MAX) return;
+    for (const oldest of this.pushed.keys()) {
+      this.pushed.delete(oldest);
+      break;
+    }
+  }
+
+  /** An `ack` frame. Unknown, foreign, repeated: silently nothing (realtime.md §5.3). */
+  ackMessage(messageId: string): void {
+    const position = this.pushed.get(messageId);
+    if (position === undefined) this.unknown.add(messageId);
+    else {
+      this.pushed.delete(messageId);
+      this.positions.add(position);
+    }
+    this.schedule();
+  }
+
+  /** A frame that a mark-on-send socket took. */
+  ackPosition(position: number): void {
+    this.positions.add(position);
+    this.schedule();
+  }
+
+  /** Writes what was gathered; resolves when all of it is durable or given up (the rows then stay stored). */
+  flush(): Promise<void> {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+    this.running = this.running.then(() => this.write());
+    return this.running;
+  }
+
+  private schedule(): void {
+    if (this.positions.size + this.unknown.size >= GATHER_MAX) void this.flush();
+    else this.timer ??= setTimeout(() => void this.flush(), GATHER_MS);
+  }
+
+  private async write(): Promise<void> {
+    const known = [...this.positions];
+    const ids = [...this.unknown];
+    this.positions = new Set();
+    this.unknown = new Set();
+    try {
+      const found = ids.length === 0 ? [] : await findPositions(this.deps.database, this.agentId, ids);
+      const positions = [...known, ...found];
+      if (positions.length > 0) await this.deps.committer.ack({ recipientId: this.agentId, positions });
+    } catch (error) {
+      this.deps.log.warn({ event: 'ack.lost', err: error, count: known.length + ids.length });
+    }
+  }
+}

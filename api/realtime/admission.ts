@@ -1,0 +1,97 @@
+import { CONNECTS_PER_MINUTE, SOCKETS_PER_AGENT } from '../../contract/limits';
+import type { Logger } from '../../platform/logger';
+import { hashApiKey } from '../../platform/ids';
+import type { AgentReader } from '../../store/agents';
+import type { Agent } from '../../store/collections/agents';
+import type { Connections } from '../../store/connections';
+import type { Database } from '../../store/database';
+import { hitRateWindow } from '../../store/rate-windows';
+
+/** A close code with its reason (realtime.md §2). */
+export interface Refused {
+  code: number;
+  reason: string;
+}
+
+/** Who may open a socket. Terminal codes only for what a retry cannot cure. */
+export interface Admission {
+  authenticate(apiKey: string): Promise<{ agent: Agent; connectionId: string } | Refused>;
+  admit(agent: Agent): Promise<{ agent: Agent; connectionId: string } | Refused>;
+  /** The live agent of a key, or null. */
+  identify(apiKey: string): Promise<Agent | null>;
+  leave(connectionId: string): Promise<void>;
+}
+
+export interface AdmissionDeps {
+  agents: AgentReader;
+  connections: Connections;
+  database: Database;
+  log: Logger;
+  limitRate: boolean;
+}
+
+const CONNECT_WINDOW_MS = 60_000;
+
+export function createAdmission(deps: AdmissionDeps): Admission {
+  const identify = async (apiKey: string): Promise<Agent | null> => {
+    const agent = await deps.agents.findByKeyHash(hashApiKey(apiKey));
+    return agent === null || agent.status === 'deleted' ? null : agent;
+  };
+  const guarded = (work: () => ReturnType<Admission['admit']>) =>
+    work().catch((error: unknown): Refused => {
+      deps.log.warn({ event: 'socket.admission_failed', err: error });
+      return { code: 1011, reason: 'Internal error' };
+    });
+  return {
+    identify,
+    authenticate: (apiKey) =>
+      guarded(async () => {
+        const agent = await identify(apiKey);
+        return agent === null ? { code: 1008, reason: 'Invalid token' } : admit(deps, agent);
+      }),
+    admit: (agent) => guarded(() => admit(deps, agent)),
+    leave: (connectionId) =>
+      deps.connections
+        .release(connectionId)
+        .catch((error: unknown) => deps.log.warn({ event: 'connection.not_released', err: error })),
+  };
+}
+
+/**
+ * State, connect rate, cap, then the registration, then the key once more: a rotation between the first check and the
+ * registration found no socket to close, so this socket must find the rotation.
+ */
+async function admit(deps: AdmissionDeps, agent: Agent): ReturnType<Admission['admit']> {
+  if (agent.status === 'suspended') return { code: 1008, reason: 'Account suspended' };
+  if (deps.limitRate && !(await isWithinConnectRate(deps, agent)))
+    return { code: 1013, reason: 'Too many connections' };
+  const claimed = await deps.connections.claim(agent._id, SOCKETS_PER_AGENT);
+  if (claimed === null) return { code: 1013, reason: 'Too many connections' };
+  const now = await deps.agents.findById(agent._id);
+  const ended = evictionOf(agent, now);
+  if (ended === null && now !== null) return { agent: now, connectionId: claimed.id };
+  await deps.connections.release(claimed.id);
+  return ended ?? { code: 1008, reason: 'Invalid token' };
+}
+
+/** Why a socket that was opened as `then` has to end, given the agent as it is now; null = it stays. */
+export function evictionOf(
+  then: Pick<Agent, 'keyVersion'>,
+  now: Pick<Agent, 'status' | 'keyVersion'> | null,
+): Refused | null {
+  if (now === null || now.status === 'deleted') return { code: 1008, reason: 'Account deleted' };
+  if (now.status === 'suspended') return { code: 1008, reason: 'Account suspended' };
+  return now.keyVersion === then.keyVersion ? null : { code: 1008, reason: 'API key rotated' };
+}
+
+/** Fails open: a limit must not lock agents out when its counters cannot be reached. */
+async function isWithinConnectRate(deps: AdmissionDeps, agent: Agent): Promise<boolean> {
+  const hit = await hitRateWindow(deps.database, {
+    scope: 'connect',
+    subject: agent._id,
+    limit: CONNECTS_PER_MINUTE,
+    windowMs: CONNECT_WINDOW_MS,
+    now: new Date(),
+  }).catch(() => null);
+  return hit?.allowed ?? true;
+}

@@ -1,0 +1,142 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type Koa from 'koa';
+import websockify from 'koa-websocket';
+import { FRAME_BYTES_MAX, PUMP_CHECK_MS } from '../../contract/limits';
+import type { Config } from '../../platform/config';
+import type { Logger } from '../../platform/logger';
+import type { Metrics } from '../../platform/metrics';
+import type { AgentReader } from '../../store/agents';
+import { openBus } from '../../store/bus';
+import type { Committer } from '../../store/committer/committer';
+import { openConnections } from '../../store/connections';
+import type { Database } from '../../store/database';
+import type { ApiState } from '../state';
+import { AckBuffer } from './ack-buffer';
+import { createAdmission, evictionOf } from './admission';
+import { Hub } from './hub';
+import { Session } from './session';
+import { createVerify, Waiting, type Accepted } from './upgrade';
+
+export interface RealtimeDeps {
+  config: Config;
+  database: Database;
+  agents: AgentReader;
+  committer: Committer;
+  log: Logger;
+  metrics: Metrics;
+}
+
+export interface Realtime {
+  /** Listens for HTTP and sockets. */
+  listen(port: number, host: string): Server;
+  isUp(): boolean;
+  /** Says goodbye to every socket, spread over two seconds, and leaves the registry. */
+  close(): Promise<void>;
+}
+
+/** How often sockets are looked at: heartbeat and eviction have deadlines of 30 s. */
+const BEAT_MS = 5_000;
+const GOODBYE_MS = 2_000;
+/** `ws` closes larger frames without our reason text; ours is checked below this. */
+const WS_PAYLOAD_MAX = FRAME_BYTES_MAX * 2;
+
+/** Puts `/v1/ws` beside the HTTP routes of `app`. */
+export async function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Promise<Realtime> {
+  const { config, database, agents, committer, log, metrics } = deps;
+  const connections = await openConnections({ database, log });
+  const bus = openBus({ database, connections, log });
+  const hub = new Hub((agentId) => new AckBuffer(agentId, { committer, database, log }));
+  const admission = createAdmission({ agents, connections, database, log, limitRate: config.RATE_LIMITS });
+  const waiting = new Waiting();
+  const accepted = new WeakMap<IncomingMessage, Accepted>();
+  const ip = { trustedHeader: config.TRUSTED_IP_HEADER, trustProxy: config.TRUST_PROXY };
+  const verifyClient = createVerify({ agents, waiting, accepted, ip });
+
+  // `koa-websocket` takes the options of the `ws` server, whose types it does not know exactly.
+  const sockets = websockify(
+    app as Koa,
+    { verifyClient, maxPayload: WS_PAYLOAD_MAX, perMessageDeflate: false } as never,
+  );
+  sockets.ws.use((ctx) => {
+    const request = ctx.req;
+    const from = accepted.get(request);
+    if (from === undefined) return ctx.websocket.terminate();
+    waiting.enter(from.address);
+    const session = new Session(ctx.websocket, {
+      database,
+      agents,
+      log,
+      hub,
+      admission,
+      onPush: (row) => {
+        metrics.pushes.inc();
+        metrics.pushSeconds.observe(Math.max(0, Date.now() - row.message.createdAt.getTime()) / 1000);
+      },
+      onSettled: () => waiting.leave(from.address),
+    });
+    if (from.agent !== null) session.startAuthenticated(from.agent, capabilitiesOf(request));
+  });
+
+  committer.onCommitted((commit) => {
+    hub.offer(commit);
+    bus.wake([...new Set(commit.map(({ recipientId }) => recipientId))]);
+  });
+  bus.onWake((agentIds) => hub.wake(agentIds));
+  const timers = [setInterval(() => hub.wake([]), PUMP_CHECK_MS), setInterval(() => void beat(hub, deps), BEAT_MS)];
+  return {
+    listen: (port, host) => sockets.listen(port, host) as Server,
+    isUp: () => bus.isUp(),
+    close: async () => {
+      for (const timer of timers) clearInterval(timer);
+      await goodbye(hub);
+      await bus.close();
+      await connections.close();
+    },
+  };
+}
+
+/** `X-AgentChat-Capabilities: ack`; null when the upgrade named none. */
+function capabilitiesOf(request: IncomingMessage): string[] | null {
+  const header = request.headers['x-agentchat-capabilities'];
+  return header === undefined
+    ? null
+    : header
+        .toString()
+        .split(',')
+        .map((name) => name.trim());
+}
+
+/** Pings, and evicts whose account or key changed while no order reached this node. */
+async function beat(hub: Hub, { database, log, metrics }: RealtimeDeps): Promise<void> {
+  const sessions = hub.all();
+  metrics.sockets.set(sessions.length);
+  const nowMs = Date.now();
+  for (const session of sessions) session.beat(nowMs);
+  try {
+    const ids = [...new Set(sessions.flatMap(({ agent }) => (agent === null ? [] : [agent._id])))];
+    const rows = await database.agents
+      .find({ _id: { $in: ids } }, { projection: { status: 1, keyVersion: 1 }, maxTimeMS: 5_000 })
+      .toArray();
+    const current = new Map(rows.map((row) => [row._id, row]));
+    for (const session of sessions) {
+      const ended = session.agent === null ? null : evictionOf(session.agent, current.get(session.agent._id) ?? null);
+      if (ended !== null) session.close(ended.code, ended.reason);
+    }
+  } catch (error) {
+    log.warn({ event: 'eviction_check.failed', err: error });
+  }
+}
+
+/** Spread, so that clients do not come back all at once. */
+async function goodbye(hub: Hub): Promise<void> {
+  const sessions = hub.all();
+  const stepMs = GOODBYE_MS / Math.max(1, sessions.length);
+  await Promise.all(
+    sessions.map(async (session, index) => {
+      await new Promise((resolve) => setTimeout(resolve, index * stepMs));
+      const acks = session.agent === null ? null : hub.acksOf(session.agent._id);
+      session.close(1001, 'Server shutting down');
+      await acks?.flush();
+    }),
+  );
+}

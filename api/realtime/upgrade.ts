@@ -1,0 +1,96 @@
+import type { IncomingMessage } from 'node:http';
+import { AppError, toEnvelope } from '../../contract/errors';
+import { UNAUTHENTICATED_SOCKETS_PER_ADDRESS } from '../../contract/limits';
+import type { AgentReader } from '../../store/agents';
+import type { Agent } from '../../store/collections/agents';
+import { hashApiKey } from '../../platform/ids';
+import { bearerKey, suspended } from '../middleware/authenticate';
+import { toAppError } from '../middleware/catch-errors';
+import { clientIpOf, type ClientIpOptions } from '../middleware/client-ip';
+import { collapseSlashes } from '../middleware/find-route';
+import { requestIdOf } from '../middleware/request-id';
+import { SOCKET_PATH } from '../middleware/upgrade-required';
+
+/** How the `ws` server asks whether to accept an upgrade. */
+export type Verify = (
+  info: { req: IncomingMessage },
+  answer: (isAccepted: boolean, status?: number, body?: string, headers?: Record<string, string>) => void,
+) => void;
+
+/** What the upgrade found out about a request that it accepted. */
+export interface Accepted {
+  /** The agent of the Bearer path; null = HELLO is awaited. */
+  agent: Agent | null;
+  address: string;
+}
+
+/** Counts sockets that have not said hello yet, by address. */
+export class Waiting {
+  private readonly counts = new Map<string, number>();
+
+  isFull(address: string): boolean {
+    return (this.counts.get(address) ?? 0) >= UNAUTHENTICATED_SOCKETS_PER_ADDRESS;
+  }
+
+  enter(address: string): void {
+    this.counts.set(address, (this.counts.get(address) ?? 0) + 1);
+  }
+
+  leave(address: string): void {
+    const count = (this.counts.get(address) ?? 0) - 1;
+    if (count > 0) this.counts.set(address, count);
+    else this.counts.delete(address);
+  }
+}
+
+/**
+ * Decides before the handshake: path, limit per address, Bearer key. A refusal is a plain HTTP answer with the
+ * envelope; a Bearer key that is wrong never falls through to HELLO.
+ */
+export function createVerify(deps: {
+  agents: AgentReader;
+  waiting: Waiting;
+  accepted: WeakMap<IncomingMessage, Accepted>;
+  ip: ClientIpOptions;
+}): Verify {
+  return ({ req }, answer) => {
+    const address = clientIpOf(req, deps.ip);
+    decide(deps, req, address).then(
+      (agent) => {
+        deps.accepted.set(req, { agent, address });
+        answer(true);
+      },
+      (error: unknown) => {
+        const known = toAppError(error);
+        answer(false, known.status, JSON.stringify(toEnvelope(known)), {
+          'Content-Type': 'application/json; charset=utf-8',
+          'X-Request-Id': requestIdOf(req.headers['x-request-id']?.toString()),
+          ...(known.status === 503 || known.status === 429 ? { 'Retry-After': '1' } : {}),
+        });
+      },
+    );
+  };
+}
+
+async function decide(
+  deps: { agents: AgentReader; waiting: Waiting },
+  req: IncomingMessage,
+  address: string,
+): Promise<Agent | null> {
+  const path = collapseSlashes((req.url ?? '').split('?')[0] ?? '');
+  if (path !== SOCKET_PATH) throw new AppError('NOT_FOUND');
+  const header = req.headers.authorization;
+  if (header === undefined) {
+    if (!deps.waiting.isFull(address)) return null;
+    throw new AppError(
+      'RATE_LIMITED',
+      { retry_after_ms: 1_000, scope: 'sockets', limit: UNAUTHENTICATED_SOCKETS_PER_ADDRESS },
+      1_000,
+    );
+  }
+  const key = bearerKey(header);
+  const agent = key === null ? null : await deps.agents.findByKeyHash(hashApiKey(key));
+  if (agent === null || agent.status === 'deleted') throw new AppError('UNAUTHORIZED');
+  if (agent.status === 'suspended') throw suspended();
+  return agent;
+}

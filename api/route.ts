@@ -1,0 +1,55 @@
+import type { z } from 'zod';
+import type { Endpoint } from '../contract/endpoint';
+import type { Logger } from '../platform/logger';
+import type { Agent } from '../store/collections/agents';
+
+/** What a handler gets: the request after the pipeline, already authenticated when its endpoint asks for it. */
+export interface RequestContext {
+  params: Record<string, string>;
+  query: URLSearchParams;
+  requestId: string;
+  clientIp: string;
+  now: Date;
+  log: Logger;
+  /** A request header, empty when absent. */
+  header(name: string): string;
+  /** The body as text, within the cap. @throws AppError 413 */
+  readText(): Promise<string>;
+  /** The body as a JSON object. @throws AppError 400 VALIDATION_ERROR for anything else, 413 */
+  readBody(): Promise<Record<string, unknown>>;
+  /** `value` as `schema` outputs it. @throws AppError 400 VALIDATION_ERROR with formErrors and fieldErrors */
+  validate<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema>;
+}
+
+export type AgentContext = RequestContext & { agent: Agent };
+
+export interface Reply {
+  status: number;
+  /** Exactly one of the two: an object, or text that is JSON already. */
+  body?: object;
+  json?: string;
+  /** Another type than JSON, for pages and metrics. */
+  text?: { type: string; content: string | Buffer };
+  headers?: Record<string, string>;
+}
+
+export interface Route {
+  endpoint: Endpoint;
+  handle: (ctx: RequestContext, agent: Agent | null) => Promise<Reply>;
+}
+
+/** A route that anybody may call. */
+export function publicRoute(endpoint: Endpoint, handle: (ctx: RequestContext) => Promise<Reply>): Route {
+  return { endpoint, handle };
+}
+
+/** A route for authenticated agents: the pipeline guarantees the agent, the type says so. */
+export function agentRoute(endpoint: Endpoint, handle: (ctx: AgentContext) => Promise<Reply>): Route {
+  return {
+    endpoint,
+    handle: (ctx, agent) => {
+      if (agent === null) throw new Error(`${endpoint.operationId} was reached without authentication`);
+      return handle({ ...ctx, agent });
+    },
+  };
+}

@@ -1,0 +1,101 @@
+import { AppError } from '../../contract/errors';
+import { normaliseHandle } from '../../contract/handles';
+import { jsonDepth } from '../../contract/json';
+import { BACKLOG_WARNING, CONTENT_BYTES_MAX, JSON_DEPTH_MAX } from '../../contract/limits';
+import { sendMessageSchema } from '../../contract/messages';
+import { sendMessage } from '../../contract/endpoints';
+import type { Metrics } from '../../platform/metrics';
+import type { Committer } from '../../store/committer/committer';
+import type { Agent } from '../../store/collections/agents';
+import type { Message } from '../../store/collections/messages';
+import type { Database } from '../../store/database';
+import { describeReplay } from '../../store/sends';
+import { presentMessage, STORED } from '../presenters/message';
+import { agentRoute, type AgentContext, type Reply, type Route } from '../route';
+
+export interface MessageDeps {
+  database: Database;
+  committer: Committer;
+  metrics: Metrics;
+}
+
+/** `body`, `content` and `data` come on top of the depth of the opaque values themselves. */
+const BODY_DEPTH_MAX = JSON_DEPTH_MAX + 2;
+
+/** `POST /v1/messages`: messaging.md §3. */
+export function messageRoutes(deps: MessageDeps): Route[] {
+  return [
+    agentRoute(sendMessage, async (ctx) => {
+      const reply = await send(ctx, deps).catch((error: unknown) => {
+        const outcome = error instanceof AppError ? error.code : 'failed';
+        deps.metrics.sends.inc({ outcome });
+        throw error;
+      });
+      deps.metrics.sends.inc({ outcome: reply.status === 201 ? 'accepted' : 'replayed' });
+      return reply;
+    }),
+  ];
+}
+
+async function send(ctx: AgentContext, deps: MessageDeps): Promise<Reply> {
+  const body = await readSend(ctx);
+  if (body.to === undefined) return refuseGroupSend(deps, ctx.agent, body.conversation_id ?? '');
+  const to = normaliseHandle(body.to);
+  const { agent } = ctx;
+  const outcome = await deps.committer.send({
+    sender: { id: agent._id, card: { handle: agent.handle, displayName: agent.displayName, isSystem: agent.isSystem } },
+    to,
+    clientMsgId: body.client_msg_id,
+    type: body.type ?? 'text',
+    content: body.content,
+    metadata: body.metadata,
+  });
+  if (outcome.kind === 'replayed') return presentReplay(deps, agent, outcome.message);
+  return {
+    status: 201,
+    json: presentMessage(outcome.message, agent, STORED),
+    headers: outcome.backlog === null ? {} : { 'X-Backlog-Warning': `${to}=${outcome.backlog}` },
+  };
+}
+
+/** Checks 2 to 4: JSON, schema, size. The texts that it returns are what is stored and shown everywhere. */
+async function readSend(ctx: AgentContext) {
+  const text = await ctx.readText();
+  if (jsonDepth(text) > BODY_DEPTH_MAX) throw tooDeep();
+  const body = ctx.validate(sendMessageSchema, await ctx.readBody());
+  const content = JSON.stringify(body.content);
+  const metadata = JSON.stringify(body.metadata ?? {});
+  // `data` lies one level inside of `content`.
+  if (jsonDepth(content) - 1 > JSON_DEPTH_MAX || jsonDepth(metadata) > JSON_DEPTH_MAX) throw tooDeep();
+  const bytes = Buffer.byteLength(content) + (body.metadata === undefined ? 0 : Buffer.byteLength(metadata));
+  if (bytes > CONTENT_BYTES_MAX) throw new AppError('CONTENT_TOO_LARGE', { max_bytes: CONTENT_BYTES_MAX });
+  return { ...body, content, metadata };
+}
+
+function tooDeep(): AppError {
+  const message = `data and metadata may nest ${JSON_DEPTH_MAX} levels deep`;
+  return new AppError('VALIDATION_ERROR', undefined, undefined, message);
+}
+
+/** Check G1: direct conversations are addressed by handle; there are no groups that could be found. */
+async function refuseGroupSend(deps: MessageDeps, agent: Agent, conversationId: string): Promise<Reply> {
+  const pair = await deps.database.heads.findOne({ conversationId });
+  if (pair?._id.split(':').includes(agent._id)) {
+    throw new AppError('VALIDATION_ERROR', undefined, undefined, 'Write to a direct conversation with `to`');
+  }
+  throw new AppError('GROUP_NOT_FOUND');
+}
+
+/** 200: the original, whatever the new body says, with its recipient's state of now (messaging.md §2, §6). */
+async function presentReplay(deps: MessageDeps, sender: Agent, message: Message): Promise<Reply> {
+  const state = await describeReplay(deps.database, message);
+  const warning = `${state.recipientHandle}=${state.undelivered}`;
+  return {
+    status: 200,
+    json: presentMessage(message, sender, state),
+    headers: {
+      'Idempotent-Replay': 'true',
+      ...(state.undelivered >= BACKLOG_WARNING ? { 'X-Backlog-Warning': warning } : {}),
+    },
+  };
+}

@@ -1,0 +1,16 @@
+import type { DefaultContext, Middleware, ParameterizedContext } from 'koa';
+import type { Agent } from '../store/collections/agents';
+import type { Route } from './route';
+
+/** Everything that middlewares hand on, declared once. */
+export interface ApiState {
+  requestId: string;
+  clientIp: string;
+  startedAt: Date;
+  route: Route | null;
+  params: Record<string, string>;
+  agent: Agent | null;
+}
+
+export type ApiMiddleware = Middleware<ApiState>;
+export type ApiContext = ParameterizedContext<ApiState, DefaultContext>;

@@ -1,0 +1,26 @@
+import type { z } from 'zod';
+import type { ErrorCode } from './codes';
+
+/** Who may call: nobody in particular, an agent that is not suspended, or any agent that is not deleted. */
+export type EndpointAuth = 'none' | 'agent' | 'any-status';
+
+/** One endpoint of the wire: what the router serves and what the OpenAPI document says come from the same object. */
+export interface Endpoint {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Literal segments and `:name` parameters, e.g. `/v1/messages/:id/read`. */
+  path: string;
+  operationId: string;
+  summary: string;
+  tag: string;
+  auth: EndpointAuth;
+  /** The window of conventions.md §10 that counts calls per client address. */
+  ipLimit?: 'register' | 'register_verify';
+  /** What an oversize body is called: conventions.md D-8. */
+  bodyCode?: 'PAYLOAD_TOO_LARGE' | 'CONTENT_TOO_LARGE';
+  request?: { body?: z.ZodType; query?: z.ZodType };
+  responses: Record<number, { description: string; schema: z.ZodType }>;
+  /** Codes of its own; those of the pipeline (401, 403 SUSPENDED, 413, 429, 500, 503) are added by the document. */
+  errors: ErrorCode[];
+  /** Served, but not part of the public surface. */
+  isInternal?: boolean;
+}

@@ -1,0 +1,177 @@
+import { z } from 'zod';
+import { selfSchema } from './agents';
+import type { Endpoint } from './endpoint';
+import { ackedSchema, ackSchema, messageSchema, sendMessageSchema, syncQuerySchema } from './messages';
+import { registerSchema, registeredSchema, verifiedSchema, verifySchema } from './registration';
+
+/** Every public endpoint. The router serves exactly these; a test compares the two. */
+
+export const root: Endpoint = {
+  method: 'GET',
+  path: '/',
+  operationId: 'getRoot',
+  summary: 'Name and version of the server',
+  tag: 'Platform',
+  auth: 'none',
+  responses: {
+    200: { description: 'Alive', schema: z.object({ name: z.string(), version: z.string(), status: z.string() }) },
+  },
+  errors: [],
+};
+
+const healthSchema = z.object({
+  status: z.enum(['ok', 'degraded']),
+  mongodb: z.boolean(),
+  bus: z.boolean(),
+  temporal: z.boolean(),
+});
+
+export const health: Endpoint = {
+  method: 'GET',
+  path: '/v1/health',
+  operationId: 'getHealth',
+  summary: 'Whether the server can do its work',
+  tag: 'Platform',
+  auth: 'none',
+  responses: {
+    200: { description: 'All load-bearing dependencies answer', schema: healthSchema },
+    503: { description: 'Database or push channel is down', schema: healthSchema },
+  },
+  errors: [],
+};
+
+export const openapi: Endpoint = {
+  method: 'GET',
+  path: '/v1/openapi.json',
+  operationId: 'getOpenapi',
+  summary: 'This document',
+  tag: 'Platform',
+  auth: 'none',
+  responses: { 200: { description: 'OpenAPI 3.1', schema: z.looseObject({ openapi: z.string() }) } },
+  errors: [],
+};
+
+export const register: Endpoint = {
+  method: 'POST',
+  path: '/v1/register',
+  operationId: 'register',
+  summary: 'Start a registration: mails a code',
+  tag: 'Identity',
+  auth: 'none',
+  ipLimit: 'register',
+  request: { body: registerSchema },
+  responses: { 200: { description: 'A code was mailed', schema: registeredSchema } },
+  errors: [
+    'VALIDATION_ERROR',
+    'INVALID_HANDLE',
+    'HANDLE_TAKEN',
+    'EMAIL_TAKEN',
+    'EMAIL_LIMIT_REACHED',
+    'EMAIL_EXHAUSTED',
+    'RATE_LIMITED',
+    'OTP_COOLDOWN',
+    'OTP_HOURLY_CAP',
+    'OTP_FAILED',
+    'SERVICE_UNAVAILABLE',
+  ],
+};
+
+export const registerVerify: Endpoint = {
+  method: 'POST',
+  path: '/v1/register/verify',
+  operationId: 'verifyRegistration',
+  summary: 'Finish a registration: creates the agent and shows its key once',
+  tag: 'Identity',
+  auth: 'none',
+  ipLimit: 'register_verify',
+  request: { body: verifySchema },
+  responses: { 201: { description: 'The agent and its only key', schema: verifiedSchema } },
+  errors: [
+    'VALIDATION_ERROR',
+    'EXPIRED',
+    'INVALID_CODE',
+    'HANDLE_TAKEN',
+    'EMAIL_TAKEN',
+    'EMAIL_LIMIT_REACHED',
+    'EMAIL_EXHAUSTED',
+    'RATE_LIMITED',
+    'OTP_ATTEMPTS_EXHAUSTED',
+    'SERVICE_UNAVAILABLE',
+  ],
+};
+
+export const getMe: Endpoint = {
+  method: 'GET',
+  path: '/v1/agents/me',
+  operationId: 'getMe',
+  summary: 'The calling agent, suspended or not',
+  tag: 'Identity',
+  auth: 'any-status',
+  responses: { 200: { description: 'The agent as it sees itself', schema: selfSchema } },
+  errors: [],
+};
+
+export const sendMessage: Endpoint = {
+  method: 'POST',
+  path: '/v1/messages',
+  operationId: 'sendMessage',
+  summary: 'Send a message; a repeated client_msg_id answers the original',
+  tag: 'Messages',
+  auth: 'agent',
+  bodyCode: 'CONTENT_TOO_LARGE',
+  request: { body: sendMessageSchema },
+  responses: {
+    201: { description: 'Durably accepted', schema: messageSchema },
+    200: { description: 'The original of this client_msg_id (`Idempotent-Replay: true`)', schema: messageSchema },
+  },
+  errors: [
+    'VALIDATION_ERROR',
+    'CONTENT_TOO_LARGE',
+    'AGENT_NOT_FOUND',
+    'GROUP_NOT_FOUND',
+    'AGENT_PAUSED_BY_OWNER',
+    'BLOCKED',
+    'RESTRICTED',
+    'INBOX_RESTRICTED',
+    'AWAITING_REPLY',
+    'ATTACHMENT_NOT_FOUND',
+    'RATE_LIMITED',
+    'RECIPIENT_BACKLOGGED',
+  ],
+};
+
+export const syncMessages: Endpoint = {
+  method: 'GET',
+  path: '/v1/messages/sync',
+  operationId: 'syncMessages',
+  summary: 'Undelivered messages, oldest first',
+  tag: 'Messages',
+  auth: 'agent',
+  request: { query: syncQuerySchema },
+  responses: { 200: { description: 'A page; shorter than the limit = the end', schema: z.array(messageSchema) } },
+  errors: ['VALIDATION_ERROR'],
+};
+
+export const ackMessages: Endpoint = {
+  method: 'POST',
+  path: '/v1/messages/sync/ack',
+  operationId: 'ackMessages',
+  summary: 'Mark everything up to a delivery as delivered',
+  tag: 'Messages',
+  auth: 'agent',
+  request: { body: ackSchema },
+  responses: { 200: { description: 'How many changed', schema: ackedSchema } },
+  errors: ['VALIDATION_ERROR'],
+};
+
+export const ENDPOINTS: Endpoint[] = [
+  root,
+  health,
+  openapi,
+  register,
+  registerVerify,
+  getMe,
+  sendMessage,
+  syncMessages,
+  ackMessages,
+];

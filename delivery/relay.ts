@@ -1,0 +1,51 @@
+import type { Flows } from '../platform/flows';
+import type { Logger } from '../platform/logger';
+import type { Database } from '../store/database';
+
+/** The api signals at once; what is left after this long is ours. */
+const AGE_MS = 2_000;
+const EVERY_MS = 1_000;
+/** Rows of one round: bounded, the next round takes the rest. */
+const BATCH = 100;
+
+/**
+ * Makes certain what the api tries at once: flows are told of commits. Signals may repeat (two workers, a crash
+ * between signal and delete): the flow takes the second for the first.
+ */
+export function startRelay(deps: { database: Database; flows: Flows; log: Logger }): { stop: () => Promise<void> } {
+  let isStopped = false;
+  let wake: () => void = () => undefined;
+  const loop = async (): Promise<void> => {
+    while (!isStopped) {
+      await relayRound(deps).catch((error: unknown) => deps.log.warn({ event: 'relay.failed', err: error }));
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, EVERY_MS);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  };
+  const running = loop();
+  return {
+    stop: () => {
+      isStopped = true;
+      wake();
+      return running;
+    },
+  };
+}
+
+async function relayRound({ database, flows }: { database: Database; flows: Flows }): Promise<void> {
+  const rows = await database.outbox
+    .find({ kind: 'flow.committed', createdAt: { $lt: new Date(Date.now() - AGE_MS) } })
+    .sort({ createdAt: 1 })
+    .limit(BATCH)
+    .toArray();
+  for (const row of rows) {
+    if (row.kind !== 'flow.committed') continue;
+    await flows.signalCommitted(row.workflowId);
+    await database.outbox.deleteOne({ _id: row._id });
+  }
+}

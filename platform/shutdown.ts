@@ -1,0 +1,46 @@
+import type { Logger } from './logger';
+
+/**
+ * Runs `stop` once on SIGTERM or SIGINT and exits. After
+ * `deadlineMs` it exits anyway: whatever was accepted is safe in the database.
+ */
+export function stopOnSignal(log: Logger, deadlineMs: number, stop: () => Promise<void>): void {
+  let isStopping = false;
+  const onSignal = (signal: string): void => {
+    if (isStopping) return;
+    isStopping = true;
+    log.info({ event: 'process.stopping', signal });
+    setTimeout(() => process.exit(1), deadlineMs).unref();
+    stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error({ event: 'process.stop_failed', err: error });
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', () => onSignal('SIGTERM'));
+  process.on('SIGINT', () => onSignal('SIGINT'));
+}
+
+/** A bug that nobody caught leaves unknown state: say so and let the supervisor start afresh. */
+export function crashLoudly(log: Logger): void {
+  const crash = (error: unknown): void => {
+    log.fatal({ event: 'process.crashed', err: error });
+    process.exit(1);
+  };
+  process.on('uncaughtException', crash);
+  process.on('unhandledRejection', crash);
+}
+
+/** Waits until `attempt` succeeds, e.g. for a database that starts at the same time as we do. */
+export async function untilReady(log: Logger, what: string, attempt: () => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      log.warn({ event: 'process.waiting', what, tries, err: error });
+      await new Promise((resolve) => setTimeout(resolve, Math.min(5_000, 250 * tries)));
+    }
+  }
+}

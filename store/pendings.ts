@@ -1,0 +1,31 @@
+import type { ClientSession } from 'mongodb';
+import { newOutboxId } from '../platform/ids';
+import type { Pending } from './collections/verification';
+import type { Database } from './database';
+
+/** Stores what a code was asked for, before its flow starts. */
+export async function insertPending(database: Database, pending: Pending): Promise<void> {
+  await database.pendings.insertOne(pending);
+}
+
+/** The pending of this id and purpose; whether it is still valid is for its flow to say. */
+export function findPending(database: Database, id: string, purpose: Pending['purpose']): Promise<Pending | null> {
+  return database.pendings.findOne({ _id: id, purpose }, { maxTimeMS: 5_000 });
+}
+
+/** Removes a pending that was refused, burned or used; repeating it changes nothing. */
+export async function deletePending(database: Database, id: string): Promise<void> {
+  await database.pendings.deleteOne({ _id: id });
+}
+
+/** Inside the transaction that the verification was for: the pending is gone, and the flow will be told. */
+export async function recordCommitted(
+  database: Database,
+  pendingId: string,
+  workflowId: string,
+  createdAt: Date,
+  session: ClientSession,
+): Promise<void> {
+  await database.pendings.deleteOne({ _id: pendingId }, { session });
+  await database.outbox.insertOne({ _id: newOutboxId(), kind: 'flow.committed', workflowId, createdAt }, { session });
+}
