@@ -1,17 +1,19 @@
-import type { AddressInfo } from 'node:net';
+import type { Server } from 'node:http';
 import { systemClock } from '../platform/clock';
-import { createFlows } from '../platform/flows';
-import { createMetrics } from '../platform/metrics';
+import type { Config } from '../platform/config';
+import { createFlows, type Flows } from '../platform/flows';
+import type { Logger } from '../platform/logger';
+import { createMetrics, type Metrics } from '../platform/metrics';
 import { announceReady } from '../platform/ready';
 import { stopOnSignal, untilReady } from '../platform/shutdown';
 import { startProcess } from '../platform/start';
-import { createAgentReader } from '../store/agents';
-import { createCommitter } from '../store/committer/committer';
+import { createAgentReader, type AgentReader } from '../store/agents';
+import { createCommitter, type Committer } from '../store/committer/committer';
 import { openDatabase, prepareDatabase, type Database } from '../store/database';
 import { createApp } from './app';
 import { answerHttpFaults } from './http-faults';
-import { attachRealtime } from './realtime/attach';
-import { createRegistration } from './registration';
+import { attachRealtime, type Realtime } from './realtime/attach';
+import { createRegistration, type Registration } from './registration';
 
 /** Open requests get this long at a shutdown; sockets are closed within the first two seconds of it. */
 const DEADLINE_MS = 9_000;
@@ -22,7 +24,58 @@ async function main(): Promise<void> {
   const database = openDatabase({ uri: config.MONGODB_URI, name: config.MONGODB_DB });
   await untilReady(log, 'database', () => prepareDatabase(database));
   const agents = createAgentReader(database);
-  const committer = createCommitter({
+  const flows = createFlows({ config, metrics, log });
+  const committer = buildCommitter({ config, database, agents, log, metrics });
+  const realtime: { isUp: () => boolean } = { isUp: () => true };
+  const app = createApp({
+    config,
+    database,
+    agents,
+    committer,
+    registration: buildRegistration({ config, database, agents, flows, log }),
+    clock: systemClock,
+    log,
+    metrics,
+    health: { mongodb: () => answers(database), bus: () => realtime.isUp(), temporal: flows.isUp },
+  });
+  const attached = await attachRealtime(app, { config, database, agents, committer, log, metrics });
+  realtime.isUp = attached.isUp;
+  const server = listen(attached, config, log);
+  stopOnSignal(log, DEADLINE_MS, async () => {
+    server.close();
+    await attached.close();
+    server.closeIdleConnections();
+    await committer.idle();
+    await flows.close();
+    await database.client.close();
+  });
+}
+
+function listen(realtime: Realtime, config: Config, log: Logger): Server {
+  const server = realtime.listen(config.PORT, config.HOST);
+  answerHttpFaults(server);
+  server.once('error', (error: NodeJS.ErrnoException) => {
+    log.fatal({ event: 'api.listen_failed', code: error.code, port: config.PORT });
+    process.exit(1);
+  });
+  server.once('listening', () => {
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : config.PORT;
+    log.info({ event: 'api.ready', port });
+    announceReady({ port });
+  });
+  return server;
+}
+
+interface GraphDeps {
+  config: Config;
+  database: Database;
+  agents: AgentReader;
+  log: Logger;
+}
+
+function buildCommitter({ config, database, agents, log, metrics }: GraphDeps & { metrics: Metrics }): Committer {
+  return createCommitter({
     database,
     agents,
     clock: systemClock,
@@ -34,8 +87,10 @@ async function main(): Promise<void> {
       metrics.commitConflicts.inc(conflicts);
     },
   });
-  const flows = createFlows({ config, metrics, log });
-  const registration = createRegistration({
+}
+
+function buildRegistration({ config, database, agents, flows, log }: GraphDeps & { flows: Flows }): Registration {
+  return createRegistration({
     database,
     agents,
     flows,
@@ -43,39 +98,6 @@ async function main(): Promise<void> {
     log,
     secretKeys: config.SECRET_KEYS,
     caps: { live: config.AGENTS_PER_EMAIL_LIVE, lifetime: config.AGENTS_PER_EMAIL_LIFETIME },
-  });
-  let isBusUp = (): boolean => true;
-  const app = createApp({
-    config,
-    database,
-    agents,
-    committer,
-    registration,
-    clock: systemClock,
-    log,
-    metrics,
-    health: { mongodb: () => answers(database), bus: () => isBusUp(), temporal: flows.isUp },
-  });
-  const realtime = await attachRealtime(app, { config, database, agents, committer, log, metrics });
-  isBusUp = realtime.isUp;
-  const server = realtime.listen(config.PORT, config.HOST);
-  answerHttpFaults(server);
-  server.once('error', (error: NodeJS.ErrnoException) => {
-    log.fatal({ event: 'api.listen_failed', code: error.code, port: config.PORT });
-    process.exit(1);
-  });
-  server.once('listening', () => {
-    const { port } = server.address() as AddressInfo;
-    log.info({ event: 'api.ready', port });
-    announceReady({ port });
-  });
-  stopOnSignal(log, DEADLINE_MS, async () => {
-    server.close();
-    await realtime.close();
-    server.closeIdleConnections();
-    await committer.idle();
-    await flows.close();
-    await database.client.close();
   });
 }
 

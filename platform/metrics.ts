@@ -37,6 +37,12 @@ export function createMetrics() {
       help: 'Commits that were tried again because another process wrote the same documents',
       registers,
     }),
+    ...createFlowMetrics(registers),
+  };
+}
+
+function createFlowMetrics(registers: Registry[]) {
+  return {
     sockets: new Gauge({ name: 'agentchat_sockets', help: 'Authenticated sockets on this node', registers }),
     pushes: new Counter({ name: 'agentchat_pushes_total', help: 'message.new frames handed to sockets', registers }),
     pushSeconds: new Histogram({

@@ -1,5 +1,5 @@
 import type { Committed } from '../../store/committer/send-types';
-import { AckBuffer } from './ack-buffer';
+import { type AckBuffer } from './ack-buffer';
 import type { Session } from './session';
 
 /** The live sockets of this node, by agent. */
