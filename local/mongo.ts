@@ -68,39 +68,42 @@ function mongodArguments(options: MongoOptions): string[] {
 }
 
 async function becomePrimary(child: Child, port: number): Promise<void> {
-  const client = new MongoClient(`mongodb://${host}:${port}/?directConnection=true`, {
-    serverSelectionTimeoutMS: 1_000,
-    connectTimeoutMS: 1_000,
-  });
   const deadline = Date.now() + startMsMax;
   let last = 'no answer';
-  try {
-    while (Date.now() < deadline) {
-      if (!child.isRunning()) throw new Error(`mongod: ${await reasonOfEnd(child)}`);
-      last = await stepTowardsPrimary(client, port);
-      if (last === 'primary') return;
-      await new Promise((resolve) => setTimeout(resolve, pollMs));
-    }
-  } finally {
-    await client.close();
+  while (Date.now() < deadline) {
+    if (!child.isRunning()) throw new Error(`mongod: ${await reasonOfEnd(child)}`);
+    last = await stepTowardsPrimary(port).catch(messageOf);
+    if (last === 'primary') return;
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
   throw new Error(`mongod: not primary after ${startMsMax / 1_000} s (${last})`);
 }
 
 /** One look at the server, and the step that is missing if there is one. Returns what was seen. */
-async function stepTowardsPrimary(client: MongoClient, port: number): Promise<string> {
-  const admin = client.db('admin');
+async function stepTowardsPrimary(port: number): Promise<string> {
+  // A client whose first connection failed stays closed, so each look has its own.
+  const client = new MongoClient(`mongodb://${host}:${port}/?directConnection=true`, {
+    serverSelectionTimeoutMS: 1_000,
+    connectTimeoutMS: 1_000,
+  });
   try {
+    const admin = client.db('admin');
     const hello = await admin.command({ hello: 1 });
     if (hello['isWritablePrimary'] === true) return 'primary';
     const status = await admin.command({ replSetGetStatus: 1 });
     return String(status['myState']);
   } catch (error) {
-    if (!(error instanceof MongoServerError)) return 'no answer';
+    if (!(error instanceof MongoServerError)) return messageOf(error);
     if (error.code === notYetInitialized) await initiate(client, port);
     else if (error.code === invalidReplicaSetConfig) await moveMember(client, port);
     return error.codeName ?? 'refused';
+  } finally {
+    await client.close();
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 async function initiate(client: MongoClient, port: number): Promise<void> {
