@@ -52,7 +52,7 @@ export class LocalStack {
 
   /**
    * Resolves when `GET /v1/health` is 200 and the worker is ready. Call `stop` also after a failure.
-   * @throws Error with one line, followed by the output of api or worker if one of these did not start
+   * @throws Error with one line
    */
   async start(): Promise<StackUrls> {
     const { settings } = this;

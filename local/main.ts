@@ -31,21 +31,27 @@ async function main(): Promise<number> {
   }
 }
 
+/** Ctrl-C reaches this process from the terminal and once more through npm. */
+const sameRequestMs = 1_000;
+
 /** Resolves at the first request to end. A second one ends at once; the guarding process then ends the children. */
 function untilInterrupted(): Promise<undefined> {
   // A closed terminal must not keep the stack from ending in order.
   process.stdout.on('error', () => undefined);
   process.stderr.on('error', () => undefined);
   return new Promise((resolve) => {
-    let isAsked = false;
+    let askedAt: number | undefined;
     const ask = (): void => {
-      if (isAsked) process.exit(1);
-      isAsked = true;
+      if (askedAt !== undefined && Date.now() - askedAt > sameRequestMs) process.exit(1);
+      askedAt ??= Date.now();
       resolve(undefined);
     };
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, ask);
   });
 }
+
+const webhookWarning =
+  '  Warning: webhooks may call http and private addresses here (WEBHOOK_ALLOW_HTTP, WEBHOOK_ALLOW_PRIVATE).';
 
 function readyBlock(urls: StackUrls, settings: LocalSettings): string {
   const rows: [string, string][] = [
@@ -62,10 +68,15 @@ function readyBlock(urls: StackUrls, settings: LocalSettings): string {
     '',
     ...rows.map(([name, value]) => `  ${name.padEnd(15)}${value}`),
     '',
-    '  Warning: webhooks may call http and private addresses here (WEBHOOK_ALLOW_HTTP, WEBHOOK_ALLOW_PRIVATE).',
+    ...(isWebhookRuleGiven(settings) ? [] : [webhookWarning]),
     '  Ctrl-C stops everything.',
     '',
   ].join('\n');
+}
+
+/** Whoever sets one of the two knows about them. */
+function isWebhookRuleGiven({ environment }: LocalSettings): boolean {
+  return ['WEBHOOK_ALLOW_HTTP', 'WEBHOOK_ALLOW_PRIVATE'].some((name) => (environment[name] ?? '') !== '');
 }
 
 function demoCommand(urls: StackUrls, settings: LocalSettings): string {

@@ -5,7 +5,7 @@ import { compiled, projectRoot } from './root';
 const readyMsMax = 60_000;
 const healthPollMs = 100;
 
-/** Starts `dist/<name>/main.js` and waits until it announces itself (platform/ready). Rejects with its output. */
+/** Starts `dist/<name>/main.js` and waits until it announces itself (platform/ready). Rejects with one line. */
 export async function startNodeProcess(
   name: 'api' | 'worker',
   options: Pick<ChildOptions, 'env' | 'guardian' | 'onLine'>,
@@ -23,7 +23,8 @@ export async function startNodeProcess(
     return child;
   } catch (error) {
     await child.stop('SIGKILL', 1_000);
-    throw error;
+    // The lines that follow are its output, which `onLine` has had already.
+    throw new Error(error instanceof Error ? error.message.split('\n', 1)[0] : String(error));
   }
 }
 
