@@ -24,6 +24,8 @@ export interface DirectSendState {
 export interface DirectSendCommand {
   senderId: string;
   senderIsSystem: boolean;
+  /** The version of the key that the caller authenticated with. */
+  senderKeyVersion: number;
   recipientId: string;
   recipientHandle: string;
   /** Id for the conversation if this send creates it. */
@@ -93,9 +95,12 @@ const refuse = (code: ErrorCode, details?: Record<string, unknown>, retryAfterMs
   sender: null,
 });
 
-/** D1 to D6: who the two are to each other. */
+/** Check 1 as it is at the commit, then D1 to D6: who the two are to each other. */
 function refuseByAccount(state: DirectSendState, command: DirectSendCommand): Refusal | null {
   const { sender, recipient, pair } = state;
+  // Authentication was some milliseconds ago: an old key or an ended account must not get a message in.
+  if (sender.status === 'deleted' || sender.keyVersion !== command.senderKeyVersion) return refuse('UNAUTHORIZED');
+  if (sender.status === 'suspended') return refuse('SUSPENDED', { reason: 'community_enforcement' });
   if (recipient === null || !isReachable(recipient.head)) return refuse('AGENT_NOT_FOUND');
   if (command.recipientId === command.senderId) return refuse('VALIDATION_ERROR');
   if (sender.pausedByOwner !== 'none') {

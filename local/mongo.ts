@@ -63,6 +63,8 @@ function mongodArguments(options: MongoOptions): string[] {
     ['--dbpath', options.dbPath],
     ['--wiredTigerCacheSizeGB', String(options.cacheGigabytes ?? 1)],
     ['--setParameter', 'diagnosticDataCollectionEnabled=false'],
+    // The transactions of a killed process hold their documents until this passes; ours take milliseconds.
+    ['--setParameter', 'transactionLifetimeLimitSeconds=3'],
     ['--nounixsocket', '--quiet'],
   ].flat();
 }

@@ -109,23 +109,30 @@ const NAMESPACE_EXISTS = 48;
 
 /**
  * Creates missing collections, validators and indexes. Safe to run at every start and by several processes at once:
- * whoever loses the race to create a collection goes on to set the same validator and indexes.
+ * whoever loses the race to create a collection goes on. A validator is changed only when it differs: the change
+ * needs the collection for itself, and would wait for the transactions of a process that just died.
  */
 export async function prepareDatabase(database: Database): Promise<void> {
+  const existing = await database.db.listCollections().toArray();
+  const validators = new Map(existing.map((info) => [info.name, validatorOf(info)]));
   for (const spec of SPECS) {
-    const validation = {
-      validator: { $jsonSchema: spec.schema },
-      validationLevel: 'strict',
-      validationAction: 'error',
-    };
-    try {
-      await database.db.createCollection(spec.name, validation);
-    } catch (error) {
-      if (!(error instanceof MongoError) || error.code !== NAMESPACE_EXISTS) throw error;
-      await database.db.command({ collMod: spec.name, ...validation });
+    const wanted = { $jsonSchema: spec.schema };
+    const options = { validator: wanted, validationLevel: 'strict', validationAction: 'error' };
+    if (!validators.has(spec.name)) {
+      await database.db.createCollection(spec.name, options).catch((error: unknown) => {
+        if (!(error instanceof MongoError) || error.code !== NAMESPACE_EXISTS) throw error;
+      });
+    } else if (validators.get(spec.name) !== JSON.stringify(wanted)) {
+      await database.db.command({ collMod: spec.name, ...options });
     }
     if (spec.indexes.length > 0) await database.db.collection(spec.name).createIndexes(spec.indexes);
   }
+}
+
+function validatorOf(info: object): string {
+  // The driver types the options of a listed collection as unknown: this is their parse point.
+  const { options } = info as { options?: { validator?: unknown } };
+  return JSON.stringify(options?.validator);
 }
 
 /** Snapshot reads, majority and journaled commit; the deadline is far under the driver's own two minutes. */

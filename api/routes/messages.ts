@@ -43,7 +43,11 @@ async function send(ctx: AgentContext, deps: MessageDeps): Promise<Reply> {
   const to = normaliseHandle(body.to);
   const { agent } = ctx;
   const outcome = await deps.committer.send({
-    sender: { id: agent._id, card: { handle: agent.handle, displayName: agent.displayName, isSystem: agent.isSystem } },
+    sender: {
+      id: agent._id,
+      keyVersion: agent.keyVersion,
+      card: { handle: agent.handle, displayName: agent.displayName, isSystem: agent.isSystem },
+    },
     to,
     clientMsgId: body.client_msg_id,
     type: body.type ?? 'text',

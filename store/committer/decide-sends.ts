@@ -76,6 +76,7 @@ function decide(item: SendItem, state: BatchState, options: DecideOptions): Acce
     {
       senderId: sender.id,
       senderIsSystem: sender.card.isSystem,
+      senderKeyVersion: sender.keyVersion,
       recipientId: recipientId ?? '',
       recipientHandle: to,
       newConversationId: newId('directConversation'),

@@ -5,7 +5,7 @@ import type { PauseMode } from '../../domain/heads';
 
 /** A validated direct send; texts are compact JSON already. */
 export interface SendCommand {
-  sender: { id: string; card: AgentCard };
+  sender: { id: string; keyVersion: number; card: AgentCard };
   /** Normalised handle of the recipient. */
   to: string;
   clientMsgId: string;

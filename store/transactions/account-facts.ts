@@ -43,14 +43,17 @@ export async function countWebhook(database: Database, agentId: string, step: 1 
 
 /** Ends the account: key dead, place of the email free, handle retired. Repeating it changes nothing. */
 export async function deleteAgent(database: Database, agentId: string, at: Date): Promise<void> {
+  const agent = await database.agents.findOne({ _id: agentId });
+  if (agent === null || agent.status === 'deleted') return;
   await withTransaction(database, async (session) => {
-    const agent = await database.agents.findOneAndUpdate(
-      { _id: agentId, status: { $ne: 'deleted' } },
-      { $set: { status: 'deleted', apiKeyHash: `deleted:${randomBytes(16).toString('hex')}`, updatedAt: at } },
+    await writeFacts(database, agentId, { status: 'deleted' }, at, session);
+    const ended = await database.agents.updateOne(
+      { _id: agentId, apiKeyHash: { $not: /^deleted:/ } },
+      { $set: { apiKeyHash: `deleted:${randomBytes(16).toString('hex')}` } },
       { session },
     );
-    if (agent === null) return;
-    await writeFacts(database, agentId, { status: 'deleted' }, at, session);
+    // Two deletions at once: the second finds the key dead and must not free a second place.
+    if (ended.modifiedCount === 0) return;
     await database.emailHeads.updateOne({ _id: emailKey(agent.email) }, { $inc: { live: -1 } }, { session });
   });
 }

@@ -1,4 +1,4 @@
-import type { ClientSession } from 'mongodb';
+import type { ClientSession, Collection, UpdateFilter } from 'mongodb';
 import { emptyPair, pairId, type PairHead } from '../../domain/heads';
 import { withTransaction, type Database } from '../database';
 
@@ -16,7 +16,7 @@ export interface Relation {
  */
 export async function setBlock(database: Database, { from, to, at }: Relation): Promise<void> {
   await withTransaction(database, async (session) => {
-    await changePair(database, from, to, session, (pair) => ({ blockedBy: withMember(pair.blockedBy, from) }));
+    await changePair(database, from, to, session, { $addToSet: { blockedBy: from } });
     await database.blocks.updateOne(
       { _id: `${from}:${to}` },
       { $setOnInsert: { blockerId: from, blockedId: to, createdAt: at } },
@@ -28,7 +28,7 @@ export async function setBlock(database: Database, { from, to, at }: Relation): 
 /** Takes the block back; one that does not exist is no error. */
 export async function removeBlock(database: Database, { from, to }: Omit<Relation, 'at'>): Promise<void> {
   await withTransaction(database, async (session) => {
-    await changePair(database, from, to, session, (pair) => ({ blockedBy: withoutMember(pair.blockedBy, from) }));
+    await changePair(database, from, to, session, { $pull: { blockedBy: from } });
     await database.blocks.deleteOne({ _id: `${from}:${to}` }, { session });
   });
 }
@@ -36,7 +36,7 @@ export async function removeBlock(database: Database, { from, to }: Omit<Relatio
 /** Adds `to` to the contact book of `from`: decides who passes `contacts_only`. Existing notes stay. */
 export async function addContact(database: Database, { from, to, at }: Relation): Promise<void> {
   await withTransaction(database, async (session) => {
-    await changePair(database, from, to, session, (pair) => ({ contactsOf: withMember(pair.contactsOf, from) }));
+    await changePair(database, from, to, session, { $addToSet: { contactsOf: from } });
     await database.contacts.updateOne(
       { _id: `${from}:${to}` },
       { $setOnInsert: { ownerId: from, contactId: to, note: null, addedAt: at } },
@@ -48,25 +48,32 @@ export async function addContact(database: Database, { from, to, at }: Relation)
 /** Removes `to` from the contact book of `from`. An established conversation stays established. */
 export async function removeContact(database: Database, { from, to }: Omit<Relation, 'at'>): Promise<void> {
   await withTransaction(database, async (session) => {
-    await changePair(database, from, to, session, (pair) => ({ contactsOf: withoutMember(pair.contactsOf, from) }));
+    await changePair(database, from, to, session, { $pull: { contactsOf: from } });
     await database.contacts.deleteOne({ _id: `${from}:${to}` }, { session });
   });
 }
 
-/** Writes the head that every send between the two writes too; creates it when the two never met. */
+/**
+ * Writes the head that every send between the two writes too; creates it when the two never met. The first operation
+ * of its transaction and without a read before it: so it competes with a stream of sends for one moment only.
+ */
 async function changePair(
   database: Database,
   one: string,
   other: string,
   session: ClientSession,
-  change: (pair: PairHead) => Partial<PairHead>,
+  change: UpdateFilter<PairHead>,
 ): Promise<void> {
   const _id = pairId(one, other);
-  const pair = await database.heads.findOne<PairHead>({ _id }, { session });
-  if (pair === null)
-    await database.heads.insertOne({ ...emptyPair(_id), ...change(emptyPair(_id)), v: 1 }, { session });
-  else await database.heads.updateOne({ _id }, { $set: change(pair), $inc: { v: 1 } }, { session });
+  const { _id: _, v: _v, blockedBy: _b, contactsOf: _c, ...rest } = emptyPair(_id);
+  // The head's kind stands in its _id: this is the parse point of the union.
+  const pairs = database.heads as unknown as Collection<PairHead>;
+  const $setOnInsert = { ...rest, ...('$addToSet' in change ? otherList(change) : { blockedBy: [], contactsOf: [] }) };
+  if ('$pull' in change) await pairs.updateOne({ _id }, { ...change, $inc: { v: 1 } }, { session });
+  else await pairs.updateOne({ _id }, { ...change, $inc: { v: 1 }, $setOnInsert }, { upsert: true, session });
 }
 
-const withMember = (members: string[], id: string): string[] => [...new Set([...members, id])].sort();
-const withoutMember = (members: string[], id: string): string[] => members.filter((member) => member !== id);
+/** An insert may not set the list that the same update adds to. */
+function otherList(change: UpdateFilter<PairHead>): Partial<PairHead> {
+  return change.$addToSet !== undefined && 'blockedBy' in change.$addToSet ? { contactsOf: [] } : { blockedBy: [] };
+}

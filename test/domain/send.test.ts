@@ -43,6 +43,7 @@ const thread = (change: Partial<PairHead> = {}): PairHead => ({
 const command = (change: Partial<DirectSendCommand> = {}): DirectSendCommand => ({
   senderId: 'agt_a',
   senderIsSystem: false,
+  senderKeyVersion: 1,
   recipientId: 'agt_b',
   recipientHandle: 'bob',
   newConversationId: 'conv_new',

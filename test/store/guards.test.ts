@@ -1,0 +1,158 @@
+import { pairId, type PairHead } from '../../domain/heads';
+import type { Database } from '../../store/database';
+import { countWebhook, deleteAgent, setInboxMode, setPause, setStatus } from '../../store/transactions/account-facts';
+import { addContact, removeContact, setBlock } from '../../store/transactions/relations';
+import { startStack, type Stack } from '../support/stack';
+import { makeSenders, openStackDatabase, send, type Sender } from '../support/traffic';
+
+/**
+ * One race per row of "fact → guarding document" (ARCHITECTURE.md): sends on two api processes against the fact written
+ * by a third. If the fact were not in a document that the send writes, a send could commit after the fact did.
+ */
+describe('a fact and the sends that race it on two processes', () => {
+  const ROUNDS = 3;
+  let stack: Stack;
+  let database: Database;
+
+  beforeAll(async () => {
+    stack = await startStack({ apis: 2, workers: 0 });
+    database = openStackDatabase(stack);
+  });
+  afterAll(async () => {
+    await database.client.close();
+    await stack.stop();
+  });
+
+  const nextSeq = async (a: Sender, b: Sender): Promise<number> =>
+    (await database.heads.findOne<PairHead>({ _id: pairId(a.id, b.id) }))?.nextSeq ?? 1;
+
+  async function establish(a: Sender, b: Sender): Promise<void> {
+    const [first = ''] = stack.baseUrls;
+    expect((await send(first, a, b, `open-${a.id}-${b.id}`)).status).toBe(201);
+    expect((await send(first, b, a, `reply-${a.id}-${b.id}`)).status).toBe(201);
+  }
+
+  /** Sends through both processes while `fact` is written; returns what was committed before and after it. */
+  async function race(a: Sender, b: Sender, fact: () => Promise<void>) {
+    let isDone = false;
+    const senders = stack.baseUrls.flatMap((url, node) =>
+      [0, 1].map(async (lane) => {
+        const codes: string[] = [];
+        for (let index = 0; index < 40; index += 1) {
+          const answer = await send(url, a, b, `race-${a.id}-${node}-${lane}-${index}`);
+          codes.push(answer.body.code ?? 'accepted');
+          if (isDone && index > 5) break;
+        }
+        return codes;
+      }),
+    );
+    await fact();
+    const seqAtFact = await nextSeq(a, b);
+    isDone = true;
+    const codes = (await Promise.all(senders)).flat();
+    return { seqAtFact, seqAtEnd: await nextSeq(a, b), codes };
+  }
+
+  const facts: [string, string, (a: Sender, b: Sender) => Promise<void>][] = [
+    ['a block by the recipient', 'BLOCKED', (a, b) => setBlock(database, { from: b.id, to: a.id, at: new Date() })],
+    ['a block by the sender', 'BLOCKED', (a, b) => setBlock(database, { from: a.id, to: b.id, at: new Date() })],
+    ['the pause of the sender', 'AGENT_PAUSED_BY_OWNER', (a) => setPause(database, a.id, 'send', new Date())],
+    ['the suspension of the sender', 'SUSPENDED', (a) => setStatus(database, a.id, 'suspended', new Date())],
+    [
+      'the suspension of the recipient',
+      'AGENT_NOT_FOUND',
+      (_a, b) => setStatus(database, b.id, 'suspended', new Date()),
+    ],
+    ['the deletion of the recipient', 'AGENT_NOT_FOUND', (_a, b) => deleteAgent(database, b.id, new Date())],
+    ['the deletion of the sender', 'UNAUTHORIZED', (a) => deleteAgent(database, a.id, new Date())],
+  ];
+
+  test.each(facts)('%s: no send commits after it did', async (_name, code, fact) => {
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const [a, b] = await makeSenders(database, 2);
+      if (a === undefined || b === undefined) throw new Error('two agents are needed');
+      await establish(a, b);
+      const { seqAtFact, seqAtEnd, codes } = await race(a, b, () => fact(a, b));
+      expect(seqAtEnd).toBe(seqAtFact);
+      expect(codes).toContain(code);
+      expect(new Set(codes.filter((seen) => seen !== 'accepted' && seen !== code))).toEqual(new Set());
+    }
+  });
+
+  test('webhook creation: every message committed after it has its outbox row', async () => {
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const [a, b] = await makeSenders(database, 2);
+      if (a === undefined || b === undefined) throw new Error('two agents are needed');
+      await establish(a, b);
+      const { seqAtFact } = await race(a, b, () => countWebhook(database, b.id, 1));
+      const later = await database.messages
+        .find({ senderId: a.id, recipientId: b.id, seq: { $gte: seqAtFact } })
+        .toArray();
+      const rows = await database.outbox.find({ kind: 'message.new', targetId: b.id }).toArray();
+      const announced = new Set(rows.map((row) => (row.kind === 'message.new' ? row.messageId : '')));
+      expect(later.filter((message) => !announced.has(message._id))).toEqual([]);
+      expect(later.length).toBeGreaterThan(0);
+    }
+  });
+
+  test.each([
+    ['contacts_only', (_a: Sender, b: Sender) => setInboxMode(database, b.id, 'contacts_only', new Date())],
+    [
+      'leaving the contact book of a contacts_only agent',
+      (a: Sender, b: Sender) => removeContact(database, { from: b.id, to: a.id }),
+    ],
+  ])('%s: an opener is before it or refused', async (name, fact) => {
+    for (let round = 0; round < ROUNDS * 2; round += 1) {
+      const [a, b] = await makeSenders(database, 2);
+      if (a === undefined || b === undefined) throw new Error('two agents are needed');
+      if (name !== 'contacts_only') {
+        await addContact(database, { from: b.id, to: a.id, at: new Date() });
+        await setInboxMode(database, b.id, 'contacts_only', new Date());
+      }
+      const opening = Promise.all(stack.baseUrls.map((url, node) => send(url, a, b, `open-${node}`)));
+      await fact(a, b);
+      const seqAtFact = await nextSeq(a, b);
+      const answers = await opening;
+      expect(await nextSeq(a, b)).toBe(seqAtFact);
+      expect(answers.filter(({ status }) => status === 201)).toHaveLength(seqAtFact - 1);
+    }
+  });
+
+  test('messaging#2: two openers by one sender on two processes: exactly one is accepted', async () => {
+    for (let round = 0; round < ROUNDS * 2; round += 1) {
+      const [a, b] = await makeSenders(database, 2);
+      if (a === undefined || b === undefined) throw new Error('two agents are needed');
+      const answers = await Promise.all(stack.baseUrls.map((url, node) => send(url, a, b, `twice-${node}`)));
+      expect(answers.map(({ body }) => body.code ?? 'accepted').sort()).toEqual(['AWAITING_REPLY', 'accepted']);
+    }
+  });
+
+  test('messaging#13: mutual openers on two processes make one established conversation', async () => {
+    for (let round = 0; round < ROUNDS * 2; round += 1) {
+      const [a, b] = await makeSenders(database, 2);
+      const [one = '', other = ''] = stack.baseUrls;
+      if (a === undefined || b === undefined) throw new Error('two agents are needed');
+      const answers = await Promise.all([send(one, a, b, 'mutual-a'), send(other, b, a, 'mutual-b')]);
+      expect(answers.map(({ status }) => status)).toEqual([201, 201]);
+      expect(answers[0]?.body['conversation_id']).toBe(answers[1]?.body['conversation_id']);
+      expect(answers.map(({ body }) => body.seq).sort()).toEqual([1, 2]);
+      expect(await database.heads.findOne({ _id: pairId(a.id, b.id) })).toMatchObject({ established: true });
+    }
+  });
+
+  test('messaging#12: the cold cap holds when openers race on two processes', async () => {
+    const [a] = await makeSenders(database, 1);
+    const strangers = await makeSenders(database, 108);
+    if (a === undefined) throw new Error('a sender is needed');
+    const answers: string[] = [];
+    for (let start = 0; start < strangers.length; start += 12) {
+      const batch = strangers.slice(start, start + 12);
+      const results = await Promise.all(
+        batch.map((to, index) => send(stack.baseUrls[index % 2] ?? '', a, to, `cold-${start + index}`)),
+      );
+      answers.push(...results.map(({ body }) => body.code ?? 'accepted'));
+    }
+    expect(answers.filter((code) => code === 'accepted')).toHaveLength(100);
+    expect(answers.filter((code) => code === 'RATE_LIMITED')).toHaveLength(8);
+  });
+});
