@@ -59,7 +59,7 @@ function readyBlock(urls: StackUrls, settings: LocalSettings): string {
     ['API reference', `${urls.api}/docs`],
     ['Temporal UI', urls.temporalUi ?? `of ${settings.given.temporalAddress ?? ''}`],
     ['Mailbox', urls.mailbox ?? 'none, mail goes to SMTP_URL'],
-    ['Data', settings.isEphemeral ? 'removed at the end' : `${relative('', settings.dataDir) || '.'} (kept)`],
+    ['Data', settings.isEphemeral ? 'removed at the end' : `${shownPath(settings.dataDir)} (kept)`],
     ['Try it', demoCommand(urls, settings)],
   ];
   return [
@@ -77,6 +77,12 @@ function readyBlock(urls: StackUrls, settings: LocalSettings): string {
 /** Whoever sets one of the two knows about them. */
 function isWebhookRuleGiven({ environment }: LocalSettings): boolean {
   return ['WEBHOOK_ALLOW_HTTP', 'WEBHOOK_ALLOW_PRIVATE'].some((name) => (environment[name] ?? '') !== '');
+}
+
+/** Short where it can be: relative below the current folder. */
+function shownPath(path: string): string {
+  const short = relative('', path) || '.';
+  return short.startsWith('..') ? path : short;
 }
 
 function demoCommand(urls: StackUrls, settings: LocalSettings): string {
