@@ -176,11 +176,18 @@ function step(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+function describeFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if ('status' in error && error.status === 429) {
+    return 'one address may register 5 agents an hour. Start the stack with RATE_LIMITS=off to run the demo more often.';
+  }
+  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
+  return `${error.message}${cause}. Is the stack running (npm start)?`;
+}
+
 main()
   .then(() => process.exit(0))
   .catch((error: unknown) => {
-    const reason = error instanceof Error ? error.message : String(error);
-    const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : '';
-    process.stderr.write(`The demo failed: ${reason}${cause}. Is the stack running (npm start)?\n`);
+    process.stderr.write(`The demo failed: ${describeFailure(error)}\n`);
     process.exit(1);
   });
