@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findBinary } from '../local/binaries';
+import { startChild } from '../local/child';
+import { createGuardian } from '../local/guardian';
+import { startMongo } from '../local/mongo';
+import { freePort } from '../local/ports';
+import { compiled } from '../local/root';
+import { readEnvironment } from '../platform/environment';
+import { hashApiKey, newApiKey, newId } from '../platform/ids';
+import { openDatabase, type Database } from '../store/database';
+import { createAgent } from '../store/transactions/create-agent';
+
+/** An agent with its key. */
+export interface BenchAgent {
+  id: string;
+  handle: string;
+  key: string;
+}
+
+/** One mongod and one api process of its own; messages do not need Temporal. */
+export interface BenchStack {
+  baseUrl: string;
+  database: Database;
+  stop(): Promise<void>;
+}
+
+const READY_MS = 30_000;
+
+export async function startBenchStack(): Promise<BenchStack> {
+  const environment = readEnvironment();
+  const binary = await findBinary('mongod', { environment, onProgress: (line) => console.error(line) });
+  const folder = await mkdtemp(join(tmpdir(), 'agentchat-bench-'));
+  const dbPath = join(folder, 'mongo');
+  await mkdir(dbPath);
+  const guardian = createGuardian();
+  guardian.removeAtEnd(folder);
+  const mongo = await startMongo({ binary, port: await freePort(), dbPath, env: environment, guardian });
+  const port = await freePort();
+  const api = await startChild({
+    name: 'api/main',
+    command: process.execPath,
+    args: [compiled('api/main')],
+    hasChannel: true,
+    env: {
+      PATH: environment['PATH'],
+      HOME: environment['HOME'],
+      HOST: '127.0.0.1',
+      PORT: String(port),
+      MONGODB_URI: mongo.uri,
+      MONGODB_DB: 'bench',
+      TEMPORAL_ADDRESS: '127.0.0.1:1',
+      SECRET_KEYS: `bench:${randomBytes(32).toString('base64')}`,
+      RATE_LIMITS: 'off',
+      LOG_LEVEL: 'warn',
+    },
+  });
+  await api.ready(READY_MS);
+  const database = openDatabase({ uri: mongo.uri, name: 'bench' });
+  return {
+    baseUrl: `http://127.0.0.1:${port}`,
+    database,
+    stop: async () => {
+      await database.client.close();
+      await api.stop('SIGTERM', 10_000);
+      await mongo.child.stop('SIGTERM', 10_000);
+      await guardian.close();
+    },
+  };
+}
+
+export async function makeAgents(database: Database, count: number): Promise<BenchAgent[]> {
+  const made: BenchAgent[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const key = newApiKey();
+    const handle = `bench-${index}`;
+    const { _id: id } = await createAgent(
+      database,
+      {
+        id: newId('agent'),
+        handle,
+        email: `${handle}@example.com`,
+        apiKeyHash: hashApiKey(key),
+        displayName: null,
+        description: null,
+        createdAt: new Date(),
+      },
+      { live: 1, lifetime: 3 },
+    );
+    made.push({ id, handle, key });
+  }
+  return made;
+}
