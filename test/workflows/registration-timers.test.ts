@@ -1,0 +1,127 @@
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker } from '@temporalio/worker';
+import type { RegistrationActivities } from '../../activities/registration';
+import { compiled } from '../../local/root';
+import { beginUpdate, committedSignal, verifyUpdate, type BeginAnswer } from '../../workflows/messages';
+import type { registration } from '../../workflows/registration';
+import { testServers } from '../support/servers';
+
+describe('the timers and tries of a registration', () => {
+  let environment: TestWorkflowEnvironment;
+  let mails = 0;
+  let answer: BeginAnswer = { kind: 'mailed' };
+  let flows = 0;
+
+  /** Typed stand-ins for another concern: the mail and the store are tested with the real ones in test/api. */
+  const activities: RegistrationActivities = {
+    mailCode: () => {
+      mails += 1;
+      return Promise.resolve(answer);
+    },
+    checkProof: ({ proof }) => Promise.resolve(proof === 'right'),
+    closePending: () => Promise.resolve(),
+  };
+
+  beforeAll(async () => {
+    const { timeSkippingBinary } = testServers();
+    environment = await TestWorkflowEnvironment.createTimeSkipping({
+      server: { executable: { type: 'existing-path', path: timeSkippingBinary } },
+    });
+  });
+  afterAll(() => environment.teardown());
+  beforeEach(() => {
+    mails = 0;
+    answer = { kind: 'mailed' };
+  });
+
+  async function run<T>(body: (start: () => ReturnType<typeof startFlow>) => Promise<T>): Promise<T> {
+    const worker = await Worker.create({
+      connection: environment.nativeConnection,
+      taskQueue: 'accounts-test',
+      workflowBundle: { codePath: compiled('worker/workflow-bundle') },
+      activities,
+    });
+    return worker.runUntil(() => body(startFlow));
+  }
+
+  function startFlow() {
+    flows += 1;
+    return environment.client.workflow.start<typeof registration>('registration', {
+      workflowId: `registration:test-${flows}`,
+      taskQueue: 'accounts-test',
+      args: [{ pendingId: `test-${flows}`, handle: 'timer-agent', hasSearchAttributes: false }],
+    });
+  }
+
+  const soon = async () => ({
+    args: [{ answerBy: (await environment.currentTimeMs()) + 4_000 }] as [{ answerBy: number }],
+  });
+
+  test.each([
+    [599, 'consumed', 'start_over'],
+    [601, null, 'expired'],
+  ])('identity#9: a right code %s seconds after the mail', async (wait, verdict, outcome) => {
+    await run(async (start) => {
+      const flow = await start();
+      expect(await flow.executeUpdate(beginUpdate, await soon())).toEqual({ kind: 'mailed' });
+      await environment.sleep(wait * 1_000);
+      const given = flow.executeUpdate(verifyUpdate, { args: [{ proof: 'right' }] });
+      if (verdict === null) await expect(given).rejects.toThrow();
+      else expect(await given).toEqual({ kind: verdict });
+      expect(await flow.result()).toMatchObject({ outcome });
+    });
+  });
+
+  test('identity#8: five tries are compared, the sixth burns the pending even when right', async () => {
+    await run(async (start) => {
+      const flow = await start();
+      await flow.executeUpdate(beginUpdate, await soon());
+      for (let tries = 1; tries <= 5; tries += 1) {
+        expect(await flow.executeUpdate(verifyUpdate, { args: [{ proof: 'wrong' }] })).toEqual({ kind: 'wrong' });
+      }
+      expect(await flow.executeUpdate(verifyUpdate, { args: [{ proof: 'right' }] })).toEqual({ kind: 'exhausted' });
+      expect(await flow.result()).toEqual({ outcome: 'exhausted', attempts: 6 });
+    });
+  });
+
+  test('identity#7: of parallel right codes one wins, and the commit ends the flow as verified', async () => {
+    await run(async (start) => {
+      const flow = await start();
+      await flow.executeUpdate(beginUpdate, await soon());
+      const verdicts = await Promise.all(
+        [1, 2, 3].map(() => flow.executeUpdate(verifyUpdate, { args: [{ proof: 'right' }] })),
+      );
+      expect(verdicts.map(({ kind }) => kind).sort()).toEqual(['consumed', 'expired', 'expired']);
+      await flow.signal(committedSignal);
+      expect(await flow.result()).toMatchObject({ outcome: 'verified' });
+    });
+  });
+
+  test('a begin that comes after its time mails nothing', async () => {
+    await run(async (start) => {
+      const flow = await start();
+      const answerBy = (await environment.currentTimeMs()) - 1;
+      expect(await flow.executeUpdate(beginUpdate, { args: [{ answerBy }] })).toEqual({ kind: 'too_late' });
+      expect(await flow.result()).toMatchObject({ outcome: 'abandoned' });
+      expect(mails).toBe(0);
+    });
+  });
+
+  test('a begin that never comes ends the flow', async () => {
+    await run(async (start) => {
+      expect(await (await start()).result()).toMatchObject({ outcome: 'abandoned' });
+    });
+  });
+
+  test.each([
+    ['mail_failed', { kind: 'mail_failed' }],
+    ['refused', { kind: 'cooldown', retryAfterMs: 5 }],
+  ] as const)('the outcome %s is named', async (outcome, given) => {
+    answer = given;
+    await run(async (start) => {
+      const flow = await start();
+      expect(await flow.executeUpdate(beginUpdate, await soon())).toEqual(given);
+      expect(await flow.result()).toMatchObject({ outcome });
+    });
+  });
+});
