@@ -17,6 +17,8 @@ import { createRegistration, type Registration } from './registration';
 
 /** Open requests get this long at a shutdown; sockets are closed within the first two seconds of it. */
 const DEADLINE_MS = 9_000;
+/** Of it, what requests that are still being answered may take. */
+const DRAIN_MS = 5_000;
 
 async function main(): Promise<void> {
   const { config, log } = startProcess('api');
@@ -42,9 +44,9 @@ async function main(): Promise<void> {
   realtime.isUp = attached.isUp;
   const server = listen(attached, config, log);
   stopOnSignal(log, DEADLINE_MS, async () => {
-    server.close();
+    const drained = drain(server);
     await attached.close();
-    server.closeIdleConnections();
+    await drained;
     await committer.idle();
     await flows.close();
     await database.client.close();
@@ -65,6 +67,23 @@ function listen(realtime: Realtime, config: Config, log: Logger): Server {
     announceReady({ port });
   });
   return server;
+}
+
+/** Takes no new connections; open requests get their answers, idle connections end, what lasts longer is cut. */
+function drain(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const sweep = setInterval(() => server.closeIdleConnections(), 50);
+    const end = (): void => {
+      clearInterval(sweep);
+      clearTimeout(cut);
+      resolve();
+    };
+    const cut = setTimeout(() => {
+      server.closeAllConnections();
+      end();
+    }, DRAIN_MS);
+    server.close(end);
+  });
 }
 
 interface GraphDeps {

@@ -5,6 +5,8 @@ import type { Route } from './route';
 /** Everything that middlewares hand on, declared once. */
 export interface ApiState {
   requestId: string;
+  /** The request's path with doubled slashes collapsed. */
+  path: string;
   clientIp: string;
   startedAt: Date;
   route: Route | null;

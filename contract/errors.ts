@@ -14,16 +14,18 @@ export class AppError extends Error {
    * @param code a code of `contract/codes.ts`; the HTTP status follows from it
    * @param details shaped as conventions.md §6 says for this code; omitted from the envelope when empty
    * @param retryAfterMs the wait that `Retry-After` announces (rounded up to seconds); absent = no header
+   * @param status only for the code that conventions.md §6 lists with two statuses, `OPS_AUTH_REQUIRED`
    */
   constructor(
     readonly code: ErrorCode,
     readonly details?: ErrorDetails,
     readonly retryAfterMs?: number,
     message?: string,
+    status?: 503,
   ) {
     super(message ?? ERRORS[code].message);
     this.name = 'AppError';
-    this.status = ERRORS[code].status;
+    this.status = status ?? ERRORS[code].status;
   }
 }
 

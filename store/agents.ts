@@ -12,11 +12,16 @@ export interface AgentCard {
 /** Handles are retired for ever, so an id found once stays right; this many are remembered per process. */
 const HANDLES_REMEMBERED_MAX = 100_000;
 
+/** Bounded on our side too: a database that takes calls and never answers must end in a 503, not in silence. */
+const AUTHENTICATION_MS_MAX = 5_000;
+
 /** Reads of agents. Nothing that can change is cached: the requests of one tick share one look-up, no more. */
 export function createAgentReader(database: Database) {
   const byKeyHash = new DataLoader<string, Agent | null>(
     async (hashes) => {
-      const found = await database.agents.find({ apiKeyHash: { $in: [...hashes] } }, { maxTimeMS: 5_000 }).toArray();
+      const found = await database.agents
+        .find({ apiKeyHash: { $in: [...hashes] } }, { timeoutMS: AUTHENTICATION_MS_MAX })
+        .toArray();
       const agents = new Map(found.map((agent) => [agent.apiKeyHash, agent]));
       return hashes.map((hash) => agents.get(hash) ?? null);
     },

@@ -7,7 +7,7 @@ const OUTAGE_RETRY_MS = 2_000;
 
 /** Errors by which the driver says that the database cannot be reached or did not answer in time. */
 const OUTAGE =
-  /^Mongo(Network|NetworkTimeout|ServerSelection|NotConnected|TopologyClosed|PoolCleared|PoolClearedOnNetwork|WaitQueueTimeout|OperationTimeout|ServerClosed)/;
+  /^Mongo(Network|NetworkTimeout|ServerSelection|NotConnected|TopologyClosed|PoolCleared|PoolClearedOnNetwork|WaitQueueTimeout|OperationTimeout|ServerClosed|ClientClosed)/;
 
 /** `error` as the wire's error: refusals as they are, outages as 503, everything else as a 500 without internals. */
 export function toAppError(error: unknown): AppError {
@@ -25,10 +25,12 @@ function isServerOutage(error: unknown): boolean {
   return error instanceof Error && error.name.startsWith('Mongo') && 'code' in error && OUTAGE_CODES.has(error.code);
 }
 
-/** True when the caller went away before we answered: not our failure. */
-function isClientAbort(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return code === 'ECONNRESET' || code === 'EPIPE' || code === 'ECONNABORTED';
+/** What logs and metrics show for a caller that went away before the end of its request; nobody receives it. */
+const CLIENT_CLOSED_REQUEST = 499;
+
+/** True when the request ended before its body did: the caller went away, which is not our failure. */
+function isClientAbort(ctx: ApiContext, error: unknown): boolean {
+  return ctx.req.readableAborted && !isAppError(error);
 }
 
 /** Writes the flat envelope with `Retry-After` where waiting helps (conventions.md §5, §6). */
@@ -50,9 +52,13 @@ export function catchErrors(log: Logger): ApiMiddleware {
     try {
       await next();
     } catch (error) {
+      if (isClientAbort(ctx, error)) {
+        log.debug({ event: 'request.aborted', requestId: ctx.state.requestId });
+        ctx.status = CLIENT_CLOSED_REQUEST;
+        return;
+      }
       const known = toAppError(error);
-      if (isClientAbort(error)) log.debug({ event: 'request.aborted', requestId: ctx.state.requestId });
-      else if (known.status >= 500 && !isAppError(error)) {
+      if (known.status >= 500 && !isAppError(error)) {
         log.error({ event: 'request.failed', requestId: ctx.state.requestId, err: error });
       }
       writeError(ctx, known);

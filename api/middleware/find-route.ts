@@ -10,11 +10,6 @@ interface Node {
 
 const newNode = (): Node => ({ literals: new Map(), parameter: null, routes: new Map() });
 
-/** `//v1///ws` as `/v1/ws`: a base URL with a trailing slash still works (realtime.md §1). */
-export function collapseSlashes(path: string): string {
-  return path.replace(/\/{2,}/g, '/');
-}
-
 /**
  * A table of all routes that is walked segment by segment, literals before parameters (`me` before `:handle`). Routing
  * stands apart from handling because the pipeline answers 404 for unknown routes before any limit or authentication.
@@ -65,7 +60,7 @@ function decodeSegment(segment: string): string {
 export function findRoute(routes: Route[]): ApiMiddleware {
   const lookUp = createRouteTable(routes);
   return async (ctx, next) => {
-    const match = lookUp(ctx.method, collapseSlashes(ctx.path));
+    const match = lookUp(ctx.method, ctx.state.path);
     if (match === null) throw new AppError('NOT_FOUND');
     ctx.state.route = match.route;
     ctx.state.params = match.params;

@@ -5,6 +5,9 @@ import type { ApiMiddleware } from '../state';
 /** Probes and scrapes come every few seconds: not worth a line each. */
 const QUIET = new Set(['/v1/health', '/internal/metrics']);
 
+/** Callers write these: enough to tell clients apart, too little to fill the log. */
+const LABEL_LENGTH_MAX = 32;
+
 /** One log line and one latency sample per request. Runs outside of the error catch, so it sees the final status. */
 export function observe(deps: { log: Logger; metrics: Metrics }): ApiMiddleware {
   return async (ctx, next) => {
@@ -23,7 +26,8 @@ export function observe(deps: { log: Logger; metrics: Metrics }): ApiMiddleware 
       status: ctx.status,
       ms: Math.round(ms * 10) / 10,
       agent: ctx.state.agent?.handle,
-      client: ctx.get('x-agentchat-client').slice(0, 32) || undefined,
+      client: ctx.get('x-agentchat-client').slice(0, LABEL_LENGTH_MAX) || undefined,
+      clientVersion: ctx.get('x-agentchat-client-version').slice(0, LABEL_LENGTH_MAX) || undefined,
     });
   };
 }

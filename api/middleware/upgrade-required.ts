@@ -1,11 +1,10 @@
-import { collapseSlashes } from './find-route';
 import type { ApiMiddleware } from '../state';
 
 export const SOCKET_PATH = '/v1/ws';
 
 /** A plain GET of the socket's path is told how to come in (realtime.md §1). */
 export const upgradeRequired: ApiMiddleware = async (ctx, next) => {
-  if (collapseSlashes(ctx.path) !== SOCKET_PATH || ctx.method !== 'GET') return next();
+  if (ctx.state.path !== SOCKET_PATH || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return next();
   ctx.set('Upgrade', 'websocket');
   ctx.status = 426;
   ctx.type = 'application/json; charset=utf-8';

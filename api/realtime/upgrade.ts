@@ -7,7 +7,7 @@ import { hashApiKey } from '../../platform/ids';
 import { bearerKey, suspended } from '../middleware/authenticate';
 import { toAppError } from '../middleware/catch-errors';
 import { clientIpOf, type ClientIpOptions } from '../middleware/client-ip';
-import { collapseSlashes } from '../middleware/find-route';
+import { collapseSlashes } from '../middleware/target-path';
 import { requestIdOf } from '../middleware/request-id';
 import { SOCKET_PATH } from '../middleware/upgrade-required';
 

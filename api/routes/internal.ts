@@ -1,10 +1,10 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { AppError } from '../../contract/errors';
 import type { Endpoint } from '../../contract/endpoint';
 import type { Metrics } from '../../platform/metrics';
 import { bearerKey } from '../middleware/authenticate';
 import { publicRoute, type Route } from '../route';
+import { sameSecret } from '../same-secret';
 
 const metricsEndpoint: Endpoint = {
   method: 'GET',
@@ -30,10 +30,4 @@ export function internalRoutes(deps: { metrics: Metrics; metricsToken?: string }
       return { status: 200, text: { type: 'text/plain; version=0.0.4; charset=utf-8', content } };
     }),
   ];
-}
-
-/** Compares in constant time whatever the lengths. */
-export function sameSecret(given: string, expected: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(given), digest(expected));
 }

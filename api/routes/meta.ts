@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { ENDPOINTS, health, openapi, root } from '../../contract/endpoints';
@@ -29,7 +29,7 @@ const page = (route: string, operationId: string): Endpoint => ({
 export function metaRoutes(deps: { publicBaseUrl: string; health: Health }): Route[] {
   const version = serverVersion();
   const document = JSON.stringify(buildOpenapi(ENDPOINTS, version, deps.publicBaseUrl));
-  const bundle = path.join(PACKAGE_ROOT, 'node_modules/@scalar/api-reference/dist/browser/standalone.js');
+  const script = readOnce(path.join(PACKAGE_ROOT, 'node_modules/@scalar/api-reference/dist/browser/standalone.js'));
   return [
     publicRoute(root, () =>
       Promise.resolve({ status: 200, body: { name: 'AgentChat API', version, status: 'alive' } }),
@@ -39,14 +39,18 @@ export function metaRoutes(deps: { publicBaseUrl: string; health: Health }): Rou
     publicRoute(page('/docs', 'getReferencePage'), () =>
       Promise.resolve({ status: 200, text: { type: 'text/html; charset=utf-8', content: REFERENCE_PAGE } }),
     ),
-    publicRoute(page('/docs/reference.js', 'getReferenceScript'), () =>
-      Promise.resolve({
-        status: 200,
-        text: { type: 'text/javascript; charset=utf-8', content: readFileSync(bundle) },
-        headers: { 'Cache-Control': 'public, max-age=3600' },
-      }),
-    ),
+    publicRoute(page('/docs/reference.js', 'getReferenceScript'), async () => ({
+      status: 200,
+      text: { type: 'text/javascript; charset=utf-8', content: await script() },
+      headers: { 'Cache-Control': 'public, max-age=3600' },
+    })),
   ];
+}
+
+/** Some megabytes that most processes never serve: read at the first request, then kept. */
+function readOnce(file: string): () => Promise<Buffer> {
+  let content: Promise<Buffer> | undefined;
+  return () => (content ??= readFile(file));
 }
 
 /** Messages need database and push channel; without Temporal only flows cannot start. */
