@@ -1,6 +1,7 @@
 import DataLoader from 'dataloader';
 import type { Agent } from './collections/agents';
 import type { Database } from './database';
+import { createTurns } from './turns';
 
 /** What a message's context tells of its sender. */
 export interface AgentCard {
@@ -15,17 +16,25 @@ const HANDLES_REMEMBERED_MAX = 100_000;
 /** Bounded on our side too: a database that takes calls and never answers must end in a 503, not in silence. */
 const AUTHENTICATION_MS_MAX = 5_000;
 
-/** Reads of agents. Nothing that can change is cached: the requests of one tick share one look-up, no more. */
+/** Look-ups by key in flight at once: one that hangs must not hold up everybody behind it. */
+const LOOK_UPS_MAX = 2;
+
+/**
+ * Reads of agents. Nothing that can change is cached: requests that wait for their turn share one look-up, which
+ * starts after the last of them came in, no more.
+ */
 export function createAgentReader(database: Database) {
+  const turns = createTurns(LOOK_UPS_MAX);
   const byKeyHash = new DataLoader<string, Agent | null>(
     async (hashes) => {
       const found = await database.agents
         .find({ apiKeyHash: { $in: [...hashes] } }, { timeoutMS: AUTHENTICATION_MS_MAX })
-        .toArray();
+        .toArray()
+        .finally(turns.end);
       const agents = new Map(found.map((agent) => [agent.apiKeyHash, agent]));
       return hashes.map((hash) => agents.get(hash) ?? null);
     },
-    { cache: false, maxBatchSize: 256 },
+    { cache: false, maxBatchSize: 256, batchScheduleFn: turns.take },
   );
   const idsByHandle = new Map<string, string>();
 

@@ -16,6 +16,7 @@ export interface SendPlan {
   contacts: Contact[];
   outbox: OutboxRow[];
   committed: Committed[];
+  /** Items that are missing here need a fresh state (see `decideSends`). */
   outcomes: Map<SendItem, SendOutcome | AppError>;
 }
 
@@ -27,6 +28,9 @@ export interface DecideOptions {
 
 /**
  * Decides a batch in its order; each send sees the effect of the ones before it. Touches nothing but `state.heads`.
+ * From a cached state only plain acceptances are decided, for these write all that they rest on, so that the commit
+ * proves them. A refusal, and a count that is shown to the caller, need a fresh state: such items get no outcome, nor
+ * do repeats within the batch.
  */
 export function decideSends(items: SendItem[], state: BatchState, options: DecideOptions): SendPlan {
   const plan: SendPlan = {
@@ -37,11 +41,23 @@ export function decideSends(items: SendItem[], state: BatchState, options: Decid
     committed: [],
     outcomes: new Map(),
   };
-  for (const item of items) plan.outcomes.set(item, decideOne(item, state, options, plan));
+  const writing = new Set<string>();
+  for (const item of items) {
+    // A repeat beside its original finds it after the commit.
+    if (writing.has(item.clientKeyText)) continue;
+    writing.add(item.clientKeyText);
+    const outcome = decideOne(item, state, options, plan);
+    if (outcome !== null) plan.outcomes.set(item, outcome);
+  }
   return plan;
 }
 
-function decideOne(item: SendItem, state: BatchState, options: DecideOptions, plan: SendPlan): SendOutcome | AppError {
+function decideOne(
+  item: SendItem,
+  state: BatchState,
+  options: DecideOptions,
+  plan: SendPlan,
+): SendOutcome | AppError | null {
   const replay = state.replays.get(item.clientKeyText);
   if (replay !== undefined) {
     // Found by its commit id, it is our own write whose answer was lost: the caller's first answer is a 201.
@@ -50,6 +66,7 @@ function decideOne(item: SendItem, state: BatchState, options: DecideOptions, pl
     return own ? { kind: 'accepted', message: replay, backlog: null } : { kind: 'replayed', message: replay };
   }
   const decision = decide(item, state, options);
+  if (state.isCached && (decision.kind === 'refused' || decision.backlog !== null)) return null;
   if (decision.kind === 'refused') {
     if (decision.sender !== null) state.heads.put(decision.sender);
     const message = decision.code === 'VALIDATION_ERROR' ? 'You cannot write to yourself' : undefined;

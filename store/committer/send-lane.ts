@@ -5,7 +5,6 @@ import type { AgentReader } from '../agents';
 import type { Database } from '../database';
 import { givenUp, isRetryable, pauseBeforeRetry, TRIES_MAX } from './conflicts';
 import { decideSends } from './decide-sends';
-import type { SendPlan } from './decide-sends';
 import { HeadCache } from './head-cache';
 import { Lane, type Waiting } from './lane';
 import { cachedSendState, headIdsOf, loadSendState, newSendItem, type BatchState, type SendItem } from './send-state';
@@ -25,16 +24,16 @@ export interface CommitterDeps {
 /** 128 items a commit was the measured optimum; the queue holds some seconds of work (design: bounded memory). */
 const LIMITS = { batchMax: 128, queuedMax: 8_192, queuedBytesMax: 67_108_864 };
 
-/**
- * Up to this many sends are decided from the cache: there the load is a large part of the latency. In larger batches
- * one replay or refusal would make the whole batch start over, and the load is shared by all.
- */
-const CACHED_BATCH_MAX = 8;
+/** After a commit that the cache had misled, up to this many batches load everything, so that a process whose heads
+ * others write, too, does not try in vain each time. */
+const LOADED_BATCHES_MAX = 64;
 
 /** The send path: load → decide → commit, many sends at a time. */
 export class SendLane {
   private readonly lane: Lane<SendItem, SendOutcome>;
   private readonly cache = new HeadCache();
+  /** How many batches load after the next misled one, and how many of them are still to come. */
+  private distrust = { next: 1, left: 0 };
 
   constructor(
     private readonly deps: CommitterDeps,
@@ -70,43 +69,59 @@ export class SendLane {
     let state: BatchState | null = null;
     try {
       state = await this.load(items);
-      if (await this.decideAndWrite(waiting, state)) return;
-      state = await loadSendState(this.deps.database, this.deps.agents, items);
-      await this.decideAndWrite(waiting, state);
+      const uncertain = await this.decideAndWrite(waiting, state);
+      if (state.isCached) this.distrust.next = 1;
+      if (uncertain.length > 0) await this.commitLoaded(uncertain, progress);
     } catch (error) {
       if (!isRetryable(error)) return this.fail(waiting, error, progress);
       progress.conflicts += 1;
+      if (state?.isCached === true) this.becomeDistrustful();
       if (state !== null) this.cache.drop(items.flatMap((item) => headIdsOf(item, state?.recipientIds ?? new Map())));
       await this.retry(waiting, state, progress);
     }
   }
 
-  /** Small batches that this process wrote lately need no load; the commit tells if somebody else wrote since. */
+  /** Sends whose heads this process wrote lately need no load; the commit tells if somebody else wrote since. */
   private async load(items: SendItem[]): Promise<BatchState> {
     const { database, agents } = this.deps;
-    const isFirstTry = items.every((item) => item.tries === 0);
-    const cached =
-      isFirstTry && items.length <= CACHED_BATCH_MAX ? await cachedSendState(this.cache, agents, items) : null;
-    return cached ?? loadSendState(database, agents, items);
+    if (this.distrust.left > 0) this.distrust.left -= 1;
+    else if (items.every((item) => item.tries === 0)) {
+      const cached = await cachedSendState(this.cache, agents, items);
+      if (cached !== null) return cached;
+    }
+    return loadSendState(database, agents, items);
   }
 
-  /** Returns false, with nothing done, when `state` is from the cache and the answer needs a fresh one. */
-  private async decideAndWrite(waiting: Waiting<SendItem, SendOutcome>[], state: BatchState): Promise<boolean> {
+  private becomeDistrustful(): void {
+    const { next } = this.distrust;
+    this.distrust = { next: Math.min(LOADED_BATCHES_MAX, next * 2), left: next };
+  }
+
+  /** The items that an old state could not answer, with a fresh one: `tries` keeps them from the cache. */
+  private commitLoaded(waiting: Waiting<SendItem, SendOutcome>[], progress: { conflicts: number }): Promise<void> {
+    for (const { command } of waiting) command.tries += 1;
+    return this.commit(waiting, progress);
+  }
+
+  /** Returns the items, untouched, whose answer needs a fresh state; all others are settled. */
+  private async decideAndWrite(
+    waiting: Waiting<SendItem, SendOutcome>[],
+    state: BatchState,
+  ): Promise<Waiting<SendItem, SendOutcome>[]> {
     const { clock, limitRate, database } = this.deps;
     const commitId = randomUUID();
     const items = waiting.map(({ command }) => command);
     const plan = decideSends(items, state, { now: clock.now(), commitId, limitRate });
-    if (state.isCached && !isCertain(plan)) return false;
-    for (const item of items) item.commitIds.add(commitId);
+    for (const item of plan.outcomes.keys()) item.commitIds.add(commitId);
     await writeSends(database, state.heads, plan);
     this.cache.put(state.heads.afterWrite());
     for (const { command, resolve, reject } of waiting) {
       const outcome = plan.outcomes.get(command);
-      if (outcome === undefined || outcome instanceof Error) reject(outcome ?? givenUp());
-      else resolve(outcome);
+      if (outcome instanceof Error) reject(outcome);
+      else if (outcome !== undefined) resolve(outcome);
     }
     if (plan.committed.length > 0) this.onCommitted(plan.committed);
-    return true;
+    return waiting.filter(({ command }) => !plan.outcomes.has(command));
   }
 
   private async retry(
@@ -169,13 +184,6 @@ export class SendLane {
     await this.commit(waiting.slice(0, middle), progress);
     await this.commit(waiting.slice(middle), progress);
   }
-}
-
-/** Accepted, and not near the backlog: the only outcomes that the commit itself proves right. */
-function isCertain(plan: SendPlan): boolean {
-  return [...plan.outcomes.values()].every(
-    (outcome) => !(outcome instanceof Error) && outcome.kind === 'accepted' && outcome.backlog === null,
-  );
 }
 
 /** The database is out of reach: splitting the batch would only wait again. */
