@@ -17,4 +17,4 @@ COPY --from=build /app/docs ./docs
 USER node
 VOLUME /data
 EXPOSE 8080
-CMD ["node", "--enable-source-maps", "dist/api/main.js"]
+CMD ["node", "--enable-source-maps", "--max-semi-space-size=32", "dist/api/main.js"]

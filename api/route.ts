@@ -8,6 +8,8 @@ export interface RequestContext {
   params: Record<string, string>;
   query: URLSearchParams;
   requestId: string;
+  /** True only where the endpoint proves its caller: the agent may be outdated, the write has to prove it. */
+  isRecalled: boolean;
   clientIp: string;
   now: Date;
   log: Logger;
@@ -25,6 +27,8 @@ export type AgentContext = RequestContext & { agent: Agent };
 
 export interface Reply {
   status: number;
+  /** The write proved that the agent had this key and this status. */
+  isProven?: boolean;
   /** Exactly one of the two: an object, or text that is JSON already. */
   body?: object;
   json?: string;

@@ -10,6 +10,10 @@ export interface ApiState {
   clientIp: string;
   startedAt: Date;
   route: Route | null;
+  /** True: `agent` is remembered from an earlier request and may be outdated. */
+  isRecalled: boolean;
+  /** Reads the caller anew. @throws AppError UNAUTHORIZED, SUSPENDED */
+  lookUpAgent: () => Promise<Agent>;
   params: Record<string, string>;
   agent: Agent | null;
 }

@@ -6,6 +6,7 @@ import { findBinary } from '../local/binaries';
 import { startChild } from '../local/child';
 import { createGuardian } from '../local/guardian';
 import { startMongo } from '../local/mongo';
+import { nodeFlags } from '../local/node-process';
 import { freePort } from '../local/ports';
 import { compiled } from '../local/root';
 import { readEnvironment } from '../platform/environment';
@@ -42,7 +43,7 @@ export async function startBenchStack(): Promise<BenchStack> {
   const api = await startChild({
     name: 'api/main',
     command: process.execPath,
-    args: [compiled('api/main')],
+    args: [...nodeFlags, compiled('api/main')],
     hasChannel: true,
     env: {
       PATH: environment['PATH'],

@@ -13,6 +13,8 @@ export interface Endpoint {
   summary: string;
   tag: string;
   auth: EndpointAuth;
+  /** The write itself proves the caller's key and status, so a caller known from before needs no look-up first. */
+  provesCaller?: boolean;
   /** The window of conventions.md §10 that counts calls per client address. */
   ipLimit?: 'register' | 'register_verify';
   /** What an oversize body is called: conventions.md D-8. */

@@ -118,6 +118,7 @@ export const sendMessage: Endpoint = {
   summary: 'Send a message; a repeated client_msg_id answers the original',
   tag: 'Messages',
   auth: 'agent',
+  provesCaller: true,
   bodyCode: 'CONTENT_TOO_LARGE',
   request: { body: sendMessageSchema },
   responses: {

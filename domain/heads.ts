@@ -43,6 +43,8 @@ export interface SenderHead {
   pausedByOwner: PauseMode;
   /** Grows with each new API key. */
   keyVersion: number;
+  /** Shown beside every message; kept here so that a send needs no read of the agent. */
+  displayName: string | null;
   /** Sends counted in one calendar second (epoch seconds). */
   window: { second: number; count: number };
   /** Outstanding cold threads, oldest first; at most COLD_OUTREACH_MAX within the window, older ones pruned on write. */

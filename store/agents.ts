@@ -13,6 +13,9 @@ export interface AgentCard {
 /** Handles are retired for ever, so an id found once stays right; this many are remembered per process. */
 const HANDLES_REMEMBERED_MAX = 100_000;
 
+/** Agents that `recallByKeyHash` knows; a row is about 1 KiB. */
+const AGENTS_REMEMBERED_MAX = 10_000;
+
 /** Bounded on our side too: a database that takes calls and never answers must end in a 503, not in silence. */
 const AUTHENTICATION_MS_MAX = 5_000;
 
@@ -20,11 +23,12 @@ const AUTHENTICATION_MS_MAX = 5_000;
 const LOOK_UPS_MAX = 2;
 
 /**
- * Reads of agents. Nothing that can change is cached: requests that wait for their turn share one look-up, which
- * starts after the last of them came in, no more.
+ * Reads of agents. Requests that wait for their turn share one look-up, which starts after the last of them came in.
+ * Nothing that can change is answered from memory but `recallByKeyHash`, whose users prove it otherwise.
  */
 export function createAgentReader(database: Database) {
   const turns = createTurns(LOOK_UPS_MAX);
+  const recalled = new Map<string, Agent>();
   const byKeyHash = new DataLoader<string, Agent | null>(
     async (hashes) => {
       const found = await database.agents
@@ -32,6 +36,7 @@ export function createAgentReader(database: Database) {
         .toArray()
         .finally(turns.end);
       const agents = new Map(found.map((agent) => [agent.apiKeyHash, agent]));
+      for (const hash of hashes) remember(recalled, hash, agents.get(hash));
       return hashes.map((hash) => agents.get(hash) ?? null);
     },
     { cache: false, maxBatchSize: 256, batchScheduleFn: turns.take },
@@ -41,6 +46,11 @@ export function createAgentReader(database: Database) {
   return {
     /** The agent that this key hash belongs to now, or null. Never answered from a cache. */
     findByKeyHash: (hash: string): Promise<Agent | null> => byKeyHash.load(hash),
+    /**
+     * The agent that this key hash belonged to at its last look-up here. May be outdated in every field: only for a
+     * caller whose write proves key version and status, as a send does.
+     */
+    recallByKeyHash: (hash: string): Agent | null => recalled.get(hash) ?? null,
     findByHandle: (handle: string): Promise<Agent | null> => database.agents.findOne({ handle }, { maxTimeMS: 5_000 }),
     findById: (id: string): Promise<Agent | null> => database.agents.findOne({ _id: id }, { maxTimeMS: 5_000 }),
 
@@ -70,6 +80,15 @@ export function createAgentReader(database: Database) {
       return new Map(rows.map((row) => [row._id, row]));
     },
   };
+}
+
+/** Keeps the latest look-ups: a map keeps the order of insertion, the first is the oldest. */
+function remember(recalled: Map<string, Agent>, hash: string, agent: Agent | undefined): void {
+  recalled.delete(hash);
+  if (agent === undefined) return;
+  recalled.set(hash, agent);
+  const oldest = recalled.keys().next();
+  if (recalled.size > AGENTS_REMEMBERED_MAX && oldest.done === false) recalled.delete(oldest.value);
 }
 
 export type AgentReader = ReturnType<typeof createAgentReader>;

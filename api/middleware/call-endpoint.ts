@@ -1,18 +1,37 @@
 import type { Clock } from '../../platform/clock';
 import type { Logger } from '../../platform/logger';
 import { parseObject, readText, refuseOversize } from '../body';
-import type { Reply, RequestContext } from '../route';
+import type { Reply, RequestContext, Route } from '../route';
 import type { ApiContext, ApiMiddleware } from '../state';
 import { validate } from '../validate';
+import { toAppError } from './catch-errors';
 
 /** Last of the pipeline: body-size guard, then the handler; its reply becomes the response. */
 export function callEndpoint(deps: { clock: Clock; log: Logger }): ApiMiddleware {
   return async (ctx) => {
-    const { route, agent } = ctx.state;
+    const { route } = ctx.state;
     if (route === null) throw new Error('no route was found');
     refuseOversize(ctx.req, route.endpoint.bodyCode ?? 'PAYLOAD_TOO_LARGE');
-    writeReply(ctx, await route.handle(contextOf(ctx, deps), agent));
+    const context = contextOf(ctx, deps);
+    writeReply(ctx, (await callRecalled(ctx, route, context)) ?? (await route.handle(context, ctx.state.agent)));
   };
+}
+
+/**
+ * The reply for a caller who was not looked up, if the write proved who it is. Else null, and the caller is looked up:
+ * an old key must get its 401 before anything else that is wrong with the request. Faults of the server are told at
+ * once: calling again could only repeat an effect.
+ */
+async function callRecalled(ctx: ApiContext, route: Route, context: RequestContext): Promise<Reply | null> {
+  if (!ctx.state.isRecalled) return null;
+  const reply = await route.handle(context, ctx.state.agent).catch((error: unknown) => {
+    if (toAppError(error).status >= 500) throw error;
+    return null;
+  });
+  if (reply?.isProven === true) return reply;
+  ctx.state.agent = await ctx.state.lookUpAgent();
+  context.isRecalled = false;
+  return null;
 }
 
 function contextOf(ctx: ApiContext, deps: { clock: Clock; log: Logger }): RequestContext {
@@ -23,6 +42,7 @@ function contextOf(ctx: ApiContext, deps: { clock: Clock; log: Logger }): Reques
     params: ctx.state.params,
     query: new URLSearchParams(ctx.querystring),
     requestId: ctx.state.requestId,
+    isRecalled: ctx.state.isRecalled,
     clientIp: ctx.state.clientIp,
     now: deps.clock.now(),
     log: deps.log,

@@ -22,16 +22,22 @@ export interface MessageDeps {
 /** `body`, `content` and `data` come on top of the depth of the opaque values themselves. */
 const BODY_DEPTH_MAX = JSON_DEPTH_MAX + 2;
 
+/** Never leaves the server: the caller is looked up and the call repeated. */
+const UNPROVEN: Reply = { status: 401 };
+
 /** `POST /v1/messages`: messaging.md §3. */
 export function messageRoutes(deps: MessageDeps): Route[] {
   return [
     agentRoute(sendMessage, async (ctx) => {
+      const { isRecalled } = ctx;
       const reply = await send(ctx, deps).catch((error: unknown) => {
         const outcome = error instanceof AppError ? error.code : 'failed';
-        deps.metrics.sends.inc({ outcome });
+        if (!isRecalled) deps.metrics.sends.inc({ outcome });
         throw error;
       });
-      deps.metrics.sends.inc({ outcome: reply.status === 201 ? 'accepted' : 'replayed' });
+      if (reply.isProven || !isRecalled) {
+        deps.metrics.sends.inc({ outcome: reply.status === 201 ? 'accepted' : 'replayed' });
+      }
       return reply;
     }),
   ];
@@ -45,8 +51,10 @@ async function send(ctx: AgentContext, deps: MessageDeps): Promise<Reply> {
   const outcome = await deps.committer.send({
     sender: {
       id: agent._id,
+      handle: agent.handle,
+      isSystem: agent.isSystem,
       keyVersion: agent.keyVersion,
-      card: { handle: agent.handle, displayName: agent.displayName, isSystem: agent.isSystem },
+      isRecalled: ctx.isRecalled,
     },
     to,
     clientMsgId: body.client_msg_id,
@@ -54,10 +62,12 @@ async function send(ctx: AgentContext, deps: MessageDeps): Promise<Reply> {
     content: body.content,
     metadata: body.metadata,
   });
+  if (outcome.kind === 'unproven') return UNPROVEN;
   if (outcome.kind === 'replayed') return presentReplay(deps, agent, outcome.message);
   return {
     status: 201,
-    json: presentMessage(outcome.message, agent, STORED),
+    isProven: true,
+    json: presentMessage(outcome.message, outcome.sender, STORED),
     headers: outcome.backlog === null ? {} : { 'X-Backlog-Warning': `${to}=${outcome.backlog}` },
   };
 }

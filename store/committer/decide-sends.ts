@@ -4,6 +4,7 @@ import { decideDirectSend, settleOpener, type Acceptance, type Refusal } from '.
 import { newId, newOutboxId } from '../../platform/ids';
 import { envelopeId, type Envelope, type Message } from '../collections/messages';
 import type { Contact } from '../collections/relations';
+import type { AgentCard } from '../agents';
 import type { OutboxRow } from '../collections/outbox';
 import { deliveryId } from '../delivery-ids';
 import type { BatchState, SendItem } from './send-state';
@@ -29,8 +30,7 @@ export interface DecideOptions {
 /**
  * Decides a batch in its order; each send sees the effect of the ones before it. Touches nothing but `state.heads`.
  * From a cached state only plain acceptances are decided, for these write all that they rest on, so that the commit
- * proves them. A refusal, and a count that is shown to the caller, need a fresh state: such items get no outcome, nor
- * do repeats within the batch.
+ * proves them. A refusal, and a count that is shown to the caller, need a fresh state: such items get no outcome.
  */
 export function decideSends(items: SendItem[], state: BatchState, options: DecideOptions): SendPlan {
   const plan: SendPlan = {
@@ -41,11 +41,7 @@ export function decideSends(items: SendItem[], state: BatchState, options: Decid
     committed: [],
     outcomes: new Map(),
   };
-  const writing = new Set<string>();
   for (const item of items) {
-    // A repeat beside its original finds it after the commit.
-    if (writing.has(item.clientKeyText)) continue;
-    writing.add(item.clientKeyText);
     const outcome = decideOne(item, state, options, plan);
     if (outcome !== null) plan.outcomes.set(item, outcome);
   }
@@ -58,14 +54,18 @@ function decideOne(
   options: DecideOptions,
   plan: SendPlan,
 ): SendOutcome | AppError | null {
+  const { isRecalled } = item.command.sender;
   const replay = state.replays.get(item.clientKeyText);
   if (replay !== undefined) {
+    if (isRecalled) return { kind: 'unproven' };
     // Found by its commit id, it is our own write whose answer was lost: the caller's first answer is a 201.
     const own = item.commitIds.has(replay.commitId) && !state.answered.has(replay._id);
     state.answered.add(replay._id);
-    return own ? { kind: 'accepted', message: replay, backlog: null } : { kind: 'replayed', message: replay };
+    if (!own) return { kind: 'replayed', message: replay };
+    return { kind: 'accepted', message: replay, sender: cardOf(item, state), backlog: null };
   }
   const decision = decide(item, state, options);
+  if (decision.kind === 'refused' && isRecalled) return { kind: 'unproven' };
   if (state.isCached && (decision.kind === 'refused' || decision.backlog !== null)) return null;
   if (decision.kind === 'refused') {
     if (decision.sender !== null) state.heads.put(decision.sender);
@@ -92,7 +92,7 @@ function decide(item: SendItem, state: BatchState, options: DecideOptions): Acce
     },
     {
       senderId: sender.id,
-      senderIsSystem: sender.card.isSystem,
+      senderIsSystem: sender.isSystem,
       senderKeyVersion: sender.keyVersion,
       recipientId: recipientId ?? '',
       recipientHandle: to,
@@ -122,6 +122,7 @@ function applyAcceptance(
   }
   const message = newMessage(item, recipientId, decision, options.commitId);
   const envelope = newEnvelope(message, recipientId, decision.position);
+  const card = cardOf(item, state);
   plan.messages.push(message);
   plan.envelopes.push(envelope);
   if (decision.recipient.webhooks > 0 && decision.recipient.pausedByOwner !== 'full') {
@@ -135,13 +136,19 @@ function applyAcceptance(
       deliveryId: deliveryId(recipientId, decision.recipient.salt, decision.position),
       muted: envelope.muted,
       message,
-      sender: sender.card,
+      sender: card,
     },
   });
   // A second item of this batch with the same key is a replay of this one.
   state.replays.set(item.clientKeyText, message);
   state.answered.add(message._id);
-  return { kind: 'accepted', message, backlog: decision.backlog };
+  return { kind: 'accepted', message, sender: card, backlog: decision.backlog };
+}
+
+/** The display name is the one that this commit's version of the sender's head has. */
+function cardOf(item: SendItem, state: BatchState): AgentCard {
+  const { id, handle, isSystem } = item.command.sender;
+  return { handle, displayName: state.heads.sender(id)?.displayName ?? null, isSystem };
 }
 
 function newMessage(item: SendItem, recipientId: string, decision: Acceptance, commitId: string): Message {

@@ -123,6 +123,7 @@ function newHeads(agent: Agent): [SenderHead, InboxInHead, InboxOutHead] {
       status: agent.status,
       pausedByOwner: agent.pausedByOwner,
       keyVersion: agent.keyVersion,
+      displayName: agent.displayName,
       window: { second: 0, count: 0 },
       coldOpeners: [],
     },

@@ -11,6 +11,7 @@ const sender = (change: Partial<SenderHead> = {}): SenderHead => ({
   status: 'active',
   pausedByOwner: 'none',
   keyVersion: 1,
+  displayName: null,
   window: { second: 0, count: 0 },
   coldOpeners: [],
   ...change,
