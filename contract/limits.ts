@@ -58,8 +58,6 @@ export const RESTRICTION_WINDOW_HOURS = 24;
 
 /** realtime.md §1.4, §4, §5.4–5.6, §6. */
 export const HELLO_TIMEOUT_MS = 5_000;
-export const HEARTBEAT_MS = 30_000;
-export const HEARTBEAT_DEADLINE_MS = 30_000;
 export const DRAIN_BATCH = 200;
 export const DRAIN_PAUSE_MS = 100;
 export const DRAIN_ROWS_MAX = 10_000;

@@ -9,7 +9,25 @@ export interface Bus {
   /** Tells the other nodes that hold sockets of these agents. Never throws; loss is allowed. */
   wake(agentIds: string[]): void;
   onWake(listener: WakeListener): void;
+  /** Called when an order for this node was seen; it may come twice or not at all. */
+  onOrder(listener: () => void): void;
   /** False while this node can neither tell nor hear. */
   isUp(): boolean;
   close(): Promise<void>;
+}
+
+/** What every node has to do with its sockets of one agent. */
+export type Order =
+  /** Close them: the agent's key, status or account changed. */
+  | { kind: 'close'; agentId: string; code: number; reason: string }
+  /** Push nothing more until the inbox was read anew: the owner's pause changed. */
+  | { kind: 'recheck'; agentId: string };
+
+/** Orders that are obeyed everywhere before the caller goes on (design: acknowledged orders). */
+export interface Orders {
+  /**
+   * Resolves when every node that holds a socket of the agent has obeyed, or pushes nothing any more because its lease
+   * has lapsed. Give it after the commit of what it is about.
+   */
+  give(order: Order): Promise<void>;
 }

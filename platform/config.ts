@@ -75,6 +75,7 @@ const variables = z.object({
   WEBHOOK_ALLOW_HTTP: aSwitch.default(false),
   WEBHOOK_ALLOW_PRIVATE: aSwitch.default(false),
   RATE_LIMITS: aSwitch.default(true),
+  SOCKET_PING_SECONDS: count.default(30),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
@@ -145,6 +146,7 @@ const PRINTABLE = new Set<string>([
   'WEBHOOK_ALLOW_HTTP',
   'WEBHOOK_ALLOW_PRIVATE',
   'RATE_LIMITS',
+  'SOCKET_PING_SECONDS',
   'LOG_LEVEL',
 ]);
 

@@ -16,6 +16,7 @@ const REOPEN_MS = 500;
 export function openBus(deps: { database: Database; connections: Connections; log: Logger }): Bus {
   const { database, connections, log } = deps;
   const listeners: WakeListener[] = [];
+  const orderListeners: (() => void)[] = [];
   let isOpen = false;
   let isClosed = false;
   let stream: ChangeStream<BusNote, ChangeStreamInsertDocument<BusNote>> | null = null;
@@ -29,7 +30,8 @@ export function openBus(deps: { database: Database; connections: Connections; lo
         isOpen = true;
         for (const listener of listeners) listener([]);
         for await (const change of stream) {
-          for (const listener of listeners) listener(change.fullDocument.agentIds);
+          if (change.fullDocument.kind === 'order') for (const listener of orderListeners) listener();
+          else for (const listener of listeners) listener(change.fullDocument.agentIds);
         }
       } catch (error) {
         if (!isClosed) log.warn({ event: 'bus.broken', err: error });
@@ -52,6 +54,7 @@ export function openBus(deps: { database: Database; connections: Connections; lo
       tell(agentIds).catch((error: unknown) => log.warn({ event: 'bus.not_told', err: error }));
     },
     onWake: (listener) => void listeners.push(listener),
+    onOrder: (listener) => void orderListeners.push(listener),
     isUp: () => isOpen || connections.hasLease(),
     close: async () => {
       isClosed = true;

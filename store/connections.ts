@@ -2,17 +2,22 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from '../platform/logger';
 import type { Database } from './database';
 
-/** A node that has not renewed for this long is taken for dead; renewals come five times as often. */
-const LEASE_MS = 5_000;
-const RENEW_MS = 1_000;
+/**
+ * A node that has not renewed for this long pushes nothing and is taken for dead: what has to be obeyed everywhere
+ * waits at most this long for a node that cannot be reached.
+ */
+const LEASE_MS = 1_000;
+const RENEW_MS = 300;
 
 /** Which sockets exist on which node. Rows of dead nodes do not count and are removed by whoever meets them. */
 export interface Connections {
   nodeId: string;
   /** Other nodes with a running lease, as of the last renewal. */
   otherNodes(): string[];
-  /** False when this node's own lease has lapsed: the database does not hear it. */
+  /** False when this node's own lease may have lapsed: it pushes nothing then. */
   hasLease(): boolean;
+  /** Called when the node has a lease again after it had lapsed. */
+  onRegained(listener: () => void): void;
   /**
    * Records a socket of the agent unless `max` are open over all nodes. The row is written before it is counted, so
    * two at once may both be refused at the edge but never both exceed it.
@@ -24,20 +29,29 @@ export interface Connections {
   close(): Promise<void>;
 }
 
-export async function openConnections(deps: { database: Database; log: Logger }): Promise<Connections> {
-  const { database, log } = deps;
-  const nodeId = randomUUID();
+export interface ConnectionsDeps {
+  database: Database;
+  log: Logger;
+  nodeId: string;
+  /** Reads the node's orders: one that cannot must not renew, so that whoever waits for it does not wait for ever. */
+  beforeRenewal: () => Promise<void>;
+}
+
+export async function openConnections(deps: ConnectionsDeps): Promise<Connections> {
+  const { database, log, nodeId } = deps;
   let others: string[] = [];
-  let renewedAtMs = 0;
+  let renewedAtMs = Number.NEGATIVE_INFINITY;
+  const listeners: (() => void)[] = [];
+  const hasLease = (): boolean => performance.now() - renewedAtMs < LEASE_MS;
   const renew = async (): Promise<void> => {
-    const startedMs = Date.now();
-    await database.nodes.updateOne(
-      { _id: nodeId },
-      { $set: { leaseUntil: new Date(startedMs + LEASE_MS) }, $setOnInsert: { startedAt: new Date(startedMs) } },
-      { upsert: true, maxTimeMS: LEASE_MS },
-    );
+    await deps.beforeRenewal();
+    // Counted from before the call, while the server counts from when it hears it: ours lapses first.
+    const startedMs = performance.now();
+    await database.nodes.updateOne({ _id: nodeId }, RENEWAL, { upsert: true, timeoutMS: LEASE_MS });
+    const wasLapsed = !hasLease();
     renewedAtMs = startedMs;
     others = await findOthers(database, nodeId);
+    if (wasLapsed) for (const listener of listeners) listener();
   };
   await renew();
   const stopRenewing = repeat(RENEW_MS, () =>
@@ -46,7 +60,8 @@ export async function openConnections(deps: { database: Database; log: Logger })
   return {
     nodeId,
     otherNodes: () => others,
-    hasLease: () => Date.now() - renewedAtMs < LEASE_MS,
+    hasLease,
+    onRegained: (listener) => void listeners.push(listener),
     claim: (agentId, max) => claim(database, nodeId, agentId, max),
     release: async (id) => void (await database.connections.deleteOne({ _id: id })),
     nodesOf: (agentIds) => nodesOf(database, agentIds, others),
@@ -58,9 +73,24 @@ export async function openConnections(deps: { database: Database; log: Logger })
   };
 }
 
+/** All by the server's clock: the nodes' clocks may differ. */
+const RENEWAL = [
+  { $set: { leaseUntil: { $add: ['$$NOW', LEASE_MS] }, startedAt: { $ifNull: ['$startedAt', '$$NOW'] } } },
+];
+const HAS_LEASE = { $expr: { $gt: ['$leaseUntil', '$$NOW'] } };
+
 async function findOthers(database: Database, nodeId: string): Promise<string[]> {
   const rows = await database.nodes
-    .find({ _id: { $ne: nodeId }, leaseUntil: { $gt: new Date() } }, { projection: { _id: 1 }, limit: 1_000 })
+    .find({ _id: { $ne: nodeId }, ...HAS_LEASE }, { projection: { _id: 1 }, limit: 1_000, maxTimeMS: 2_000 })
+    .toArray();
+  return rows.map((row) => row._id);
+}
+
+/** Those of `nodeIds` that may push: their lease runs. */
+export async function findLeased(database: Database, nodeIds: string[]): Promise<string[]> {
+  if (nodeIds.length === 0) return [];
+  const rows = await database.nodes
+    .find({ _id: { $in: nodeIds }, ...HAS_LEASE }, { projection: { _id: 1 }, maxTimeMS: 2_000 })
     .toArray();
   return rows.map((row) => row._id);
 }

@@ -19,6 +19,8 @@ export interface Admission {
   admit(agent: Agent): Promise<{ agent: Agent; connectionId: string } | Refused>;
   /** The live agent of a key, or null. */
   identify(apiKey: string): Promise<Agent | null>;
+  /** Why a socket of `agent`, as it was admitted, has to end now; null = it stays. */
+  recheck(agent: Agent): Promise<Refused | null>;
   leave(connectionId: string): Promise<void>;
 }
 
@@ -50,6 +52,11 @@ export function createAdmission(deps: AdmissionDeps): Admission {
         return agent === null ? { code: 1008, reason: 'Invalid token' } : admit(deps, agent);
       }),
     admit: (agent) => guarded(() => admit(deps, agent)),
+    recheck: async (agent) =>
+      deps.agents.findById(agent._id).then(
+        (now) => evictionOf(agent, now),
+        () => ({ code: 1011, reason: 'Internal error' }),
+      ),
     leave: (connectionId) =>
       deps.connections
         .release(connectionId)

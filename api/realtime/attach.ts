@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type Koa from 'koa';
 import websockify from 'koa-websocket';
@@ -9,6 +10,7 @@ import type { AgentReader } from '../../store/agents';
 import { openBus } from '../../store/bus';
 import type { Committer } from '../../store/committer/committer';
 import { openConnections } from '../../store/connections';
+import { createOrderDesk } from '../../store/orders';
 import type { Database } from '../../store/database';
 import type { ApiState } from '../state';
 import { AckBuffer } from './ack-buffer';
@@ -34,7 +36,7 @@ export interface Realtime {
   close(): Promise<void>;
 }
 
-/** How often sockets are looked at: heartbeat and eviction have deadlines of 30 s. */
+/** How often sockets are looked at, for pings that are due and for orders that did not reach this node. */
 const BEAT_MS = 5_000;
 const GOODBYE_MS = 2_000;
 /** `ws` closes larger frames without our reason text; ours is checked below this. */
@@ -43,9 +45,8 @@ const WS_PAYLOAD_MAX = FRAME_BYTES_MAX * 2;
 /** Puts `/v1/ws` beside the HTTP routes of `app`. */
 export async function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Promise<Realtime> {
   const { config, database, agents, committer, log, metrics } = deps;
-  const connections = await openConnections({ database, log });
-  const bus = openBus({ database, connections, log });
   const hub = new Hub((agentId) => new AckBuffer(agentId, { committer, database, log }));
+  const { connections, bus } = await joinNodes(hub, deps);
   const admission = createAdmission({ agents, connections, database, log, limitRate: config.RATE_LIMITS });
   const waiting = new Waiting();
   const accepted = new WeakMap<IncomingMessage, Accepted>();
@@ -68,6 +69,7 @@ export async function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Pr
       log,
       hub,
       admission,
+      mayPush: connections.hasLease,
       onPush: (row) => {
         metrics.pushes.inc();
         metrics.pushSeconds.observe(Math.max(0, Date.now() - row.message.createdAt.getTime()) / 1000);
@@ -77,12 +79,8 @@ export async function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Pr
     if (from.agent !== null) session.startAuthenticated(from.agent, capabilitiesOf(request));
   });
 
-  committer.onCommitted((commit) => {
-    hub.offer(commit);
-    bus.wake([...new Set(commit.map(({ recipientId }) => recipientId))]);
-  });
-  bus.onWake((agentIds) => hub.wake(agentIds));
-  const timers = [setInterval(() => hub.wake([]), PUMP_CHECK_MS), setInterval(() => void beat(hub, deps), BEAT_MS)];
+  const beatMs = Math.min(BEAT_MS, config.SOCKET_PING_SECONDS * 250);
+  const timers = [setInterval(() => hub.wake([]), PUMP_CHECK_MS), setInterval(() => void beat(hub, deps), beatMs)];
   return {
     listen: (port, host) => sockets.listen(port, host) as Server,
     isUp: () => bus.isUp(),
@@ -93,6 +91,24 @@ export async function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Pr
       await connections.close();
     },
   };
+}
+
+/** Becomes one node among others: registry with lease, orders, wake-ups in both directions. */
+async function joinNodes(hub: Hub, { database, committer, log }: RealtimeDeps) {
+  const nodeId = randomUUID();
+  const desk = createOrderDesk({ database, nodeId, obey: (order) => hub.obey(order) });
+  const connections = await openConnections({ database, log, nodeId, beforeRenewal: desk.look });
+  connections.onRegained(() => hub.wake([]));
+  const bus = openBus({ database, connections, log });
+  bus.onOrder(() => {
+    desk.look().catch((error: unknown) => log.warn({ event: 'orders.not_read', err: error }));
+  });
+  bus.onWake((agentIds) => hub.wake(agentIds));
+  committer.onCommitted((commit) => {
+    hub.offer(commit);
+    bus.wake([...new Set(commit.map(({ recipientId }) => recipientId))]);
+  });
+  return { connections, bus };
 }
 
 /** `X-AgentChat-Capabilities: ack`; null when the upgrade named none. */
@@ -107,11 +123,11 @@ function capabilitiesOf(request: IncomingMessage): string[] | null {
 }
 
 /** Pings, and evicts whose account or key changed while no order reached this node. */
-async function beat(hub: Hub, { database, log, metrics }: RealtimeDeps): Promise<void> {
+async function beat(hub: Hub, { config, database, log, metrics }: RealtimeDeps): Promise<void> {
   const sessions = hub.all();
   metrics.sockets.set(sessions.length);
   const nowMs = Date.now();
-  for (const session of sessions) session.beat(nowMs);
+  for (const session of sessions) session.beat(nowMs, config.SOCKET_PING_SECONDS * 1000);
   try {
     const ids = [...new Set(sessions.flatMap(({ agent }) => (agent === null ? [] : [agent._id])))];
     const rows = await database.agents

@@ -1,11 +1,17 @@
+import type { Order } from '../../platform/bus';
 import type { Committed } from '../../store/committer/send-types';
 import { type AckBuffer } from './ack-buffer';
 import type { Session } from './session';
+
+/** No admission takes longer; orders are remembered for this long. */
+const ADMISSION_MS_MAX = 60_000;
 
 /** The live sockets of this node, by agent. */
 export class Hub {
   private readonly sessions = new Map<string, Set<Session>>();
   private readonly acks = new Map<string, AckBuffer>();
+  /** When an order about an agent was last obeyed here, for sockets that were being admitted meanwhile. */
+  private readonly orderedAtMs = new Map<string, number>();
 
   constructor(private readonly newAckBuffer: (agentId: string) => AckBuffer) {}
 
@@ -40,6 +46,26 @@ export class Hub {
     for (const committed of commit) {
       for (const session of this.sessions.get(committed.recipientId) ?? []) session.pump?.offer(committed);
     }
+  }
+
+  /** Has its whole effect when it returns: not a frame leaves after it that the order forbids. */
+  obey(order: Order): void {
+    const nowMs = performance.now();
+    for (const [agentId, atMs] of this.orderedAtMs) {
+      if (nowMs - atMs < ADMISSION_MS_MAX) break;
+      this.orderedAtMs.delete(agentId);
+    }
+    this.orderedAtMs.delete(order.agentId);
+    this.orderedAtMs.set(order.agentId, nowMs);
+    for (const session of [...(this.sessions.get(order.agentId) ?? [])]) {
+      if (order.kind === 'close') session.close(order.code, order.reason);
+      else session.pump?.recheck();
+    }
+  }
+
+  /** True when an order about the agent came after `sinceMs` (of `performance.now`). */
+  wasOrdered(agentId: string, sinceMs: number): boolean {
+    return (this.orderedAtMs.get(agentId) ?? Number.NEGATIVE_INFINITY) >= sinceMs;
   }
 
   /** Lets the pumps of these agents look; an empty list means everybody. */

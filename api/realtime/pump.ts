@@ -22,6 +22,10 @@ export interface PumpDeps {
   log: Logger;
   /** Called when a frame was handed to the socket, after its bytes left without error. */
   onPushed: (row: InboxRow) => void;
+  /** Called when the reader is too slow: the socket has to end. */
+  onOverload: () => void;
+  /** False: this node may have been given up, and what it pushes might come after an order that it did not hear. */
+  mayPush: () => boolean;
 }
 
 const RECHECK_MS = 20;
@@ -39,6 +43,10 @@ export class Pump {
   private isReading = false;
   private isDirty = true;
   private isStopped = false;
+  /** Grows with each order to read the inbox anew: a page that was read before it is not pushed on. */
+  private generation = 0;
+  /** True from such an order until the inbox was read: rows in memory may be from before the pause. */
+  private isHeld = false;
 
   constructor(
     private readonly socket: WebSocket,
@@ -55,10 +63,22 @@ export class Pump {
   /** A row that this process committed. From memory when it is the very next; a paused inbox gets nothing. */
   offer({ row, pausedByOwner }: Committed): void {
     if (this.isStopped || row.position <= this.cursor) return;
-    const isNext = this.drainUpTo !== null && !this.isReading && row.position === this.cursor + 1;
+    const isNext =
+      this.drainUpTo !== null &&
+      !this.isReading &&
+      !this.isHeld &&
+      this.deps.mayPush() &&
+      row.position === this.cursor + 1;
     if (!isNext || pausedByOwner === 'full') return this.wake();
     if (row.muted) this.cursor = row.position;
     else this.push(row);
+  }
+
+  /** Pushes nothing more before the inbox was read anew. */
+  recheck(): void {
+    this.generation += 1;
+    this.isHeld = true;
+    this.wake();
   }
 
   stop(): void {
@@ -82,8 +102,10 @@ export class Pump {
 
   private async readPages(): Promise<void> {
     for (let sent = 0; !this.isStopped;) {
+      const { generation } = this;
       const inbox = await findInboxIn(this.deps.database, this.agent._id);
       if (inbox === null || inbox.pausedByOwner === 'full') return;
+      if (generation === this.generation) this.isHeld = false;
       const head = inbox.nextPosition - 1;
       this.drainUpTo ??= head;
       if (this.cursor >= head) return;
@@ -94,7 +116,7 @@ export class Pump {
         limit: DRAIN_BATCH,
         includeMuted: isDrain,
       });
-      if (!(await this.pushPage(rows))) return;
+      if (!(await this.pushPage(rows, generation))) return;
       sent += rows.length;
       const isEnd = rows.length < DRAIN_BATCH;
       if (isEnd) this.cursor = Math.max(this.cursor, isDrain ? this.drainUpTo : head);
@@ -104,10 +126,10 @@ export class Pump {
     }
   }
 
-  private async pushPage(rows: InboxRow[]): Promise<boolean> {
+  private async pushPage(rows: InboxRow[], generation: number): Promise<boolean> {
     for (const row of rows) {
       if (this.isStopped || !(await this.waitForRoom())) return false;
-      if (this.isStopped) return false;
+      if (this.isStopped || generation !== this.generation || !this.deps.mayPush()) return false;
       this.push(row);
     }
     return true;
@@ -140,7 +162,7 @@ export class Pump {
 
   private overload(): void {
     this.isStopped = true;
-    this.socket.close(1013, 'overload');
+    this.deps.onOverload();
   }
 }
 

@@ -3,18 +3,17 @@ import {
   ERROR_FRAME_INTERVAL_MS,
   FRAME_BYTES_MAX,
   FRAME_BYTES_MAX_BEFORE_HELLO,
-  HEARTBEAT_DEADLINE_MS,
-  HEARTBEAT_MS,
   HELLO_TIMEOUT_MS,
 } from '../../contract/limits';
 import type { Agent } from '../../store/collections/agents';
 import type { InboxRow } from '../../store/inbox';
+import type { AckBuffer } from './ack-buffer';
 import type { Admission, Refused } from './admission';
 import { errorFrame, helloOk, parseFrame, parseHello, type Hello } from './frames';
 import type { Hub } from './hub';
 import { Pump, type PumpDeps } from './pump';
 
-export interface SessionDeps extends Omit<PumpDeps, 'onPushed'> {
+export interface SessionDeps extends Omit<PumpDeps, 'onPushed' | 'onOverload'> {
   hub: Hub;
   admission: Admission;
   onPush: (row: InboxRow) => void;
@@ -26,6 +25,7 @@ export interface SessionDeps extends Omit<PumpDeps, 'onPushed'> {
 export class Session {
   pump: Pump | null = null;
   agent: Agent | null = null;
+  private acks: AckBuffer | null = null;
   private connectionId: string | null = null;
   private state: 'waiting' | 'checking' | 'live' | 'closed' = 'waiting';
   private hasAck = false;
@@ -59,14 +59,14 @@ export class Session {
     this.pump?.stop();
     this.socket.close(code, reason);
     setTimeout(() => this.socket.terminate(), 2_000).unref();
+    // At once, not when the peer has answered the close: a reader that hangs must not keep its place among the ten.
+    void this.leave();
   }
 
-  /** Called every few seconds: pings on time, cuts off who did not answer. */
-  beat(nowMs: number): void {
-    if (this.lastPingMs > this.lastLifeMs && nowMs - this.lastPingMs >= HEARTBEAT_DEADLINE_MS) {
-      return this.close(1001, 'Heartbeat timeout');
-    }
-    if (nowMs - this.lastPingMs < HEARTBEAT_MS) return;
+  /** Called every few seconds: pings every `pingMs`, cuts off who did not answer for as long (realtime.md §6). */
+  beat(nowMs: number, pingMs: number): void {
+    if (nowMs - this.lastPingMs < pingMs) return;
+    if (this.lastPingMs > this.lastLifeMs) return this.close(1001, 'Heartbeat timeout');
     this.lastPingMs = nowMs;
     this.socket.ping();
   }
@@ -92,26 +92,42 @@ export class Session {
 
   /** Checks, then registers, then `hello.ok`, then the drain: in this order (realtime.md §1.5). */
   private async admit(decide: () => Promise<Admitted | Refused>, capabilities: string[] | null): Promise<void> {
+    const startedMs = performance.now();
     const admitted = await decide();
     if ('code' in admitted) return this.close(admitted.code, admitted.reason);
-    if (this.socket.readyState !== this.socket.OPEN)
-      return void (await this.deps.admission.leave(admitted.connectionId));
     this.connectionId = admitted.connectionId;
+    if (await this.isEvicted(admitted.agent, startedMs)) return;
+    if (this.socket.readyState !== this.socket.OPEN) return void (await this.leave());
     this.agent = admitted.agent;
+    this.acks = this.deps.hub.acksOf(admitted.agent._id);
     this.state = 'live';
     this.deps.onSettled();
     this.hasAck = capabilities?.includes('ack') ?? false;
     this.socket.send(helloOk(capabilities));
     this.deps.hub.add(admitted.agent._id, this);
-    this.pump = new Pump(this.socket, admitted.agent, { ...this.deps, onPushed: (row) => this.onPushed(row) });
+    this.pump = new Pump(this.socket, admitted.agent, {
+      ...this.deps,
+      onPushed: (row) => this.onPushed(row),
+      onOverload: () => this.close(1013, 'overload'),
+    });
     this.pump.wake();
   }
 
+  /** An order that came between the last look at the agent and now found no socket to close: look again. */
+  private async isEvicted(agent: Agent, startedMs: number): Promise<boolean> {
+    for (let sinceMs = startedMs; this.deps.hub.wasOrdered(agent._id, sinceMs);) {
+      sinceMs = performance.now();
+      const ended = await this.deps.admission.recheck(agent);
+      if (ended === null) continue;
+      this.close(ended.code, ended.reason);
+      return true;
+    }
+    return false;
+  }
+
   private onPushed(row: InboxRow): void {
-    if (this.agent === null) return;
-    const acks = this.deps.hub.acksOf(this.agent._id);
-    if (this.hasAck) acks.remember(row.message._id, row.position);
-    else acks.ackPosition(row.position);
+    if (this.hasAck) this.acks?.remember(row.message._id, row.position);
+    else this.acks?.ackPosition(row.position);
     this.deps.onPush(row);
   }
 
@@ -119,7 +135,7 @@ export class Session {
     if (frame === null || this.agent === null) return;
     switch (frame.type) {
       case 'ack':
-        if (typeof frame.message_id === 'string') this.deps.hub.acksOf(this.agent._id).ackMessage(frame.message_id);
+        if (typeof frame.message_id === 'string') this.acks?.ackMessage(frame.message_id);
         return;
       case 'ping':
         return this.socket.send('{"type":"pong"}');
@@ -155,8 +171,15 @@ export class Session {
     clearTimeout(this.helloTimer);
     this.pump?.stop();
     if (!wasLive) this.deps.onSettled();
+    await this.leave();
+  }
+
+  /** Gives up the place among the agent's sockets. Acks that still come in are taken until the socket is gone. */
+  private async leave(): Promise<void> {
     if (this.agent !== null) this.deps.hub.remove(this.agent._id, this);
-    if (this.connectionId !== null) await this.deps.admission.leave(this.connectionId);
+    const id = this.connectionId;
+    this.connectionId = null;
+    if (id !== null) await this.deps.admission.leave(id);
   }
 }
 

@@ -52,5 +52,9 @@ export const bus: CollectionSpec = {
   name: 'bus',
   schema: shape({ _id: 'string', nodeId: 'string', kind: 'string', agentIds: 'array', createdAt: 'date' }),
   // notes are read by change stream; what nobody read in a minute is of no use any more
-  indexes: [{ name: 'created_at', key: { createdAt: 1 }, expireAfterSeconds: 60 }],
+  indexes: [
+    { name: 'created_at', key: { createdAt: 1 }, expireAfterSeconds: 60 },
+    // OrderDesk.look: what waits for one node
+    { name: 'orders', key: { nodeId: 1, confirmedAt: 1 }, partialFilterExpression: { kind: 'order' } },
+  ],
 };

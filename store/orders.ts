@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from '../platform/logger';
+import type { Order, Orders } from '../platform/bus';
+import type { BusNote } from './collections/nodes';
+import { findLeased } from './connections';
+import type { Database } from './database';
+
+/** How often an order's confirmations are looked for; orders are rare and their callers wait for them. */
+const POLL_MS = 20;
+
+/**
+ * A node hears of its orders with every renewal of its lease (300 ms) even when its change stream is broken, or loses
+ * the lease (1 s). So this is never reached unless the database itself is out of reach.
+ */
+const GIVE_UP_MS = 5_000;
+
+/**
+ * Orders to the nodes that hold sockets of an agent. The caller commits the fact first (new key, suspension, pause) and
+ * then gives the order: sockets that are registered after the look-up of the nodes find the fact by themselves.
+ *
+ * If the caller dies before the order, the nodes' own check of their agents (every 5 s) does its work late. Two orders
+ * at once for one agent are independent; obeying one twice changes nothing.
+ */
+export function createOrders(deps: { database: Database; log: Logger }): Orders {
+  return {
+    give: async (order) => {
+      const nodeIds = await deps.database.connections.distinct('nodeId', { agentId: order.agentId });
+      const open = new Map((await findLeased(deps.database, nodeIds)).map((nodeId) => [randomUUID(), nodeId]));
+      if (open.size === 0) return;
+      await deps.database.bus.insertMany([...open].map(([id, nodeId]) => newNote(id, nodeId, order)));
+      const deadline = performance.now() + GIVE_UP_MS;
+      while (open.size > 0 && performance.now() < deadline) {
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+        await settle(deps.database, open);
+      }
+      if (open.size > 0) deps.log.error({ event: 'order.unconfirmed', kind: order.kind, nodes: open.size });
+    },
+  };
+}
+
+/** Takes from `open` what was confirmed, and what is addressed to nodes that push nothing any more. */
+async function settle(database: Database, open: Map<string, string>): Promise<void> {
+  const confirmed = await database.bus
+    .find({ _id: { $in: [...open.keys()] }, confirmedAt: { $ne: null } }, { projection: { _id: 1 }, maxTimeMS: 2_000 })
+    .toArray();
+  for (const { _id } of confirmed) open.delete(_id);
+  const leased = new Set(await findLeased(database, [...open.values()]));
+  for (const [id, nodeId] of open) if (!leased.has(nodeId)) open.delete(id);
+}
+
+/** What one node does with the orders that are addressed to it. */
+export interface OrderDesk {
+  /** Obeys and confirms everything that waits for this node. Called on a hint and with every renewal of the lease. */
+  look(): Promise<void>;
+}
+
+/** @param obey must have its whole effect when it returns: nothing is pushed after it that the order forbids */
+export function createOrderDesk(deps: { database: Database; nodeId: string; obey: (order: Order) => void }): OrderDesk {
+  const { database, nodeId, obey } = deps;
+  return {
+    look: async () => {
+      const notes = await database.bus
+        .find({ nodeId, kind: 'order', confirmedAt: null }, { limit: 1_000, maxTimeMS: 2_000 })
+        .toArray();
+      if (notes.length === 0) return;
+      // The parse point of orders: only `give` writes them.
+      for (const note of notes) obey(note.payload as unknown as Order);
+      await database.bus.updateMany(
+        { _id: { $in: notes.map(({ _id }) => _id) } },
+        { $set: { confirmedAt: new Date() } },
+      );
+    },
+  };
+}
+
+function newNote(id: string, nodeId: string, order: Order): BusNote {
+  return {
+    _id: id,
+    nodeId,
+    kind: 'order',
+    agentIds: [order.agentId],
+    fromNodeId: null,
+    confirmedAt: null,
+    payload: { ...order },
+    createdAt: new Date(),
+  };
+}

@@ -1,0 +1,160 @@
+import { withTransaction, type Database } from '../../store/database';
+import { createOrders } from '../../store/orders';
+import { setPause } from '../../store/transactions/account-facts';
+import { createLogger } from '../../platform/logger';
+import { startStack, type ApiChild, type Stack } from '../support/stack';
+import { makeSenders, openStackDatabase, send, type Sender } from '../support/traffic';
+import { waitFor } from '../support/wait';
+import { SocketClient } from './socket-client';
+
+/** Orders are given by a third process here, as a worker gives them. */
+describe('orders to the nodes that hold sockets', () => {
+  let stack: Stack;
+  let database: Database;
+
+  beforeAll(async () => {
+    stack = await startStack({ apis: 2, workers: 0 });
+    database = openStackDatabase(stack);
+  });
+  afterAll(async () => {
+    await database.client.close();
+    await stack.stop();
+  });
+
+  const url = (node = 0): string => stack.baseUrls[node] ?? '';
+  const orders = () => createOrders({ database, log: createLogger('test', 'silent') });
+
+  async function established(): Promise<[Sender, Sender]> {
+    const [a, b] = await makeSenders(database, 2);
+    if (a === undefined || b === undefined) throw new Error('two agents are needed');
+    await send(url(), b, a, 'open');
+    await send(url(), a, b, 'reply');
+    return [a, b];
+  }
+
+  const rotate = (agent: Sender) =>
+    withTransaction(database, async (session) => {
+      await database.agents.updateOne(
+        { _id: agent.id },
+        { $inc: { keyVersion: 1 }, $set: { apiKeyHash: `new-${agent.id}` } },
+        { session },
+      );
+      await database.heads.updateOne({ _id: `sender:${agent.id}` }, { $inc: { keyVersion: 1, v: 1 } }, { session });
+    });
+
+  /** What the sockets had received when the order was answered, the answer itself being older than this look. */
+  async function settled(clients: SocketClient[]): Promise<void> {
+    for (const client of clients) client.send({ type: 'ping' });
+    await waitFor(() => clients.every((client) => client.frames.at(-1)?.type === 'pong'));
+  }
+
+  const close = (agent: Sender) =>
+    orders().give({ kind: 'close', agentId: agent.id, code: 1008, reason: 'API key rotated' });
+
+  test('realtime#17: after a rotation all sockets on both nodes end with 1008 before the order is answered', async () => {
+    const [, b] = await established();
+    const clients = await Promise.all([0, 0, 1, 1].map((node) => SocketClient.hello(url(node), b.key, ['ack'])));
+    await rotate(b);
+    const startedMs = performance.now();
+    await close(b);
+    expect(performance.now() - startedMs).toBeLessThan(1_000);
+    for (const client of clients) {
+      expect(await client.untilClosed()).toEqual({ code: 1008, reason: 'API key rotated' });
+    }
+    expect((await SocketClient.hello(url(1), b.key)).frames).toEqual([]);
+  });
+
+  test('realtime#18: sockets that are being opened while the order runs do not survive it either', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const [, b] = await established();
+      const opening = [0, 1, 0, 1].map((node) => SocketClient.hello(url(node), b.key, ['ack']));
+      await new Promise((resolve) => setTimeout(resolve, round * 4));
+      await rotate(b);
+      await close(b);
+      for (const client of await Promise.all(opening)) {
+        // Far under the 5 s of the nodes' own check: it was the order, or the admission that saw it.
+        expect((await client.untilClosed(2_000)).code).toBe(1008);
+      }
+    }
+  });
+
+  test('realtime#19: from the answer to a full pause to its end no frame comes, in the middle of traffic and of a drain', async () => {
+    const [a, b] = await established();
+    const sent: string[] = [];
+    let isDone = false;
+    const traffic = [0, 1].map(async (node) => {
+      for (let index = 0; !isDone; index += 1) {
+        sent.push(String((await send(url(node), a, b, `busy-${node}-${index}`)).body.id));
+      }
+    });
+    const live = await Promise.all([0, 1].map((node) => SocketClient.hello(url(node), b.key, ['ack'])));
+    for (const client of live) await client.untilMessages(20);
+    const draining = await SocketClient.hello(url(1), b.key, ['ack']);
+    const clients = [...live, draining];
+    await setPause(database, b.id, 'full', new Date());
+    await orders().give({ kind: 'recheck', agentId: b.id });
+    await settled(clients);
+    const counts = clients.map((client) => client.messages().length);
+    const before = sent.length;
+    await waitFor(() => sent.length > before + 50);
+    await settled(clients);
+    expect(clients.map((client) => client.messages().length)).toEqual(counts);
+    isDone = true;
+    await Promise.all(traffic);
+    await setPause(database, b.id, 'none', new Date());
+    const startedMs = performance.now();
+    await orders().give({ kind: 'recheck', agentId: b.id });
+    for (const client of clients) {
+      await client.untilMessages(sent.length + 1);
+      const seqs = client.messages().map(({ seq }) => seq);
+      expect(seqs).toEqual([...seqs].sort((one, other) => one - other));
+      expect(new Set(seqs).size).toBe(sent.length + 1);
+      client.end();
+    }
+    expect(performance.now() - startedMs).toBeLessThan(4_000);
+  });
+
+  test('a node that does not answer is waited for until its lease lapses; back again, it pushes nothing of the pause', async () => {
+    const [a, b] = await established();
+    const node = await stack.startApi();
+    const client = await SocketClient.hello(node.baseUrl, b.key, ['ack']);
+    await client.untilMessages(1);
+    signal(node, 'SIGSTOP');
+    let frozen: string[] = [];
+    try {
+      await setPause(database, b.id, 'full', new Date());
+      const startedMs = performance.now();
+      await orders().give({ kind: 'recheck', agentId: b.id });
+      expect(performance.now() - startedMs).toBeLessThan(3_000);
+      frozen = await Promise.all(
+        [1, 2, 3].map(async (index) => String((await send(url(), a, b, `frozen-${index}`)).body.id)),
+      );
+    } finally {
+      signal(node, 'SIGCONT');
+    }
+    await settled([client]);
+    const renewed = new Date();
+    await waitFor(
+      async () => (await database.nodes.find({ leaseUntil: { $gt: renewed } }).toArray()).length >= stack.apis.length,
+    );
+    await settled([client]);
+    expect(client.messages()).toHaveLength(1);
+    await setPause(database, b.id, 'none', new Date());
+    await orders().give({ kind: 'recheck', agentId: b.id });
+    await client.untilMessages(1 + frozen.length);
+    expect(
+      new Set(
+        client
+          .messages()
+          .slice(1)
+          .map(({ id }) => id),
+      ),
+    ).toEqual(new Set(frozen));
+    client.end();
+    await stack.kill(node);
+  });
+
+  function signal(node: ApiChild, name: 'SIGSTOP' | 'SIGCONT'): void {
+    process.kill(node.pid, name);
+  }
+});
