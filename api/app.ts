@@ -6,12 +6,15 @@ import type { Metrics } from '../platform/metrics';
 import type { AgentReader } from '../store/agents';
 import type { Committer } from '../store/committer/committer';
 import type { Database } from '../store/database';
+import { createIdempotencyStore } from '../store/idempotency';
 import { authenticate } from './middleware/authenticate';
+import { bodyGuard } from './middleware/body-guard';
 import { callEndpoint } from './middleware/call-endpoint';
 import { catchErrors } from './middleware/catch-errors';
 import { clientIp } from './middleware/client-ip';
 import { cors } from './middleware/cors';
 import { findRoute } from './middleware/find-route';
+import { idempotency } from './middleware/idempotency';
 import { ipLimit } from './middleware/ip-limit';
 import { observe } from './middleware/observe';
 import { opsAuth } from './middleware/ops-auth';
@@ -53,8 +56,14 @@ export function allRoutes(deps: AppDeps): Route[] {
   ];
 }
 
-/** The pipeline, in the order of conventions.md §2, which callers can observe. */
 export function createApp(deps: AppDeps): Koa<ApiState> {
+  return createPipeline(deps, allRoutes(deps));
+}
+
+export type PipelineDeps = Pick<AppDeps, 'config' | 'database' | 'agents' | 'clock' | 'log' | 'metrics'>;
+
+/** The pipeline around `routes`, in the order of conventions.md §2, which callers can observe. */
+export function createPipeline(deps: PipelineDeps, routes: Route[]): Koa<ApiState> {
   const { config, log } = deps;
   const app = new Koa<ApiState>();
   app.use(requestId);
@@ -64,10 +73,12 @@ export function createApp(deps: AppDeps): Koa<ApiState> {
   app.use(cors({ origins: config.CORS_ORIGINS, dashboardOrigins: config.DASHBOARD_ORIGINS }));
   app.use(upgradeRequired);
   app.use(opsAuth({ token: config.OPS_ADMIN_TOKEN }));
-  app.use(findRoute(allRoutes(deps)));
+  app.use(findRoute(routes));
   app.use(clientIp({ trustedHeader: config.TRUSTED_IP_HEADER, trustProxy: config.TRUST_PROXY }));
   app.use(ipLimit({ database: deps.database, log, isOn: config.RATE_LIMITS }));
   app.use(authenticate(deps.agents));
+  app.use(bodyGuard);
+  app.use(idempotency({ store: createIdempotencyStore(deps.database, config.SECRET_KEYS), log }));
   app.use(callEndpoint(deps));
   // Only faults of writing the response get here: the pipeline has answered everything else.
   app.on('error', (error: unknown) => log.debug({ event: 'response.failed', err: error }));

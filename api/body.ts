@@ -9,8 +9,14 @@ export function refuseOversize(request: IncomingMessage, code: OversizeCode): vo
   if (Number(request.headers['content-length'] ?? 0) > JSON_BODY_BYTES_MAX) throw tooLarge(code);
 }
 
+/** Reads the body when it is first asked for, and never twice. @throws AppError 413 */
+export function createBodyReader(request: IncomingMessage, code: OversizeCode): () => Promise<Buffer> {
+  let bytes: Promise<Buffer> | null = null;
+  return () => (bytes ??= readBytes(request, code));
+}
+
 /** Reads the body up to the cap, counting streamed bytes, so that chunked uploads cannot pass it. */
-export async function readText(request: IncomingMessage, code: OversizeCode): Promise<string> {
+async function readBytes(request: IncomingMessage, code: OversizeCode): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   // Not destroyed on the way out: the refusal still has to reach the caller over the same socket.
@@ -20,7 +26,7 @@ export async function readText(request: IncomingMessage, code: OversizeCode): Pr
     if (bytes > JSON_BODY_BYTES_MAX) throw tooLarge(code);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 /** The body text as a JSON object; the content type does not matter (conventions.md D-1). */

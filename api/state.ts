@@ -16,6 +16,8 @@ export interface ApiState {
   lookUpAgent: () => Promise<Agent>;
   params: Record<string, string>;
   agent: Agent | null;
+  /** The body, read once whoever asks. @throws AppError 413 */
+  readBytes: () => Promise<Buffer>;
 }
 
 export type ApiMiddleware = Middleware<ApiState>;

@@ -19,6 +19,8 @@ export interface Endpoint {
   ipLimit?: 'register' | 'register_verify';
   /** What an oversize body is called: conventions.md D-8. */
   bodyCode?: 'PAYLOAD_TOO_LARGE' | 'CONTENT_TOO_LARGE';
+  /** `Idempotency-Key` is ignored: conventions.md §8 lists which. */
+  ignoresIdempotencyKey?: true;
   request?: { body?: z.ZodType; query?: z.ZodType };
   responses: Record<number, { description: string; schema: z.ZodType }>;
   /** Codes of its own; those of the pipeline (401, 403 SUSPENDED, 413, 429, 500, 503) are added by the document. */

@@ -120,6 +120,7 @@ export const sendMessage: Endpoint = {
   auth: 'agent',
   provesCaller: true,
   bodyCode: 'CONTENT_TOO_LARGE',
+  ignoresIdempotencyKey: true,
   request: { body: sendMessageSchema },
   responses: {
     201: { description: 'Durably accepted', schema: messageSchema },
@@ -160,6 +161,7 @@ export const ackMessages: Endpoint = {
   summary: 'Mark everything up to a delivery as delivered',
   tag: 'Messages',
   auth: 'agent',
+  ignoresIdempotencyKey: true,
   request: { body: ackSchema },
   responses: { 200: { description: 'How many changed', schema: ackedSchema } },
   errors: ['VALIDATION_ERROR'],

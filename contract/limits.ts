@@ -36,6 +36,11 @@ export const EMAIL_LENGTH_MAX = 254;
 /** conventions.md §5. */
 export const REQUEST_ID_LENGTH_MAX = 128;
 
+/** conventions.md §8, §15: how long a key is held while its request runs, how long and up to which size an answer is kept. */
+export const IDEMPOTENCY_CLAIM_MS = 60_000;
+export const IDEMPOTENCY_KEEP_MS = 86_400_000;
+export const IDEMPOTENCY_BODY_BYTES_MAX = 65_536;
+
 /** identity.md §1, conventions.md §10: verification codes. */
 export const CODE_LENGTH = 6;
 export const PENDING_LIFETIME_MS = 600_000;

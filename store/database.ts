@@ -9,6 +9,7 @@ import {
 import type { InboxInHead, InboxOutHead, PairHead, SenderHead } from '../domain/heads';
 import * as agentSpecs from './collections/agents';
 import { heads } from './collections/heads';
+import { idempotency, type IdempotencyEntry } from './collections/idempotency';
 import * as messageSpecs from './collections/messages';
 import * as nodeSpecs from './collections/nodes';
 import { outbox, type OutboxRow } from './collections/outbox';
@@ -36,6 +37,7 @@ export interface Database {
   codeCounters: Collection<verificationSpecs.CodeCounter>;
   rateWindows: Collection<verificationSpecs.RateWindow>;
   auditEvents: Collection<verificationSpecs.AuditEvent>;
+  idempotency: Collection<IdempotencyEntry>;
   nodes: Collection<nodeSpecs.Node>;
   connections: Collection<nodeSpecs.Connection>;
   bus: Collection<nodeSpecs.BusNote>;
@@ -55,6 +57,7 @@ const SPECS: CollectionSpec[] = [
   verificationSpecs.codeCounters,
   verificationSpecs.rateWindows,
   verificationSpecs.auditEvents,
+  idempotency,
   nodeSpecs.nodes,
   nodeSpecs.connections,
   nodeSpecs.bus,
@@ -98,6 +101,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     codeCounters: db.collection('codeCounters'),
     rateWindows: db.collection('rateWindows'),
     auditEvents: db.collection('auditEvents'),
+    idempotency: db.collection('idempotency'),
     nodes: db.collection('nodes'),
     connections: db.collection('connections'),
     bus: db.collection('bus'),

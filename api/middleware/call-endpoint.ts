@@ -1,17 +1,16 @@
 import type { Clock } from '../../platform/clock';
 import type { Logger } from '../../platform/logger';
-import { parseObject, readText, refuseOversize } from '../body';
+import { parseObject } from '../body';
 import type { Reply, RequestContext, Route } from '../route';
 import type { ApiContext, ApiMiddleware } from '../state';
 import { validate } from '../validate';
 import { toAppError } from './catch-errors';
 
-/** Last of the pipeline: body-size guard, then the handler; its reply becomes the response. */
+/** Last of the pipeline: the handler; its reply becomes the response. */
 export function callEndpoint(deps: { clock: Clock; log: Logger }): ApiMiddleware {
   return async (ctx) => {
     const { route } = ctx.state;
     if (route === null) throw new Error('no route was found');
-    refuseOversize(ctx.req, route.endpoint.bodyCode ?? 'PAYLOAD_TOO_LARGE');
     const context = contextOf(ctx, deps);
     writeReply(ctx, (await callRecalled(ctx, route, context)) ?? (await route.handle(context, ctx.state.agent)));
   };
@@ -35,9 +34,8 @@ async function callRecalled(ctx: ApiContext, route: Route, context: RequestConte
 }
 
 function contextOf(ctx: ApiContext, deps: { clock: Clock; log: Logger }): RequestContext {
-  const code = ctx.state.route?.endpoint.bodyCode ?? 'PAYLOAD_TOO_LARGE';
   let text: Promise<string> | null = null;
-  const readOnce = () => (text ??= readText(ctx.req, code));
+  const readText = () => (text ??= ctx.state.readBytes().then((bytes) => bytes.toString('utf8')));
   return {
     params: ctx.state.params,
     query: new URLSearchParams(ctx.querystring),
@@ -47,8 +45,8 @@ function contextOf(ctx: ApiContext, deps: { clock: Clock; log: Logger }): Reques
     now: deps.clock.now(),
     log: deps.log,
     header: (name) => ctx.get(name),
-    readText: readOnce,
-    readBody: async () => parseObject(await readOnce()),
+    readText,
+    readBody: async () => parseObject(await readText()),
     validate,
   };
 }
