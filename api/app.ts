@@ -15,12 +15,13 @@ import { clientIp } from './middleware/client-ip';
 import { cors } from './middleware/cors';
 import { findRoute } from './middleware/find-route';
 import { idempotency } from './middleware/idempotency';
-import { ipLimit } from './middleware/ip-limit';
 import { observe } from './middleware/observe';
 import { opsAuth } from './middleware/ops-auth';
+import { addressLimit, callerLimits } from './middleware/rate-limits';
 import { requestId } from './middleware/request-id';
 import { targetPath } from './middleware/target-path';
 import { upgradeRequired } from './middleware/upgrade-required';
+import type { RateLimiter } from './rate-limiter';
 import type { Registration } from './registration';
 import { agentRoutes } from './routes/agents';
 import { internalRoutes } from './routes/internal';
@@ -40,6 +41,7 @@ export interface AppDeps {
   clock: Clock;
   log: Logger;
   metrics: Metrics;
+  limiter: RateLimiter;
   health: Health;
 }
 
@@ -60,11 +62,11 @@ export function createApp(deps: AppDeps): Koa<ApiState> {
   return createPipeline(deps, allRoutes(deps));
 }
 
-export type PipelineDeps = Pick<AppDeps, 'config' | 'database' | 'agents' | 'clock' | 'log' | 'metrics'>;
+export type PipelineDeps = Pick<AppDeps, 'config' | 'database' | 'agents' | 'clock' | 'log' | 'metrics' | 'limiter'>;
 
 /** The pipeline around `routes`, in the order of conventions.md §2, which callers can observe. */
 export function createPipeline(deps: PipelineDeps, routes: Route[]): Koa<ApiState> {
-  const { config, log } = deps;
+  const { config, log, limiter } = deps;
   const app = new Koa<ApiState>();
   app.use(requestId);
   app.use(observe({ log, metrics: deps.metrics }));
@@ -75,8 +77,9 @@ export function createPipeline(deps: PipelineDeps, routes: Route[]): Koa<ApiStat
   app.use(opsAuth({ token: config.OPS_ADMIN_TOKEN }));
   app.use(findRoute(routes));
   app.use(clientIp({ trustedHeader: config.TRUSTED_IP_HEADER, trustProxy: config.TRUST_PROXY }));
-  app.use(ipLimit({ database: deps.database, log, isOn: config.RATE_LIMITS }));
+  app.use(addressLimit(limiter));
   app.use(authenticate(deps.agents));
+  app.use(callerLimits(limiter));
   app.use(bodyGuard);
   app.use(idempotency({ store: createIdempotencyStore(deps.database, config.SECRET_KEYS), log }));
   app.use(callEndpoint(deps));

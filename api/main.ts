@@ -12,6 +12,7 @@ import { createCommitter, type Committer } from '../store/committer/committer';
 import { openDatabase, prepareDatabase, type Database } from '../store/database';
 import { createApp } from './app';
 import { answerHttpFaults } from './http-faults';
+import { createRateLimiter } from './rate-limiter';
 import { attachRealtime, type Realtime } from './realtime/attach';
 import { createRegistration, type Registration } from './registration';
 
@@ -38,6 +39,7 @@ async function main(): Promise<void> {
     clock: systemClock,
     log,
     metrics,
+    limiter: createRateLimiter({ database, log, isOn: config.RATE_LIMITS }),
     health: { mongodb: () => answers(database), bus: () => realtime.isUp(), temporal: flows.isUp },
   });
   const attached = await attachRealtime(app, { config, database, agents, committer, log, metrics });

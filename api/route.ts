@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Endpoint } from '../contract/endpoint';
+import type { AGENT_LIMITS } from '../contract/limits';
 import type { Logger } from '../platform/logger';
 import type { Agent } from '../store/collections/agents';
 
@@ -21,6 +22,8 @@ export interface RequestContext {
   readBody(): Promise<Record<string, unknown>>;
   /** `value` as `schema` outputs it. @throws AppError 400 VALIDATION_ERROR with formErrors and fieldErrors */
   validate<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema>;
+  /** Counts this call in a window of the calling agent that is checked late (after ownership). @throws AppError RATE_LIMITED */
+  countCall(scope: keyof typeof AGENT_LIMITS): Promise<void>;
 }
 
 export type AgentContext = RequestContext & { agent: Agent };

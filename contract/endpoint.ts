@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { ErrorCode } from './codes';
+import type { ADDRESS_LIMITS, AGENT_LIMITS } from './limits';
 
 /** Who may call: nobody in particular, an agent that is not suspended, or any agent that is not deleted. */
 export type EndpointAuth = 'none' | 'agent' | 'any-status';
@@ -15,8 +16,10 @@ export interface Endpoint {
   auth: EndpointAuth;
   /** The write itself proves the caller's key and status, so a caller known from before needs no look-up first. */
   provesCaller?: boolean;
-  /** The window of conventions.md §10 that counts calls per client address. */
-  ipLimit?: 'register' | 'register_verify';
+  /** The window of conventions.md §10 that counts calls per client address; of anonymous callers with `agentLimits`. */
+  addressLimit?: keyof typeof ADDRESS_LIMITS;
+  /** The windows that count each call of an agent before anything of the request is looked at. */
+  agentLimits?: readonly (keyof typeof AGENT_LIMITS)[];
   /** What an oversize body is called: conventions.md D-8. */
   bodyCode?: 'PAYLOAD_TOO_LARGE' | 'CONTENT_TOO_LARGE';
   /** `Idempotency-Key` is ignored: conventions.md §8 lists which. */

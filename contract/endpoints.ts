@@ -58,7 +58,7 @@ export const register: Endpoint = {
   summary: 'Start a registration: mails a code',
   tag: 'Identity',
   auth: 'none',
-  ipLimit: 'register',
+  addressLimit: 'register',
   request: { body: registerSchema },
   responses: { 200: { description: 'A code was mailed', schema: registeredSchema } },
   errors: [
@@ -83,7 +83,7 @@ export const registerVerify: Endpoint = {
   summary: 'Finish a registration: creates the agent and shows its key once',
   tag: 'Identity',
   auth: 'none',
-  ipLimit: 'register_verify',
+  addressLimit: 'register_verify',
   request: { body: verifySchema },
   responses: { 201: { description: 'The agent and its only key', schema: verifiedSchema } },
   errors: [

@@ -44,5 +44,7 @@ export interface ErrorEnvelope {
 /** `error` as the body that goes over the wire. */
 export function toEnvelope(error: AppError): ErrorEnvelope {
   const empty = error.details === undefined || Object.keys(error.details).length === 0;
-  return { code: error.code, message: error.message, ...(empty ? {} : { details: error.details }) };
+  // social.md §8.5: published clients read the wait of mute writes beside `code`, too.
+  const beside = error.details?.['scope'] === 'mute_write' ? { retry_after_ms: error.details['retry_after_ms'] } : {};
+  return { code: error.code, message: error.message, ...(empty ? {} : { details: error.details }), ...beside };
 }

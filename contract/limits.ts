@@ -51,11 +51,46 @@ export const CODES_HOUR_MS = 3_600_000;
 /** identity.md §3 check 10: a worker must take the flow within this time. */
 export const FLOW_ACCEPT_MS = 4_000;
 
-/** conventions.md §10: request windows per client address. */
-export const IP_LIMITS = {
-  register: { limit: 5, windowMs: 3_600_000 },
-  register_verify: { limit: 10, windowMs: 600_000 },
-} as const;
+/**
+ * A request window of conventions.md §10. `fixed` is aligned to the epoch, `first` opens with its first hit, `rolling`
+ * frees each slot a window after it was taken.
+ */
+export interface RateLimit {
+  readonly limit: number;
+  readonly windowMs: number;
+  readonly window: 'fixed' | 'first' | 'rolling';
+}
+
+/** Per client address; with `isPerPath` per address and path. The names are the wire's `details.scope`. */
+export const ADDRESS_LIMITS = {
+  register: { limit: 5, windowMs: 3_600_000, window: 'fixed' },
+  register_verify: { limit: 10, windowMs: 600_000, window: 'fixed' },
+  recover: { limit: 3, windowMs: 3_600_000, window: 'fixed' },
+  recover_verify: { limit: 10, windowMs: 600_000, window: 'fixed' },
+  rotate_key: { limit: 3, windowMs: 3_600_000, window: 'fixed', isPerPath: true },
+  rotate_key_verify: { limit: 10, windowMs: 600_000, window: 'fixed', isPerPath: true },
+  directory: { limit: 30, windowMs: 60_000, window: 'fixed' },
+  dashboard_otp: { limit: 5, windowMs: 3_600_000, window: 'fixed' },
+  dashboard_verify: { limit: 10, windowMs: 600_000, window: 'fixed' },
+  dashboard_refresh: { limit: 30, windowMs: 60_000, window: 'fixed' },
+  dashboard_claim: { limit: 20, windowMs: 600_000, window: 'fixed' },
+} as const satisfies Record<string, RateLimit & { isPerPath?: true }>;
+
+/** Per agent. Those of sends are not here: they live in the guarding documents that sends write. */
+export const AGENT_LIMITS = {
+  directory: { limit: 60, windowMs: 60_000, window: 'fixed' },
+  directory_daily: { limit: 1_000, windowMs: 86_400_000, window: 'rolling' },
+  group_invite: { limit: 50, windowMs: 86_400_000, window: 'first' },
+  mute_write: { limit: 10, windowMs: 1_000, window: 'fixed' },
+  avatar_write: { limit: 5, windowMs: 60_000, window: 'fixed' },
+  /** realtime.md §8. */
+  connect: { limit: 60, windowMs: 60_000, window: 'fixed' },
+} as const satisfies Record<string, RateLimit>;
+
+/** Over the whole service. */
+export const SERVICE_LIMITS = {
+  ops_rotate: { limit: 10, windowMs: 3_600_000, window: 'fixed' },
+} as const satisfies Record<string, RateLimit>;
 
 /** conventions.md §18: what a restricted or suspended caller is told. */
 export const RESTRICTION_BLOCKS = 15;
@@ -72,7 +107,6 @@ export const SOCKET_BUFFER_BYTES_MAX = 4_194_304;
 export const FRAME_BYTES_MAX = 65_536;
 export const FRAME_BYTES_MAX_BEFORE_HELLO = 8_192;
 export const UNAUTHENTICATED_SOCKETS_PER_ADDRESS = 50;
-export const CONNECTS_PER_MINUTE = 60;
 export const SOCKETS_PER_AGENT = 10;
 export const CLIENT_VERSION_LENGTH_MAX = 64;
 export const ERROR_FRAME_INTERVAL_MS = 10_000;

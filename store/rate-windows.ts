@@ -1,39 +1,93 @@
+import type { Document } from 'mongodb';
+import type { RateLimit } from '../contract/limits';
+import type { RateWindow } from './collections/verification';
 import { duplicateKeyIndex, type Database } from './database';
 
 export interface RateHit {
-  scope: string;
-  subject: string;
-  limit: number;
-  windowMs: number;
-  now: Date;
+  allowed: boolean;
+  /** Until a slot is free again. */
+  retryAfterMs: number;
 }
 
+/** A counter that does not answer must not cost the caller more than this. */
+const COUNTER_MS_MAX = 1_000;
+
 /**
- * Counts one hit in a fixed window aligned to the epoch, shared by all processes; rejected hits count too.
- * One atomic step: two at once are both counted. A crash loses at most the hit itself.
- * @returns `retryAfterMs` until the window ends
+ * Counts one hit of `subject`, shared by all processes, in one atomic step by the database's clock: of any number at
+ * once exactly `limit` are allowed, whatever the clocks of the processes say. A crash loses at most the hit itself.
+ * One small document per scope and subject, gone a minute after its window.
+ * @throws Error when the counter does not answer in time; whether the limit is then open is the caller's choice
  */
 export async function hitRateWindow(
   database: Database,
-  hit: RateHit,
-): Promise<{ allowed: boolean; count: number; retryAfterMs: number }> {
-  const nowMs = hit.now.getTime();
-  const startMs = Math.floor(nowMs / hit.windowMs) * hit.windowMs;
-  const endMs = startMs + hit.windowMs;
-  const count = await increment(database, `${hit.scope}:${hit.subject}:${startMs}`, new Date(endMs));
-  return { allowed: count <= hit.limit, count, retryAfterMs: endMs - nowMs };
+  scope: string,
+  subject: string,
+  limit: RateLimit,
+): Promise<RateHit> {
+  const row = await step(database, `${scope}:${subject}`, STEPS[limit.window](limit));
+  const opensAt = limit.window === 'rolling' ? (row.hits?.[0]?.getTime() ?? 0) + limit.windowMs : row.endsAt.getTime();
+  return { allowed: row.count <= limit.limit, retryAfterMs: Math.max(1, opensAt - row.at.getTime()) };
 }
 
-/** Two first hits of one window can collide on the insert: the loser's second try finds the row. */
-async function increment(database: Database, _id: string, expiresAt: Date): Promise<number> {
+const NOW = '$$NOW';
+
+const aligned = (windowMs: number) => ({ $subtract: [NOW, { $mod: [{ $toLong: NOW }, windowMs] }] });
+
+/** How a hit changes the document, per kind of window. `count` holds this hit too, also when it is one too many. */
+const STEPS: Record<RateLimit['window'], (limit: RateLimit) => Document[]> = {
+  /** Aligned to the epoch; rejected hits count too. */
+  fixed: ({ windowMs }) => [
+    {
+      $set: {
+        at: NOW,
+        endsAt: { $add: [aligned(windowMs), windowMs] },
+        count: {
+          $cond: [{ $eq: ['$endsAt', { $add: [aligned(windowMs), windowMs] }] }, { $add: ['$count', 1] }, 1],
+        },
+      },
+    },
+  ],
+  /** Opens with its first hit; rejected hits count too. */
+  first: ({ windowMs }) => [
+    {
+      $set: {
+        at: NOW,
+        endsAt: { $cond: [{ $gt: ['$endsAt', NOW] }, '$endsAt', { $add: [NOW, windowMs] }] },
+        count: { $cond: [{ $gt: ['$endsAt', NOW] }, { $add: ['$count', 1] }, 1] },
+      },
+    },
+  ],
+  /** The times of the hits of the last `windowMs`, at most `limit` of them: a rejected hit takes no place. */
+  rolling: ({ windowMs, limit }) => [
+    {
+      $set: {
+        at: NOW,
+        endsAt: { $add: [NOW, windowMs] },
+        hits: {
+          $filter: { input: { $ifNull: ['$hits', []] }, cond: { $gt: ['$$this', { $subtract: [NOW, windowMs] }] } },
+        },
+      },
+    },
+    {
+      $set: {
+        count: { $add: [{ $size: '$hits' }, 1] },
+        hits: { $cond: [{ $lt: [{ $size: '$hits' }, limit] }, { $concatArrays: ['$hits', [NOW]] }, '$hits'] },
+      },
+    },
+  ],
+};
+
+/** Two first hits of a subject can collide on the insert: the loser's second try finds the row. */
+async function step(database: Database, _id: string, pipeline: Document[]): Promise<RateWindow> {
   for (let tries = 1; ; tries += 1) {
     try {
-      const row = await database.rateWindows.findOneAndUpdate(
-        { _id },
-        { $inc: { count: 1 }, $setOnInsert: { expiresAt } },
-        { upsert: true, returnDocument: 'after', maxTimeMS: 2_000 },
-      );
-      return row?.count ?? 1;
+      const row = await database.rateWindows.findOneAndUpdate({ _id }, pipeline, {
+        upsert: true,
+        returnDocument: 'after',
+        projection: { hits: { $slice: 1 } },
+        timeoutMS: COUNTER_MS_MAX,
+      });
+      if (row !== null) return row;
     } catch (error) {
       if (tries > 3 || duplicateKeyIndex(error) === null) throw error;
     }

@@ -1,13 +1,20 @@
 import type { Clock } from '../../platform/clock';
 import type { Logger } from '../../platform/logger';
 import { parseObject } from '../body';
+import type { RateLimiter } from '../rate-limiter';
 import type { Reply, RequestContext, Route } from '../route';
 import type { ApiContext, ApiMiddleware } from '../state';
 import { validate } from '../validate';
 import { toAppError } from './catch-errors';
 
+export interface CallDeps {
+  clock: Clock;
+  log: Logger;
+  limiter: RateLimiter;
+}
+
 /** Last of the pipeline: the handler; its reply becomes the response. */
-export function callEndpoint(deps: { clock: Clock; log: Logger }): ApiMiddleware {
+export function callEndpoint(deps: CallDeps): ApiMiddleware {
   return async (ctx) => {
     const { route } = ctx.state;
     if (route === null) throw new Error('no route was found');
@@ -33,7 +40,7 @@ async function callRecalled(ctx: ApiContext, route: Route, context: RequestConte
   return null;
 }
 
-function contextOf(ctx: ApiContext, deps: { clock: Clock; log: Logger }): RequestContext {
+function contextOf(ctx: ApiContext, deps: CallDeps): RequestContext {
   let text: Promise<string> | null = null;
   const readText = () => (text ??= ctx.state.readBytes().then((bytes) => bytes.toString('utf8')));
   return {
@@ -48,6 +55,9 @@ function contextOf(ctx: ApiContext, deps: { clock: Clock; log: Logger }): Reques
     readText,
     readBody: async () => parseObject(await readText()),
     validate,
+    countCall: async (scope) => {
+      if (ctx.state.agent !== null) await deps.limiter.countAgent(scope, ctx.state.agent._id);
+    },
   };
 }
 

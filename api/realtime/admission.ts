@@ -1,4 +1,4 @@
-import { CONNECTS_PER_MINUTE, SOCKETS_PER_AGENT } from '../../contract/limits';
+import { AGENT_LIMITS, SOCKETS_PER_AGENT } from '../../contract/limits';
 import type { Logger } from '../../platform/logger';
 import { hashApiKey } from '../../platform/ids';
 import type { AgentReader } from '../../store/agents';
@@ -31,8 +31,6 @@ export interface AdmissionDeps {
   log: Logger;
   limitRate: boolean;
 }
-
-const CONNECT_WINDOW_MS = 60_000;
 
 export function createAdmission(deps: AdmissionDeps): Admission {
   const identify = async (apiKey: string): Promise<Agent | null> => {
@@ -93,12 +91,6 @@ export function evictionOf(
 
 /** Fails open: a limit must not lock agents out when its counters cannot be reached. */
 async function isWithinConnectRate(deps: AdmissionDeps, agent: Agent): Promise<boolean> {
-  const hit = await hitRateWindow(deps.database, {
-    scope: 'connect',
-    subject: agent._id,
-    limit: CONNECTS_PER_MINUTE,
-    windowMs: CONNECT_WINDOW_MS,
-    now: new Date(),
-  }).catch(() => null);
+  const hit = await hitRateWindow(deps.database, 'connect', agent._id, AGENT_LIMITS.connect).catch(() => null);
   return hit?.allowed ?? true;
 }

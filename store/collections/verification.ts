@@ -26,11 +26,16 @@ export interface CodeCounter {
   expiresAt: Date;
 }
 
-/** A fixed request window. `_id` = `<scope>:<subject>:<window start in epoch ms>`. */
+/** A request window, by the database's clock. `_id` = `<scope>:<subject>`. */
 export interface RateWindow {
   _id: string;
+  /** Hits of the window, the last one included even when it was one too many. */
   count: number;
-  expiresAt: Date;
+  /** Of a rolling window: when its hits were, oldest first, at most as many as its limit. */
+  hits?: Date[];
+  /** The last hit. */
+  at: Date;
+  endsAt: Date;
 }
 
 /** What operators can read back: identity.md §1. */
@@ -76,8 +81,9 @@ export const codeCounters: CollectionSpec = {
 
 export const rateWindows: CollectionSpec = {
   name: 'rateWindows',
-  schema: shape({ _id: 'string', count: NUMBER, expiresAt: 'date' }),
-  indexes: [{ name: 'expires_at', key: { expiresAt: 1 }, expireAfterSeconds: 60 }],
+  schema: shape({ _id: 'string', count: NUMBER, at: 'date', endsAt: 'date' }),
+  // every hit decides by the window's end itself: background deletion may lag
+  indexes: [{ name: 'ends_at', key: { endsAt: 1 }, expireAfterSeconds: 60 }],
 };
 
 export const auditEvents: CollectionSpec = {

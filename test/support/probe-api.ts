@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { randomBytes } from 'node:crypto';
 import { createPipeline } from '../../api/app';
+import { createRateLimiter } from '../../api/rate-limiter';
 import type { Route } from '../../api/route';
 import { systemClock } from '../../platform/clock';
 import { parseConfig } from '../../platform/config';
@@ -28,14 +29,17 @@ export async function startProbeApi(
 ): Promise<ProbeApi> {
   const database = openDatabase({ uri: testServers().mongoUri, name: dbName });
   await prepareDatabase(database);
+  const config = parseConfig({ NODE_ENV: 'test', SECRET_KEYS: PROBE_SECRET_KEYS, ...env });
+  const log = createLogger('probe', 'silent');
   const app = createPipeline(
     {
-      config: parseConfig({ NODE_ENV: 'test', SECRET_KEYS: PROBE_SECRET_KEYS, ...env }),
+      config,
       database,
       agents: createAgentReader(database),
       clock: systemClock,
-      log: createLogger('probe', 'silent'),
+      log,
       metrics: createMetrics(),
+      limiter: createRateLimiter({ database, log, isOn: config.RATE_LIMITS }),
     },
     routes,
   );
