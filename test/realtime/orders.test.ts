@@ -1,3 +1,4 @@
+import { DRAIN_BATCH } from '../../contract/limits';
 import { withTransaction, type Database } from '../../store/database';
 import { createOrders } from '../../store/orders';
 import { setPause } from '../../store/transactions/account-facts';
@@ -6,6 +7,9 @@ import { startStack, type ApiChild, type Stack } from '../support/stack';
 import { makeSenders, openStackDatabase, send, type Sender } from '../support/traffic';
 import { waitFor } from '../support/wait';
 import { SocketClient } from './socket-client';
+
+/** Their 32 KB each are more than the buffers of a socket take on both sides. */
+const STUCK_ROWS = 520;
 
 /** Orders are given by a third process here, as a worker gives them. */
 describe('orders to the nodes that hold sockets', () => {
@@ -153,6 +157,63 @@ describe('orders to the nodes that hold sockets', () => {
     client.end();
     await stack.kill(node);
   });
+
+  /** A drain that waits in the middle of a page, because its reader stopped with more on the way than buffers hold. */
+  async function stuckDrain(): Promise<{ node: ApiChild; b: Sender; client: SocketClient }> {
+    const [a, b] = await established();
+    const node = await stack.startApi();
+    const text = 'x'.repeat(32_000);
+    for (let index = 0; index < STUCK_ROWS / 20; index += 1) {
+      await Promise.all(Array.from({ length: 20 }, (_, lane) => send(url(lane % 2), a, b, `${index}-${lane}`, text)));
+    }
+    const client = await SocketClient.open(node.baseUrl);
+    client.send({ type: 'hello', api_key: b.key, capabilities: ['ack'] });
+    await client.untilMessages(1);
+    client.socket.pause();
+    const pushed = async () => /^agentchat_pushes_total (\d+)/m.exec(await metricsOf(node))?.[1];
+    let last: string | undefined = 'none yet';
+    await waitFor(async () => last === (last = await pushed()), { intervalMs: 500, describe: 'a drain that waits' });
+    return { node, b, client };
+  }
+
+  const metricsOf = async (node: ApiChild) => (await fetch(`${node.baseUrl}/internal/metrics`)).text();
+
+  test.each([false, true])(
+    'realtime#19: a full pause stops a drain in the middle of a page (its node frozen meanwhile: %s)',
+    async (isFrozen) => {
+      const { node, b, client } = await stuckDrain();
+      if (isFrozen) signal(node, 'SIGSTOP');
+      try {
+        await setPause(database, b.id, 'full', new Date());
+        await orders().give({ kind: 'recheck', agentId: b.id });
+        client.socket.resume();
+        // What lies in the buffers of a frozen node is read away, so that there is room when it wakes up.
+        if (isFrozen) await quiet(client);
+      } finally {
+        signal(node, 'SIGCONT');
+      }
+      await quiet(client);
+      await settled([client]);
+      const count = client.messages().length;
+      expect(count).toBeLessThan(STUCK_ROWS);
+      // A page that was not interrupted would have come to its end.
+      expect(count % DRAIN_BATCH).not.toBe(0);
+      await setPause(database, b.id, 'none', new Date());
+      await orders().give({ kind: 'recheck', agentId: b.id });
+      await client.untilMessages(STUCK_ROWS + 1, 30_000);
+      const seqs = client.messages().map(({ seq }) => seq);
+      expect(seqs).toEqual([...seqs].sort((one, other) => one - other));
+      expect(new Set(seqs).size).toBe(STUCK_ROWS + 1);
+      client.end();
+      await stack.kill(node);
+    },
+  );
+
+  /** Resolves when no frame came for a while. */
+  async function quiet(client: SocketClient): Promise<void> {
+    let last = -1;
+    await waitFor(() => last === (last = client.messages().length), { intervalMs: 300, describe: 'silence' });
+  }
 
   function signal(node: ApiChild, name: 'SIGSTOP' | 'SIGCONT'): void {
     process.kill(node.pid, name);

@@ -58,11 +58,17 @@ export async function request(url: string, key: string, method = 'GET', body?: u
 }
 
 /** Sends one text. */
-export function send(baseUrl: string, from: Sender, to: Sender, clientMsgId: string): Promise<Answer> {
+export function send(
+  baseUrl: string,
+  from: Sender,
+  to: Sender,
+  clientMsgId: string,
+  text = `text of ${clientMsgId}`,
+): Promise<Answer> {
   return request(`${baseUrl}/v1/messages`, from.key, 'POST', {
     to: to.handle,
     client_msg_id: clientMsgId,
-    content: { text: `text of ${clientMsgId}` },
+    content: { text },
   });
 }
 
