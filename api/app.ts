@@ -24,6 +24,8 @@ import { upgradeRequired } from './middleware/upgrade-required';
 import type { RateLimiter } from './rate-limiter';
 import type { Registration } from './registration';
 import { agentRoutes } from './routes/agents';
+import { blockRoutes } from './routes/blocks';
+import { contactRoutes } from './routes/contacts';
 import { internalRoutes } from './routes/internal';
 import { messageRoutes } from './routes/messages';
 import { metaRoutes, type Health } from './routes/meta';
@@ -55,6 +57,8 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...agentRoutes({ publicBaseUrl }),
     ...messageRoutes(deps),
     ...syncRoutes(deps),
+    ...contactRoutes({ ...deps, publicBaseUrl }),
+    ...blockRoutes(deps),
   ];
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { selfSchema } from './agents';
 import type { Endpoint } from './endpoint';
+import { SOCIAL_ENDPOINTS } from './endpoints-social';
 import { ackedSchema, ackSchema, messageSchema, sendMessageSchema, syncQuerySchema } from './messages';
 import { registerSchema, registeredSchema, verifiedSchema, verifySchema } from './registration';
 
@@ -177,4 +178,5 @@ export const ENDPOINTS: Endpoint[] = [
   sendMessage,
   syncMessages,
   ackMessages,
+  ...SOCIAL_ENDPOINTS,
 ];

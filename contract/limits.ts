@@ -112,3 +112,9 @@ export const CLIENT_VERSION_LENGTH_MAX = 64;
 export const ERROR_FRAME_INTERVAL_MS = 10_000;
 /** realtime.md §9: how late a socket may learn of a message when the bus is silent. */
 export const PUMP_CHECK_MS = 5_000;
+
+/** conventions.md §14, social.md §2.2, §4. */
+export const CONTACT_NOTES_LENGTH_MAX = 1_000;
+export const CONTACTS_PAGE_DEFAULT = 50;
+export const CONTACTS_PAGE_MAX = 100;
+export const REPORT_REASON_LENGTH_MAX = 1_000;

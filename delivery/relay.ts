@@ -1,6 +1,7 @@
 import type { Flows } from '../platform/flows';
 import type { Logger } from '../platform/logger';
 import type { Database } from '../store/database';
+import { settleVisibility } from '../store/visibility';
 
 /** The api signals at once; what is left after this long is ours. */
 const AGE_MS = 2_000;
@@ -37,7 +38,24 @@ export function startRelay(deps: { database: Database; flows: Flows; log: Logger
   };
 }
 
-async function relayRound({ database, flows }: { database: Database; flows: Flows }): Promise<void> {
+async function relayRound(deps: { database: Database; flows: Flows }): Promise<void> {
+  await relayCommits(deps);
+  await relayVisibility(deps.database);
+}
+
+/** Contact books of an account that became hidden or visible: left over when the process that changed it died. */
+async function relayVisibility(database: Database): Promise<void> {
+  const rows = await database.outbox
+    .find({ kind: 'contacts.visibility', createdAt: { $lt: new Date(Date.now() - AGE_MS) } })
+    .sort({ createdAt: 1 })
+    .limit(BATCH)
+    .toArray();
+  for (const row of rows) {
+    if (row.kind === 'contacts.visibility') await settleVisibility(database, row.targetId);
+  }
+}
+
+async function relayCommits({ database, flows }: { database: Database; flows: Flows }): Promise<void> {
   const rows = await database.outbox
     .find({ kind: 'flow.committed', createdAt: { $lt: new Date(Date.now() - AGE_MS) } })
     .sort({ createdAt: 1 })

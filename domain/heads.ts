@@ -5,6 +5,8 @@
  */
 
 export type AccountStatus = 'active' | 'restricted' | 'suspended' | 'deleted';
+/** Who made an account restricted or suspended: the community's blocks and reports, or an operator. */
+export type StatusSource = 'community' | 'operator';
 export type PauseMode = 'none' | 'send' | 'full';
 export type InboxMode = 'open' | 'contacts_only';
 
@@ -40,6 +42,8 @@ export interface SenderHead {
   _id: string;
   v: number;
   status: AccountStatus;
+  /** Absent = community. */
+  statusSource?: StatusSource;
   pausedByOwner: PauseMode;
   /** Grows with each new API key. */
   keyVersion: number;
@@ -80,6 +84,12 @@ export interface InboxOutHead {
   flushing: { conversationId: string; beforePosition: number }[];
 }
 
+/** Who writes an agent into a contact book, and whoever changes what books show of it. `_id` = `listed:<agent id>`. */
+export interface ListedHead {
+  _id: string;
+  v: number;
+}
+
 /** `pair:<a>:<b>` with the ids in ascending order: one document whoever asks. */
 export function pairId(one: string, other: string): string {
   return one < other ? `pair:${one}:${other}` : `pair:${other}:${one}`;
@@ -88,6 +98,12 @@ export function pairId(one: string, other: string): string {
 export const senderHeadId = (agentId: string): string => `sender:${agentId}`;
 export const inboxInId = (agentId: string): string => `inbox-in:${agentId}`;
 export const inboxOutId = (agentId: string): string => `inbox-out:${agentId}`;
+export const listedId = (agentId: string): string => `listed:${agentId}`;
+
+/** True for accounts that handles resolve to and lists show: everybody else is neither found nor shown. */
+export function isVisible(status: AccountStatus): boolean {
+  return status === 'active' || status === 'restricted';
+}
 
 /** A pair that nobody wrote yet: `v` 0 means that writing it is an insert. */
 export function emptyPair(id: string): PairHead {

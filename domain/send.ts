@@ -10,7 +10,7 @@ import {
   SYSTEM_SENDS_PER_SECOND,
 } from '../contract/limits';
 import type { ErrorCode } from '../contract/codes';
-import type { InboxInHead, PairHead, SenderHead } from './heads';
+import { isVisible, type InboxInHead, type PairHead, type SenderHead } from './heads';
 
 /** Everything that the answer to a direct send depends on (messaging.md §3.3, direct column). */
 export interface DirectSendState {
@@ -101,7 +101,7 @@ function refuseByAccount(state: DirectSendState, command: DirectSendCommand): Re
   // Authentication was some milliseconds ago: an old key or an ended account must not get a message in.
   if (sender.status === 'deleted' || sender.keyVersion !== command.senderKeyVersion) return refuse('UNAUTHORIZED');
   if (sender.status === 'suspended') return refuse('SUSPENDED', { reason: 'community_enforcement' });
-  if (recipient === null || !isReachable(recipient.head)) return refuse('AGENT_NOT_FOUND');
+  if (recipient === null || !isVisible(recipient.head.status)) return refuse('AGENT_NOT_FOUND');
   if (command.recipientId === command.senderId) return refuse('VALIDATION_ERROR');
   if (sender.pausedByOwner !== 'none') {
     return refuse('AGENT_PAUSED_BY_OWNER', { paused_by_owner: sender.pausedByOwner });
@@ -111,10 +111,6 @@ function refuseByAccount(state: DirectSendState, command: DirectSendCommand): Re
     return refuse('RESTRICTED', { threshold: RESTRICTION_BLOCKS, window_hours: RESTRICTION_WINDOW_HOURS });
   }
   return admitsSender(recipient.head, pair, command) ? null : refuse('INBOX_RESTRICTED');
-}
-
-function isReachable(recipient: InboxInHead): boolean {
-  return recipient.status === 'active' || recipient.status === 'restricted';
 }
 
 /** messaging.md §5 in one line: open, or in the recipient's book, or established, or the recipient started it. */

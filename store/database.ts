@@ -6,7 +6,7 @@ import {
   type Db,
   type TransactionOptions,
 } from 'mongodb';
-import type { InboxInHead, InboxOutHead, PairHead, SenderHead } from '../domain/heads';
+import type { InboxInHead, InboxOutHead, ListedHead, PairHead, SenderHead } from '../domain/heads';
 import * as agentSpecs from './collections/agents';
 import { heads } from './collections/heads';
 import { idempotency, type IdempotencyEntry } from './collections/idempotency';
@@ -18,7 +18,7 @@ import * as verificationSpecs from './collections/verification';
 import type { CollectionSpec } from './collections/collection';
 
 /** A document of `heads`: which kind it is stands in its `_id`. */
-export type Head = PairHead | SenderHead | InboxInHead | InboxOutHead;
+export type Head = PairHead | SenderHead | InboxInHead | InboxOutHead | ListedHead;
 
 /** The typed collections of one database. */
 export interface Database {

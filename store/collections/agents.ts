@@ -1,4 +1,4 @@
-import type { AccountStatus, InboxMode, PauseMode } from '../../domain/heads';
+import type { AccountStatus, InboxMode, PauseMode, StatusSource } from '../../domain/heads';
 import { DATE_OR_NULL, NUMBER, shape, STRING_OR_NULL, type CollectionSpec } from './collection';
 
 /** identity.md §1. The row of a deleted agent stays for ever: its handle is never free again. */
@@ -14,6 +14,8 @@ export interface Agent {
   description: string | null;
   avatarKey: string | null;
   status: AccountStatus;
+  /** Who restricted or suspended it. Absent = community. */
+  statusSource?: StatusSource;
   pausedByOwner: PauseMode;
   settings: AgentSettings;
   isSystem: boolean;

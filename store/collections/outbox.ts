@@ -3,11 +3,15 @@ import { shape, type CollectionSpec } from './collection';
 /**
  * An intent recorded in the same commit as its fact; a relay turns it into the effect and deletes the row.
  * `message.new`: a webhook delivery for `targetId`. `flow.committed`: tell a flow that its commit happened.
+ * `contacts.visibility`: contact books have to show or hide `targetId`; until the row is gone, lists look at the account.
+ * `contact.blocked`: a webhook delivery for `targetId`, whom `blockedBy` (a handle) blocked.
  */
 export type OutboxRow =
   | { _id: string; kind: 'message.new'; targetId: string; messageId: string; conversationId: string; createdAt: Date }
   | { _id: string; kind: 'flow.committed'; workflowId: string; createdAt: Date }
-  | { _id: string; kind: 'agent.created'; targetId: string; createdAt: Date };
+  | { _id: string; kind: 'agent.created'; targetId: string; createdAt: Date }
+  | { _id: string; kind: 'contacts.visibility'; targetId: string; createdAt: Date }
+  | { _id: string; kind: 'contact.blocked'; targetId: string; blockedBy: string; createdAt: Date };
 
 export const outbox: CollectionSpec = {
   name: 'outbox',

@@ -5,8 +5,12 @@ export interface Contact {
   _id: string;
   ownerId: string;
   contactId: string;
+  /** Of the contact; never changes. The book is listed in its order. */
+  handle: string;
   note: string | null;
   addedAt: Date;
+  /** The contact's account is suspended or deleted: not listed. Follows the account (`settleVisibility`). */
+  isHidden: boolean;
 }
 
 /** One agent blocks another. `_id` = `<blocker>:<blocked>`. The pair's head says that it exists. */
@@ -15,6 +19,8 @@ export interface Block {
   blockerId: string;
   blockedId: string;
   createdAt: Date;
+  /** The blocked agent had written to the blocker first: only such a block counts against it (social.md §5.2). */
+  counts: boolean;
 }
 
 /** A mute of an agent or a conversation. `_id` = `<muter>:<target id>`. */
@@ -29,14 +35,32 @@ export interface Mute {
 
 export const contacts: CollectionSpec = {
   name: 'contacts',
-  schema: shape({ _id: 'string', ownerId: 'string', contactId: 'string', note: STRING_OR_NULL, addedAt: 'date' }),
-  indexes: [],
+  schema: shape({
+    _id: 'string',
+    ownerId: 'string',
+    contactId: 'string',
+    handle: 'string',
+    note: STRING_OR_NULL,
+    addedAt: 'date',
+    isHidden: 'bool',
+  }),
+  indexes: [
+    // listContacts: a page of the book and its total
+    { name: 'owner_hidden_handle', key: { ownerId: 1, isHidden: 1, handle: 1 } },
+    // who saved me: the audience of presence; settleVisibility
+    { name: 'contact_hidden', key: { contactId: 1, isHidden: 1, ownerId: 1 } },
+  ],
 };
 
 export const blocks: CollectionSpec = {
   name: 'blocks',
-  schema: shape({ _id: 'string', blockerId: 'string', blockedId: 'string', createdAt: 'date' }),
-  indexes: [],
+  schema: shape({ _id: 'string', blockerId: 'string', blockedId: 'string', createdAt: 'date', counts: 'bool' }),
+  indexes: [
+    // loadEvidence: the newest counting blocks of an agent
+    { name: 'blocked_counting', key: { blockedId: 1, createdAt: -1 }, partialFilterExpression: { counts: true } },
+    // listBlocks: whom an agent blocks, newest first
+    { name: 'blocker_created', key: { blockerId: 1, createdAt: -1 } },
+  ],
 };
 
 export const mutes: CollectionSpec = {

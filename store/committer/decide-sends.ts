@@ -118,7 +118,8 @@ function applyAcceptance(
   if (decision.initiatorId !== null) {
     const initiator = state.heads.sender(decision.initiatorId);
     if (initiator !== null) state.heads.put(settleOpener(initiator, decision.pair._id));
-    plan.contacts.push(newContact(sender.id, recipientId, decision), newContact(recipientId, sender.id, decision));
+    const [one, other] = [sender, { id: recipientId, handle: item.command.to }];
+    plan.contacts.push(newContact(one, other, decision), newContact(other, one, decision));
   }
   const message = newMessage(item, recipientId, decision, options.commitId);
   const envelope = newEnvelope(message, recipientId, decision.position);
@@ -186,8 +187,21 @@ function newEnvelope(message: Message, recipientId: string, position: number): E
   };
 }
 
-function newContact(ownerId: string, contactId: string, decision: Acceptance): Contact {
-  return { _id: `${ownerId}:${contactId}`, ownerId, contactId, note: null, addedAt: decision.createdAt };
+/** Both are reachable at this commit, or it would have been refused: neither is hidden. */
+function newContact(
+  owner: { id: string },
+  contact: { id: string; handle: string },
+  { createdAt: addedAt }: Acceptance,
+): Contact {
+  return {
+    _id: `${owner.id}:${contact.id}`,
+    ownerId: owner.id,
+    contactId: contact.id,
+    handle: contact.handle,
+    note: null,
+    addedAt,
+    isHidden: false,
+  };
 }
 
 function newOutboxRow(message: Message, targetId: string): OutboxRow {

@@ -1,7 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import type { ClientSession } from 'mongodb';
-import { inboxInId, senderHeadId, type AccountStatus, type InboxMode, type PauseMode } from '../../domain/heads';
+import {
+  inboxInId,
+  listedId,
+  senderHeadId,
+  type AccountStatus,
+  type InboxMode,
+  type PauseMode,
+  type StatusSource,
+} from '../../domain/heads';
+import { newOutboxId } from '../../platform/ids';
 import { withTransaction, type Database } from '../database';
+import { settleVisibility } from '../visibility';
 import { emailKey } from './create-agent';
 
 /**
@@ -16,7 +26,27 @@ export async function setStatus(
   status: Exclude<AccountStatus, 'deleted'>,
   at: Date,
 ): Promise<void> {
-  await withTransaction(database, (session) => writeFacts(database, agentId, { status }, at, session));
+  await withTransaction(database, (session) => writeStatus(database, agentId, { status }, at, session));
+  await settleVisibility(database, agentId);
+}
+
+/**
+ * The account state's part of a transaction. When the account becomes visible or hidden, contact books follow: their
+ * row in the outbox makes lists right from this commit on.
+ */
+export async function writeStatus(
+  database: Database,
+  agentId: string,
+  facts: { status: AccountStatus; statusSource?: StatusSource },
+  at: Date,
+  session: ClientSession,
+): Promise<void> {
+  await writeFacts(database, agentId, facts, at, session);
+  await database.heads.updateOne({ _id: listedId(agentId) }, { $inc: { v: 1 } }, { upsert: true, session });
+  await database.outbox.insertOne(
+    { _id: newOutboxId(), kind: 'contacts.visibility', targetId: agentId, createdAt: at },
+    { session },
+  );
 }
 
 /** Sets the owner's pause. */
@@ -46,7 +76,7 @@ export async function deleteAgent(database: Database, agentId: string, at: Date)
   const agent = await database.agents.findOne({ _id: agentId });
   if (agent === null || agent.status === 'deleted') return;
   await withTransaction(database, async (session) => {
-    await writeFacts(database, agentId, { status: 'deleted' }, at, session);
+    await writeStatus(database, agentId, { status: 'deleted' }, at, session);
     const ended = await database.agents.updateOne(
       { _id: agentId, apiKeyHash: { $not: /^deleted:/ } },
       { $set: { apiKeyHash: `deleted:${randomBytes(16).toString('hex')}` } },
@@ -56,12 +86,13 @@ export async function deleteAgent(database: Database, agentId: string, at: Date)
     if (ended.modifiedCount === 0) return;
     await database.emailHeads.updateOne({ _id: emailKey(agent.email) }, { $inc: { live: -1 } }, { session });
   });
+  await settleVisibility(database, agentId);
 }
 
 async function writeFacts(
   database: Database,
   agentId: string,
-  facts: { status?: AccountStatus; pausedByOwner?: PauseMode },
+  facts: { status?: AccountStatus; statusSource?: StatusSource; pausedByOwner?: PauseMode },
   at: Date,
   session: ClientSession,
 ): Promise<void> {

@@ -1,5 +1,8 @@
 import type { ClientSession, Collection, UpdateFilter } from 'mongodb';
-import { emptyPair, pairId, type PairHead } from '../../domain/heads';
+import { AppError } from '../../contract/errors';
+import { emptyPair, inboxInId, isVisible, listedId, pairId, type InboxInHead, type PairHead } from '../../domain/heads';
+import { newOutboxId } from '../../platform/ids';
+import type { Contact } from '../collections/relations';
 import { withTransaction, type Database } from '../database';
 
 /** Who does it to whom. */
@@ -12,50 +15,104 @@ export interface Relation {
 /**
  * Records that `from` blocks `to`. The row and the pair's head change in one transaction, and every send between the
  * two writes that head: a send racing the block is either committed before it or refused with BLOCKED.
- * Repeating it changes nothing; a crash leaves both or neither.
+ * Repeating it changes nothing, nor the block's time; two at once make one row; a crash leaves all of it or nothing.
+ * @returns whether there was none before
  */
-export async function setBlock(database: Database, { from, to, at }: Relation): Promise<void> {
-  await withTransaction(database, async (session) => {
-    await changePair(database, from, to, session, { $addToSet: { blockedBy: from } });
-    await database.blocks.updateOne(
-      { _id: `${from}:${to}` },
-      { $setOnInsert: { blockerId: from, blockedId: to, createdAt: at } },
-      { upsert: true, session },
-    );
-  });
+export function setBlock(database: Database, relation: Relation): Promise<boolean> {
+  return withTransaction(database, (session) => writeBlock(database, relation, session));
 }
 
-/** Takes the block back; one that does not exist is no error. */
-export async function removeBlock(database: Database, { from, to }: Omit<Relation, 'at'>): Promise<void> {
-  await withTransaction(database, async (session) => {
+/** The block's part of a transaction: 2 trips, 4 when it is new. */
+export async function writeBlock(
+  database: Database,
+  { from, to, at }: Relation,
+  session: ClientSession,
+): Promise<boolean> {
+  const pair = await changePair(database, from, to, session, { $addToSet: { blockedBy: from } });
+  const counts = pair.initiatedBy === to;
+  const { upsertedCount } = await database.blocks.updateOne(
+    { _id: `${from}:${to}` },
+    { $setOnInsert: { blockerId: from, blockedId: to, createdAt: at, counts } },
+    { upsert: true, session },
+  );
+  if (upsertedCount === 0) return false;
+  await announceBlock(database, { from, to, at }, session);
+  return true;
+}
+
+/** The webhook `contact.blocked` (social.md §3.3): only for a blocked agent that has webhooks and is not fully paused. */
+async function announceBlock(database: Database, { from, to, at }: Relation, session: ClientSession): Promise<void> {
+  const inbox = await database.heads.findOne<InboxInHead>({ _id: inboxInId(to) }, { session });
+  if (inbox === null || inbox.webhooks === 0 || inbox.pausedByOwner === 'full') return;
+  const blocker = await database.agents.findOne({ _id: from }, { projection: { handle: 1 }, session });
+  if (blocker === null) return;
+  await database.outbox.insertOne(
+    { _id: newOutboxId(), kind: 'contact.blocked', targetId: to, blockedBy: blocker.handle, createdAt: at },
+    { session },
+  );
+}
+
+/** Takes the block back. @returns whether there was one */
+export async function removeBlock(database: Database, { from, to }: Omit<Relation, 'at'>): Promise<boolean> {
+  return withTransaction(database, async (session) => {
     await changePair(database, from, to, session, { $pull: { blockedBy: from } });
-    await database.blocks.deleteOne({ _id: `${from}:${to}` }, { session });
+    const { deletedCount } = await database.blocks.deleteOne({ _id: `${from}:${to}` }, { session });
+    return deletedCount > 0;
   });
 }
 
-/** Adds `to` to the contact book of `from`: decides who passes `contacts_only`. Existing notes stay. */
-export async function addContact(database: Database, { from, to, at }: Relation): Promise<void> {
-  await withTransaction(database, async (session) => {
+/**
+ * Adds `to` to the contact book of `from`: decides who passes `contacts_only`. An existing entry keeps its time, and
+ * its note unless `note` is given. The head `listed:<to>` is written by changes of the account's visibility too, so an
+ * entry is never made for an account that was hidden before.
+ * @throws AppError AGENT_NOT_FOUND when the account is suspended or deleted at the commit
+ */
+export async function addContact(
+  database: Database,
+  { from, to, at, note }: Relation & { note?: string | null },
+): Promise<Contact> {
+  return withTransaction(database, async (session) => {
     await changePair(database, from, to, session, { $addToSet: { contactsOf: from } });
-    await database.contacts.updateOne(
-      { _id: `${from}:${to}` },
-      { $setOnInsert: { ownerId: from, contactId: to, note: null, addedAt: at } },
-      { upsert: true, session },
+    await database.heads.updateOne({ _id: listedId(to) }, { $inc: { v: 1 } }, { upsert: true, session });
+    const target = await database.agents.findOne(
+      { _id: to },
+      { projection: { handle: 1, status: 1 }, session, maxTimeMS: 5_000 },
     );
+    if (target === null || !isVisible(target.status)) throw new AppError('AGENT_NOT_FOUND');
+    const { handle } = target;
+    const entry = await database.contacts.findOneAndUpdate(
+      { _id: `${from}:${to}` },
+      {
+        ...(note === undefined ? {} : { $set: { note } }),
+        $setOnInsert: {
+          ownerId: from,
+          contactId: to,
+          handle,
+          ...(note === undefined ? { note: null } : {}),
+          addedAt: at,
+          isHidden: false,
+        },
+      },
+      { upsert: true, returnDocument: 'after', session },
+    );
+    if (entry === null) throw new Error('an upsert returned nothing');
+    return entry;
   });
 }
 
-/** Removes `to` from the contact book of `from`. An established conversation stays established. */
-export async function removeContact(database: Database, { from, to }: Omit<Relation, 'at'>): Promise<void> {
-  await withTransaction(database, async (session) => {
+/** Removes `to` from the contact book of `from`. An established conversation stays. @returns whether it was there */
+export async function removeContact(database: Database, { from, to }: Omit<Relation, 'at'>): Promise<boolean> {
+  return withTransaction(database, async (session) => {
     await changePair(database, from, to, session, { $pull: { contactsOf: from } });
-    await database.contacts.deleteOne({ _id: `${from}:${to}` }, { session });
+    const { deletedCount } = await database.contacts.deleteOne({ _id: `${from}:${to}` }, { session });
+    return deletedCount > 0;
   });
 }
 
 /**
  * Writes the head that every send between the two writes too; creates it when the two never met. The first operation
  * of its transaction and without a read before it: so it competes with a stream of sends for one moment only.
+ * @returns the head after the change; an empty one when there was nothing to take out
  */
 async function changePair(
   database: Database,
@@ -63,14 +120,18 @@ async function changePair(
   other: string,
   session: ClientSession,
   change: UpdateFilter<PairHead>,
-): Promise<void> {
+): Promise<PairHead> {
   const _id = pairId(one, other);
   const { _id: _, v: _v, blockedBy: _b, contactsOf: _c, ...rest } = emptyPair(_id);
   // The head's kind stands in its _id: this is the parse point of the union.
   const pairs = database.heads as unknown as Collection<PairHead>;
-  const $setOnInsert = { ...rest, ...('$addToSet' in change ? otherList(change) : { blockedBy: [], contactsOf: [] }) };
-  if ('$pull' in change) await pairs.updateOne({ _id }, { ...change, $inc: { v: 1 } }, { session });
-  else await pairs.updateOne({ _id }, { ...change, $inc: { v: 1 }, $setOnInsert }, { upsert: true, session });
+  const isRemoval = '$pull' in change;
+  const after = await pairs.findOneAndUpdate(
+    { _id },
+    { ...change, $inc: { v: 1 }, ...(isRemoval ? {} : { $setOnInsert: { ...rest, ...otherList(change) } }) },
+    { upsert: !isRemoval, returnDocument: 'after', session },
+  );
+  return after ?? emptyPair(_id);
 }
 
 /** An insert may not set the list that the same update adds to. */

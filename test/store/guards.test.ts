@@ -33,7 +33,7 @@ describe('a fact and the sends that race it on two processes', () => {
   }
 
   /** Sends through both processes while `fact` is written; returns what was committed before and after it. */
-  async function race(a: Sender, b: Sender, fact: () => Promise<void>) {
+  async function race(a: Sender, b: Sender, fact: () => Promise<unknown>) {
     let isDone = false;
     const senders = stack.baseUrls.flatMap((url, node) =>
       [0, 1].map(async (lane) => {
@@ -53,7 +53,7 @@ describe('a fact and the sends that race it on two processes', () => {
     return { seqAtFact, seqAtEnd: await nextSeq(a, b), codes };
   }
 
-  const facts: [string, string, (a: Sender, b: Sender) => Promise<void>][] = [
+  const facts: [string, string, (a: Sender, b: Sender) => Promise<unknown>][] = [
     ['a block by the recipient', 'BLOCKED', (a, b) => setBlock(database, { from: b.id, to: a.id, at: new Date() })],
     ['a block by the sender', 'BLOCKED', (a, b) => setBlock(database, { from: a.id, to: b.id, at: new Date() })],
     ['the pause of the sender', 'AGENT_PAUSED_BY_OWNER', (a) => setPause(database, a.id, 'send', new Date())],
