@@ -2,6 +2,7 @@ import Koa from 'koa';
 import type { Clock } from '../platform/clock';
 import type { Config } from '../platform/config';
 import type { Logger } from '../platform/logger';
+import type { Orders } from '../platform/bus';
 import type { Metrics } from '../platform/metrics';
 import type { AgentReader } from '../store/agents';
 import type { Committer } from '../store/committer/committer';
@@ -21,6 +22,7 @@ import { addressLimit, callerLimits } from './middleware/rate-limits';
 import { requestId } from './middleware/request-id';
 import { targetPath } from './middleware/target-path';
 import { upgradeRequired } from './middleware/upgrade-required';
+import type { Live } from './realtime/node';
 import type { RateLimiter } from './rate-limiter';
 import type { Registration } from './registration';
 import { agentRoutes } from './routes/agents';
@@ -43,6 +45,8 @@ export interface AppDeps {
   clock: Clock;
   log: Logger;
   metrics: Metrics;
+  live: Live;
+  orders: Orders;
   limiter: RateLimiter;
   health: Health;
 }

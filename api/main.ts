@@ -13,6 +13,7 @@ import { openDatabase, prepareDatabase, type Database } from '../store/database'
 import { createApp } from './app';
 import { answerHttpFaults } from './http-faults';
 import { createRateLimiter } from './rate-limiter';
+import { joinNodes } from './realtime/node';
 import { attachRealtime, type Realtime } from './realtime/attach';
 import { createRegistration, type Registration } from './registration';
 
@@ -29,7 +30,7 @@ async function main(): Promise<void> {
   const agents = createAgentReader(database);
   const flows = createFlows({ config, metrics, log });
   const committer = buildCommitter({ config, database, agents, log, metrics });
-  const realtime: { isUp: () => boolean } = { isUp: () => true };
+  const node = await joinNodes({ database, committer, log });
   const app = createApp({
     config,
     database,
@@ -39,11 +40,12 @@ async function main(): Promise<void> {
     clock: systemClock,
     log,
     metrics,
+    live: node,
+    orders: node.orders,
     limiter: createRateLimiter({ database, log, isOn: config.RATE_LIMITS }),
-    health: { mongodb: () => answers(database), bus: () => realtime.isUp(), temporal: flows.isUp },
+    health: { mongodb: () => answers(database), bus: node.isUp, temporal: flows.isUp },
   });
-  const attached = await attachRealtime(app, { config, database, agents, committer, log, metrics });
-  realtime.isUp = attached.isUp;
+  const attached = attachRealtime(app, { node, config, database, agents, log, metrics });
   const server = listen(attached, config, log);
   stopOnSignal(log, DEADLINE_MS, async () => {
     const drained = drain(server);

@@ -1,6 +1,17 @@
 /** Ids of agents whose sockets should look for new messages. */
 export type WakeListener = (agentIds: string[]) => void;
 
+/** A frame that nobody stores: typing, presence, read receipts, warnings (realtime.md §3). */
+export interface LiveFrame {
+  /** The frame as JSON text. */
+  text: string;
+  /**
+   * Frames of one subject must not overtake each other: an older `version` than the last one that a node handed out is
+   * dropped there.
+   */
+  order?: { subject: string; version: number };
+}
+
 /**
  * Carries wake-ups between api processes. A hint, never a record: what it loses is found by each pump's own periodic
  * read. Another technology can replace the MongoDB form (`store/bus.ts`) behind this interface.
@@ -9,6 +20,9 @@ export interface Bus {
   /** Tells the other nodes that hold sockets of these agents. Never throws; loss is allowed. */
   wake(agentIds: string[]): void;
   onWake(listener: WakeListener): void;
+  /** Hands a frame to the other nodes that hold sockets of these agents. Never throws; loss is allowed. */
+  tell(agentIds: string[], frame: LiveFrame): void;
+  onFrame(listener: (agentIds: string[], frame: LiveFrame) => void): void;
   /** Called when an order for this node was seen; it may come twice or not at all. */
   onOrder(listener: () => void): void;
   /** False while this node can neither tell nor hear. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ChangeStream, ChangeStreamInsertDocument } from 'mongodb';
-import type { Bus, WakeListener } from '../platform/bus';
+import type { Bus, LiveFrame, WakeListener } from '../platform/bus';
 import type { Logger } from '../platform/logger';
 import type { BusNote } from './collections/nodes';
 import type { Connections } from './connections';
@@ -9,18 +9,48 @@ import type { Database } from './database';
 /** How long a broken change stream waits before it is opened afresh. */
 const REOPEN_MS = 500;
 
+interface BusDeps {
+  database: Database;
+  connections: Connections;
+  log: Logger;
+}
+
+interface Listeners {
+  wake: WakeListener[];
+  frame: ((agentIds: string[], frame: LiveFrame) => void)[];
+  order: (() => void)[];
+}
+
 /**
  * The bus over MongoDB: small notes addressed to the nodes that hold sockets of an agent, heard by a change stream.
  * With one node it costs nothing. After a break it opens afresh (never with the old token) and wakes everybody once.
  */
-export function openBus(deps: { database: Database; connections: Connections; log: Logger }): Bus {
-  const { database, connections, log } = deps;
-  const listeners: WakeListener[] = [];
-  const orderListeners: (() => void)[] = [];
+export function openBus(deps: BusDeps): Bus {
+  const { connections, log } = deps;
+  const listeners: Listeners = { wake: [], frame: [], order: [] };
+  const ear = openEar(deps, listeners);
+  const write = (agentIds: string[], kind: 'wake' | 'frame', payload: object): void => {
+    if (connections.otherNodes().length === 0 || agentIds.length === 0) return;
+    writeNotes(deps, agentIds, kind, payload).catch((error: unknown) =>
+      log.warn({ event: 'bus.not_told', err: error }),
+    );
+  };
+  return {
+    wake: (agentIds) => write(agentIds, 'wake', {}),
+    tell: (agentIds, frame) => write(agentIds, 'frame', frame),
+    onWake: (listener) => void listeners.wake.push(listener),
+    onFrame: (listener) => void listeners.frame.push(listener),
+    onOrder: (listener) => void listeners.order.push(listener),
+    isUp: () => ear.isOpen() || connections.hasLease(),
+    close: ear.close,
+  };
+}
+
+/** Listens for notes to this node until closed, opening the change stream again whenever it breaks. */
+function openEar({ database, connections, log }: BusDeps, listeners: Listeners) {
   let isOpen = false;
   let isClosed = false;
   let stream: ChangeStream<BusNote, ChangeStreamInsertDocument<BusNote>> | null = null;
-
   const listen = async (): Promise<void> => {
     while (!isClosed) {
       try {
@@ -28,11 +58,8 @@ export function openBus(deps: { database: Database; connections: Connections; lo
           { $match: { operationType: 'insert', 'fullDocument.nodeId': connections.nodeId } },
         ]);
         isOpen = true;
-        for (const listener of listeners) listener([]);
-        for await (const change of stream) {
-          if (change.fullDocument.kind === 'order') for (const listener of orderListeners) listener();
-          else for (const listener of listeners) listener(change.fullDocument.agentIds);
-        }
+        for (const listener of listeners.wake) listener([]);
+        for await (const change of stream) hear(change.fullDocument, listeners);
       } catch (error) {
         if (!isClosed) log.warn({ event: 'bus.broken', err: error });
       }
@@ -41,21 +68,8 @@ export function openBus(deps: { database: Database; connections: Connections; lo
     }
   };
   void listen();
-
-  const tell = async (agentIds: string[]): Promise<void> => {
-    const byNode = await connections.nodesOf(agentIds);
-    if (byNode.size === 0) return;
-    const notes = [...byNode].map(([nodeId, ids]) => newNote(nodeId, connections.nodeId, ids));
-    await database.bus.insertMany(notes, { ordered: false });
-  };
   return {
-    wake: (agentIds) => {
-      if (connections.otherNodes().length === 0) return;
-      tell(agentIds).catch((error: unknown) => log.warn({ event: 'bus.not_told', err: error }));
-    },
-    onWake: (listener) => void listeners.push(listener),
-    onOrder: (listener) => void orderListeners.push(listener),
-    isUp: () => isOpen || connections.hasLease(),
+    isOpen: () => isOpen,
     close: async () => {
       isClosed = true;
       await stream?.close();
@@ -63,15 +77,31 @@ export function openBus(deps: { database: Database; connections: Connections; lo
   };
 }
 
-function newNote(nodeId: string, fromNodeId: string, agentIds: string[]): BusNote {
-  return {
+function hear({ kind, agentIds, payload }: BusNote, listeners: Listeners): void {
+  if (kind === 'order') for (const listener of listeners.order) listener();
+  // The parse point of frames from other nodes: only `tell` writes them.
+  else if (kind === 'frame') {
+    for (const listener of listeners.frame) listener(agentIds, payload as unknown as LiveFrame);
+  } else for (const listener of listeners.wake) listener(agentIds);
+}
+
+async function writeNotes(
+  { database, connections }: BusDeps,
+  agentIds: string[],
+  kind: string,
+  payload: object,
+): Promise<void> {
+  const byNode = await connections.nodesOf(agentIds);
+  if (byNode.size === 0) return;
+  const notes = [...byNode].map(([nodeId, ids]): BusNote => ({
     _id: randomUUID(),
     nodeId,
-    kind: 'wake',
-    agentIds,
-    fromNodeId,
+    kind,
+    agentIds: ids,
+    fromNodeId: connections.nodeId,
     confirmedAt: null,
-    payload: {},
+    payload: { ...payload },
     createdAt: new Date(),
-  };
+  }));
+  await database.bus.insertMany(notes, { ordered: false });
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type Koa from 'koa';
 import websockify from 'koa-websocket';
@@ -7,23 +6,19 @@ import type { Config } from '../../platform/config';
 import type { Logger } from '../../platform/logger';
 import type { Metrics } from '../../platform/metrics';
 import type { AgentReader } from '../../store/agents';
-import { openBus } from '../../store/bus';
-import type { Committer } from '../../store/committer/committer';
-import { openConnections } from '../../store/connections';
-import { createOrderDesk } from '../../store/orders';
 import type { Database } from '../../store/database';
 import type { ApiState } from '../state';
-import { AckBuffer } from './ack-buffer';
 import { createAdmission, evictionOf } from './admission';
-import { Hub } from './hub';
+import type { Hub } from './hub';
+import type { LiveNode } from './node';
 import { Session } from './session';
 import { createVerify, Waiting, type Accepted } from './upgrade';
 
 export interface RealtimeDeps {
+  node: LiveNode;
   config: Config;
   database: Database;
   agents: AgentReader;
-  committer: Committer;
   log: Logger;
   metrics: Metrics;
 }
@@ -31,7 +26,6 @@ export interface RealtimeDeps {
 export interface Realtime {
   /** Listens for HTTP and sockets. */
   listen(port: number, host: string): Server;
-  isUp(): boolean;
   /** Says goodbye to every socket, spread over two seconds, and leaves the registry. */
   close(): Promise<void>;
 }
@@ -43,10 +37,9 @@ const GOODBYE_MS = 2_000;
 const WS_PAYLOAD_MAX = FRAME_BYTES_MAX * 2;
 
 /** Puts `/v1/ws` beside the HTTP routes of `app`. */
-export async function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Promise<Realtime> {
-  const { config, database, agents, committer, log, metrics } = deps;
-  const hub = new Hub((agentId) => new AckBuffer(agentId, { committer, database, log }));
-  const { connections, bus } = await joinNodes(hub, deps);
+export function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Realtime {
+  const { config, database, agents, log, metrics, node } = deps;
+  const { hub, connections } = node;
   const admission = createAdmission({ agents, connections, database, log, limitRate: config.RATE_LIMITS });
   const waiting = new Waiting();
   const accepted = new WeakMap<IncomingMessage, Accepted>();
@@ -83,32 +76,12 @@ export async function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Pr
   const timers = [setInterval(() => hub.wake([]), PUMP_CHECK_MS), setInterval(() => void beat(hub, deps), beatMs)];
   return {
     listen: (port, host) => sockets.listen(port, host) as Server,
-    isUp: () => bus.isUp(),
     close: async () => {
       for (const timer of timers) clearInterval(timer);
       await goodbye(hub);
-      await bus.close();
-      await connections.close();
+      await node.close();
     },
   };
-}
-
-/** Becomes one node among others: registry with lease, orders, wake-ups in both directions. */
-async function joinNodes(hub: Hub, { database, committer, log }: RealtimeDeps) {
-  const nodeId = randomUUID();
-  const desk = createOrderDesk({ database, nodeId, obey: (order) => hub.obey(order) });
-  const connections = await openConnections({ database, log, nodeId, beforeRenewal: desk.look });
-  connections.onRegained(() => hub.wake([]));
-  const bus = openBus({ database, connections, log });
-  bus.onOrder(() => {
-    desk.look().catch((error: unknown) => log.warn({ event: 'orders.not_read', err: error }));
-  });
-  bus.onWake((agentIds) => hub.wake(agentIds));
-  committer.onCommitted((commit) => {
-    hub.offer(commit);
-    bus.wake([...new Set(commit.map(({ recipientId }) => recipientId))]);
-  });
-  return { connections, bus };
 }
 
 /** `X-AgentChat-Capabilities: ack`; null when the upgrade named none. */

@@ -1,4 +1,4 @@
-import type { Order } from '../../platform/bus';
+import type { LiveFrame, Order } from '../../platform/bus';
 import type { Committed } from '../../store/committer/send-types';
 import { type AckBuffer } from './ack-buffer';
 import type { Session } from './session';
@@ -6,10 +6,15 @@ import type { Session } from './session';
 /** No admission takes longer; orders are remembered for this long. */
 const ADMISSION_MS_MAX = 60_000;
 
+/** Subjects whose last version is remembered: more than change their presence within the life of a note. */
+const SUBJECTS_MAX = 50_000;
+
 /** The live sockets of this node, by agent. */
 export class Hub {
   private readonly sessions = new Map<string, Set<Session>>();
   private readonly acks = new Map<string, AckBuffer>();
+  /** The latest version of each subject of live frames that was handed out here. */
+  private readonly versions = new Map<string, number>();
   /** When an order about an agent was last obeyed here, for sockets that were being admitted meanwhile. */
   private readonly orderedAtMs = new Map<string, number>();
 
@@ -66,6 +71,18 @@ export class Hub {
   /** True when an order about the agent came after `sinceMs` (of `performance.now`). */
   wasOrdered(agentId: string, sinceMs: number): boolean {
     return (this.orderedAtMs.get(agentId) ?? Number.NEGATIVE_INFINITY) >= sinceMs;
+  }
+
+  /** Hands a frame that nobody stores to the sockets of these agents, unless a later one of its subject was first. */
+  tell(agentIds: string[], { text, order }: LiveFrame): void {
+    if (order !== undefined) {
+      if ((this.versions.get(order.subject) ?? 0) >= order.version) return;
+      this.versions.delete(order.subject);
+      this.versions.set(order.subject, order.version);
+      const oldest = this.versions.keys().next();
+      if (this.versions.size > SUBJECTS_MAX && oldest.done === false) this.versions.delete(oldest.value);
+    }
+    for (const agentId of agentIds) for (const session of this.sessions.get(agentId) ?? []) session.sendLive(text);
   }
 
   /** Lets the pumps of these agents look; an empty list means everybody. */

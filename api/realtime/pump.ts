@@ -47,6 +47,8 @@ export class Pump {
   private generation = 0;
   /** True from such an order until the inbox was read: rows in memory may be from before the pause. */
   private isHeld = false;
+  /** As of the last look at the inbox; true until the first. */
+  private isPaused = true;
 
   constructor(
     private readonly socket: WebSocket,
@@ -81,6 +83,11 @@ export class Pump {
     this.wake();
   }
 
+  /** True when nothing at all may go to the socket: full pause, or not known yet. */
+  isSilent(): boolean {
+    return this.isPaused || this.isHeld || this.isStopped || !this.deps.mayPush();
+  }
+
   stop(): void {
     this.isStopped = true;
   }
@@ -104,7 +111,8 @@ export class Pump {
     for (let sent = 0; !this.isStopped;) {
       const { generation } = this;
       const inbox = await findInboxIn(this.deps.database, this.agent._id);
-      if (inbox === null || inbox.pausedByOwner === 'full') return;
+      this.isPaused = inbox === null || inbox.pausedByOwner === 'full';
+      if (inbox === null || this.isPaused) return;
       if (generation === this.generation) this.isHeld = false;
       const head = inbox.nextPosition - 1;
       this.drainUpTo ??= head;

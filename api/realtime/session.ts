@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws';
 import {
+  DRAIN_HIGH_WATER_BYTES,
   ERROR_FRAME_INTERVAL_MS,
   FRAME_BYTES_MAX,
   FRAME_BYTES_MAX_BEFORE_HELLO,
@@ -61,6 +62,12 @@ export class Session {
     setTimeout(() => this.socket.terminate(), 2_000).unref();
     // At once, not when the peer has answered the close: a reader that hangs must not keep its place among the ten.
     void this.leave();
+  }
+
+  /** A frame that nobody stores: dropped during a full pause, and for a reader that is behind (realtime.md §3, §8). */
+  sendLive(text: string): void {
+    if (this.pump?.isSilent() !== false || this.socket.bufferedAmount > DRAIN_HIGH_WATER_BYTES) return;
+    this.socket.send(text);
   }
 
   /** Called every few seconds: pings every `pingMs`, cuts off who did not answer for as long (realtime.md §6). */

@@ -18,7 +18,7 @@ export interface Connection {
   lastSeenAt: Date;
 }
 
-/** A small note to one node, read by its change stream. Ids only, never content. `_id` random. */
+/** A small note to one node, read by its change stream and gone in a minute. Never a message. `_id` random. */
 export interface BusNote {
   _id: string;
   nodeId: string;
