@@ -8,6 +8,7 @@ import {
 } from 'mongodb';
 import type { InboxInHead, InboxOutHead, ListedHead, PairHead, SenderHead } from '../domain/heads';
 import * as agentSpecs from './collections/agents';
+import { auditEvents, type AuditEvent } from './collections/audit';
 import { heads } from './collections/heads';
 import { idempotency, type IdempotencyEntry } from './collections/idempotency';
 import * as messageSpecs from './collections/messages';
@@ -36,7 +37,7 @@ export interface Database {
   pendings: Collection<verificationSpecs.Pending>;
   codeCounters: Collection<verificationSpecs.CodeCounter>;
   rateWindows: Collection<verificationSpecs.RateWindow>;
-  auditEvents: Collection<verificationSpecs.AuditEvent>;
+  auditEvents: Collection<AuditEvent>;
   idempotency: Collection<IdempotencyEntry>;
   nodes: Collection<nodeSpecs.Node>;
   connections: Collection<nodeSpecs.Connection>;
@@ -56,7 +57,7 @@ const SPECS: CollectionSpec[] = [
   verificationSpecs.pendings,
   verificationSpecs.codeCounters,
   verificationSpecs.rateWindows,
-  verificationSpecs.auditEvents,
+  auditEvents,
   idempotency,
   nodeSpecs.nodes,
   nodeSpecs.connections,

@@ -38,16 +38,6 @@ export interface RateWindow {
   endsAt: Date;
 }
 
-/** What operators can read back: identity.md §1. */
-export interface AuditEvent {
-  _id: string;
-  actor: string;
-  action: string;
-  targetId: string;
-  metadata: Record<string, unknown>;
-  createdAt: Date;
-}
-
 export const pendings: CollectionSpec = {
   name: 'pendings',
   schema: shape({
@@ -84,18 +74,4 @@ export const rateWindows: CollectionSpec = {
   schema: shape({ _id: 'string', count: NUMBER, at: 'date', endsAt: 'date' }),
   // every hit decides by the window's end itself: background deletion may lag
   indexes: [{ name: 'ends_at', key: { endsAt: 1 }, expireAfterSeconds: 60 }],
-};
-
-export const auditEvents: CollectionSpec = {
-  name: 'auditEvents',
-  schema: shape({
-    _id: 'string',
-    actor: 'string',
-    action: 'string',
-    targetId: 'string',
-    metadata: 'object',
-    createdAt: 'date',
-  }),
-  // events of one agent, newest first
-  indexes: [{ name: 'target_created', key: { targetId: 1, createdAt: -1 } }],
 };

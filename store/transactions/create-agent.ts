@@ -9,7 +9,7 @@ import {
   type InboxOutHead,
   type SenderHead,
 } from '../../domain/heads';
-import { newId } from '../../platform/ids';
+import { agentActor, recordAudit } from '../audit';
 import type { Agent } from '../collections/agents';
 import { duplicateKeyIndex, withTransaction, type Database } from '../database';
 
@@ -55,16 +55,10 @@ export async function createAgent(
       await database.agents.insertOne(agent, { session });
       await countEmail(database, input.email, caps, session);
       await database.heads.insertMany(newHeads(agent), { session });
-      await database.auditEvents.insertOne(
-        {
-          _id: newId('auditEvent'),
-          actor: agent._id,
-          action: 'agent.created',
-          targetId: agent._id,
-          metadata: {},
-          createdAt: input.createdAt,
-        },
-        { session },
+      await recordAudit(
+        database,
+        { actor: agentActor(agent._id), action: 'agent.created', targetId: agent._id, at: input.createdAt },
+        session,
       );
       await also(session);
     });
