@@ -31,6 +31,7 @@ import { contactRoutes } from './routes/contacts';
 import { internalRoutes } from './routes/internal';
 import { messageRoutes } from './routes/messages';
 import { metaRoutes, type Health } from './routes/meta';
+import { muteRoutes } from './routes/mutes';
 import { registerRoutes } from './routes/register';
 import { syncRoutes } from './routes/sync';
 import type { Route } from './route';
@@ -63,6 +64,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...syncRoutes(deps),
     ...contactRoutes({ ...deps, publicBaseUrl }),
     ...blockRoutes(deps),
+    ...muteRoutes(deps),
   ];
 }
 

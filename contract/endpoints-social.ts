@@ -1,4 +1,5 @@
 import type { Endpoint } from './endpoint';
+import { MUTE_ENDPOINTS } from './endpoints-mutes';
 import {
   addContactSchema,
   checkedContactSchema,
@@ -9,7 +10,7 @@ import {
   updateContactSchema,
 } from './social';
 
-/** social.md: contact book and blocks. */
+/** social.md: contact book and blocks; mutes have a file of their own. */
 
 const ok = { 200: { description: 'Done', schema: okSchema } };
 
@@ -101,4 +102,5 @@ export const SOCIAL_ENDPOINTS: Endpoint[] = [
   removeContact,
   blockAgent,
   unblockAgent,
+  ...MUTE_ENDPOINTS,
 ];

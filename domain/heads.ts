@@ -68,7 +68,7 @@ export interface InboxInHead {
   inboxMode: InboxMode;
   /** Active webhooks that list `message.new`; 0 = no outbox row is written. */
   webhooks: number;
-  /** Mutes in force or once set; 0 = the mutes need not be read. Grows with every mute write. */
+  /** Grows with every mute write; 0 again with the last mute gone: then the mutes need not be read. */
   muteVersion: number;
   /** Random, for ever the same: makes delivery ids unguessable. */
   salt: string;

@@ -23,7 +23,10 @@ export interface Block {
   counts: boolean;
 }
 
-/** A mute of an agent or a conversation. `_id` = `<muter>:<target id>`. */
+/** `_id` of a mute: agents and conversations have different prefixes. */
+export const muteId = (muterId: string, targetId: string): string => `${muterId}:${targetId}`;
+
+/** A mute of an agent or a conversation. `_id` = `<muter>:<target id>`. The muter's `inbox-in` head says that there are any. */
 export interface Mute {
   _id: string;
   muterId: string;
@@ -65,6 +68,18 @@ export const blocks: CollectionSpec = {
 
 export const mutes: CollectionSpec = {
   name: 'mutes',
-  schema: shape({ _id: 'string', muterId: 'string', kind: 'string', targetId: 'string', mutedUntil: DATE_OR_NULL }),
-  indexes: [],
+  schema: shape({
+    _id: 'string',
+    muterId: 'string',
+    kind: 'string',
+    targetId: 'string',
+    mutedUntil: DATE_OR_NULL,
+    createdAt: 'date',
+  }),
+  indexes: [
+    // listMutes, clearMute, dropMutes: the mutes of an agent, newest first
+    { name: 'muter_created', key: { muterId: 1, createdAt: -1 } },
+    // readers decide by the time themselves; those without an end stay
+    { name: 'muted_until', key: { mutedUntil: 1 }, expireAfterSeconds: 60 },
+  ],
 };

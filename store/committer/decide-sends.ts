@@ -122,11 +122,13 @@ function applyAcceptance(
     plan.contacts.push(newContact(one, other, decision), newContact(other, one, decision));
   }
   const message = newMessage(item, recipientId, decision, options.commitId);
-  const envelope = newEnvelope(message, recipientId, decision.position);
+  const reception = { recipientId, senderId: sender.id, conversationId: message.conversationId };
+  const muted = state.mutes.silences(reception, message.createdAt);
+  const envelope = newEnvelope(message, { recipientId, position: decision.position, muted });
   const card = cardOf(item, state);
   plan.messages.push(message);
   plan.envelopes.push(envelope);
-  if (decision.recipient.webhooks > 0 && decision.recipient.pausedByOwner !== 'full') {
+  if (decision.recipient.webhooks > 0 && decision.recipient.pausedByOwner !== 'full' && !muted) {
     plan.outbox.push(newOutboxRow(message, recipientId));
   }
   plan.committed.push({
@@ -135,7 +137,7 @@ function applyAcceptance(
     row: {
       position: decision.position,
       deliveryId: deliveryId(recipientId, decision.recipient.salt, decision.position),
-      muted: envelope.muted,
+      muted,
       message,
       sender: card,
     },
@@ -170,7 +172,10 @@ function newMessage(item: SendItem, recipientId: string, decision: Acceptance, c
   };
 }
 
-function newEnvelope(message: Message, recipientId: string, position: number): Envelope {
+function newEnvelope(
+  message: Message,
+  { recipientId, position, muted }: Pick<Envelope, 'recipientId' | 'position' | 'muted'>,
+): Envelope {
   return {
     _id: envelopeId(recipientId, position),
     recipientId,
@@ -180,7 +185,7 @@ function newEnvelope(message: Message, recipientId: string, position: number): E
     seq: message.seq,
     senderId: message.senderId,
     status: 'stored',
-    muted: false,
+    muted,
     deliveredAt: null,
     readAt: null,
     createdAt: message.createdAt,

@@ -7,7 +7,16 @@ import { givenUp, isRetryable, pauseBeforeRetry, TRIES_MAX } from './conflicts';
 import { decideSends } from './decide-sends';
 import { HeadCache } from './head-cache';
 import { Lane, type Waiting } from './lane';
-import { cachedSendState, headIdsOf, loadSendState, newSendItem, type BatchState, type SendItem } from './send-state';
+import { loadMutes } from './mutes';
+import {
+  cachedSendState,
+  headIdsOf,
+  loadSendState,
+  newSendItem,
+  receptionsOf,
+  type BatchState,
+  type SendItem,
+} from './send-state';
 import type { Committed, SendCommand, SendOutcome } from './send-types';
 import { writeSends } from './write-sends';
 
@@ -81,8 +90,14 @@ export class SendLane {
     }
   }
 
-  /** Sends whose heads this process wrote lately need no load; the commit tells if somebody else wrote since. */
   private async load(items: SendItem[]): Promise<BatchState> {
+    const state = await this.loadHeads(items);
+    const mutes = await loadMutes(this.deps.database, receptionsOf(items, state), state.heads);
+    return { ...state, mutes };
+  }
+
+  /** Sends whose heads this process wrote lately need no load; the commit tells if somebody else wrote since. */
+  private async loadHeads(items: SendItem[]): Promise<BatchState> {
     const { database, agents } = this.deps;
     if (this.distrust.left > 0) this.distrust.left -= 1;
     else if (items.every((item) => item.tries === 0)) {

@@ -15,6 +15,7 @@ import { clientKey } from '../client-keys';
 import type { Message } from '../collections/messages';
 import type { Database, Head } from '../database';
 import type { HeadCache } from './head-cache';
+import { MuteSet, type Reception } from './mutes';
 import type { SendCommand } from './send-types';
 
 /** The guarding documents of one batch: as loaded, and as they are after the decisions so far. */
@@ -80,6 +81,7 @@ export interface BatchState {
   /** Originals of retried sends, by client key. */
   replays: Map<string, Message>;
   recipientIds: Map<string, string>;
+  mutes: MuteSet;
   /** True: heads may be older than they are in the database, and replays were not looked up. */
   isCached: boolean;
   /** Messages that one item of the batch was already answered with a 201 for. */
@@ -122,6 +124,7 @@ export async function loadSendState(database: Database, agents: AgentReader, ite
     heads: new HeadSet(heads),
     replays: new Map(replays.map((message) => [message.clientKey.toString('base64'), message])),
     recipientIds,
+    mutes: new MuteSet(),
     isCached: false,
     answered: new Set(),
   };
@@ -137,7 +140,24 @@ export async function cachedSendState(
   if (items.some((item) => !recipientIds.has(item.command.to))) return null;
   const heads = cache.getAll(new Set(items.flatMap((item) => headIdsOf(item, recipientIds))));
   if (heads === null) return null;
-  return { heads: new HeadSet(heads), replays: new Map(), recipientIds, isCached: true, answered: new Set() };
+  return {
+    heads: new HeadSet(heads),
+    replays: new Map(),
+    recipientIds,
+    mutes: new MuteSet(),
+    isCached: true,
+    answered: new Set(),
+  };
+}
+
+/** Who would receive what, for the look-up of mutes. */
+export function receptionsOf(items: SendItem[], { heads, recipientIds }: BatchState): Reception[] {
+  return items.flatMap(({ command }) => {
+    const recipientId = recipientIds.get(command.to);
+    if (recipientId === undefined) return [];
+    const { conversationId } = heads.pair(pairId(command.sender.id, recipientId));
+    return [{ recipientId, senderId: command.sender.id, conversationId }];
+  });
 }
 
 /** The write of one head: an insert when nobody wrote it yet, else an update that expects the loaded version. */

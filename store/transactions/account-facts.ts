@@ -11,6 +11,7 @@ import {
 } from '../../domain/heads';
 import { newOutboxId } from '../../platform/ids';
 import { withTransaction, type Database } from '../database';
+import { dropMutes } from '../mutes';
 import { settleVisibility } from '../visibility';
 import { emailKey } from './create-agent';
 
@@ -86,6 +87,7 @@ export async function deleteAgent(database: Database, agentId: string, at: Date)
     if (ended.modifiedCount === 0) return;
     await database.emailHeads.updateOne({ _id: emailKey(agent.email) }, { $inc: { live: -1 } }, { session });
   });
+  await dropMutes(database, agentId);
   await settleVisibility(database, agentId);
 }
 
