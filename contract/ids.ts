@@ -5,6 +5,7 @@ export const ID_PREFIX = {
   pending: 'pnd_',
   directConversation: 'conv_',
   group: 'grp_',
+  invitation: 'gri_',
   message: 'msg_',
   delivery: 'del_',
   auditEvent: 'evt_',

@@ -118,3 +118,9 @@ export const CONTACT_NOTES_LENGTH_MAX = 1_000;
 export const CONTACTS_PAGE_DEFAULT = 50;
 export const CONTACTS_PAGE_MAX = 100;
 export const REPORT_REASON_LENGTH_MAX = 1_000;
+
+/** groups.md §1. */
+export const GROUP_MEMBERS_MAX = 256;
+export const GROUP_CREATE_HANDLES_MAX = 255;
+export const GROUP_NAME_LENGTH_MAX = 100;
+export const GROUP_SENDS_PER_SECOND = 20;

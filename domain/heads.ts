@@ -72,6 +72,21 @@ export interface InboxInHead {
   muteVersion: number;
   /** Random, for ever the same: makes delivery ids unguessable. */
   salt: string;
+  /** Groups that the agent left or lost whose older envelopes are not all rewritten yet. Absent = none. */
+  flushing?: Flushing[];
+}
+
+/**
+ * Stored envelopes of one conversation before a delivery position count as delivered since `at`, although their rows
+ * may still say `stored`: readers leave them out, acks do not count them. Here and not at the reading end of the inbox,
+ * because a deletion writes this end of every member anyway and must not compete with all their acks.
+ */
+export interface Flushing {
+  conversationId: string;
+  beforePosition: number;
+  at: Date;
+  /** True once `dequeued` was stepped by the number of these rows; only then rows are rewritten. */
+  isCounted: boolean;
 }
 
 /** The reading end of an agent's inbox. `_id` = `inbox-out:<agent id>`. Never written by sends. */
@@ -80,8 +95,6 @@ export interface InboxOutHead {
   v: number;
   /** Envelopes that ever left `stored`. */
   dequeued: number;
-  /** Conversations whose stored envelopes before a position count as delivered although not yet rewritten. */
-  flushing: { conversationId: string; beforePosition: number }[];
 }
 
 /** Who writes an agent into a contact book, and whoever changes what books show of it. `_id` = `listed:<agent id>`. */

@@ -6,9 +6,11 @@ import {
   type Db,
   type TransactionOptions,
 } from 'mongodb';
+import type { GroupHead } from '../domain/group';
 import type { InboxInHead, InboxOutHead, ListedHead, PairHead, SenderHead } from '../domain/heads';
 import * as agentSpecs from './collections/agents';
 import { auditEvents, type AuditEvent } from './collections/audit';
+import * as groupSpecs from './collections/groups';
 import { heads } from './collections/heads';
 import { idempotency, type IdempotencyEntry } from './collections/idempotency';
 import * as messageSpecs from './collections/messages';
@@ -19,7 +21,7 @@ import * as verificationSpecs from './collections/verification';
 import type { CollectionSpec } from './collections/collection';
 
 /** A document of `heads`: which kind it is stands in its `_id`. */
-export type Head = PairHead | SenderHead | InboxInHead | InboxOutHead | ListedHead;
+export type Head = PairHead | SenderHead | InboxInHead | InboxOutHead | ListedHead | GroupHead;
 
 /** The typed collections of one database. */
 export interface Database {
@@ -33,6 +35,9 @@ export interface Database {
   contacts: Collection<relationSpecs.Contact>;
   blocks: Collection<relationSpecs.Block>;
   mutes: Collection<relationSpecs.Mute>;
+  memberships: Collection<groupSpecs.Membership>;
+  invitations: Collection<groupSpecs.Invitation>;
+  groupDeletions: Collection<groupSpecs.GroupDeletion>;
   outbox: Collection<OutboxRow>;
   pendings: Collection<verificationSpecs.Pending>;
   codeCounters: Collection<verificationSpecs.CodeCounter>;
@@ -53,6 +58,9 @@ const SPECS: CollectionSpec[] = [
   relationSpecs.contacts,
   relationSpecs.blocks,
   relationSpecs.mutes,
+  groupSpecs.memberships,
+  groupSpecs.invitations,
+  groupSpecs.groupDeletions,
   outbox,
   verificationSpecs.pendings,
   verificationSpecs.codeCounters,
@@ -97,6 +105,9 @@ export function openDatabase(options: DatabaseOptions): Database {
     contacts: db.collection('contacts'),
     blocks: db.collection('blocks'),
     mutes: db.collection('mutes'),
+    memberships: db.collection('memberships'),
+    invitations: db.collection('invitations'),
+    groupDeletions: db.collection('groupDeletions'),
     outbox: db.collection('outbox'),
     pendings: db.collection('pendings'),
     codeCounters: db.collection('codeCounters'),

@@ -94,7 +94,6 @@ export class AckLane {
           _id: inboxOutId(recipientId),
           v: 0,
           dequeued: 0,
-          flushing: [],
         };
         return { head, waiting, ids: await this.findStored(recipientId, waiting) };
       }),

@@ -133,6 +133,6 @@ function newHeads(agent: Agent): [SenderHead, InboxInHead, InboxOutHead] {
       muteVersion: 0,
       salt: agent.inboxSalt,
     },
-    { _id: inboxOutId(agent._id), v: 1, dequeued: 0, flushing: [] },
+    { _id: inboxOutId(agent._id), v: 1, dequeued: 0 },
   ];
 }
