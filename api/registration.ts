@@ -1,25 +1,14 @@
-import { AppError, isAppError } from '../contract/errors';
+import { AppError } from '../contract/errors';
 import { isHandle, isReservedHandle } from '../contract/handles';
-import { PENDING_LIFETIME_MS } from '../contract/limits';
-import type { Clock } from '../platform/clock';
-import { codeProof } from '../platform/codes';
-import type { SecretKey } from '../platform/config';
-import type { Flows } from '../platform/flows';
 import { hashApiKey, newApiKey, newId } from '../platform/ids';
-import type { Logger } from '../platform/logger';
 import type { AgentReader } from '../store/agents';
 import type { Agent } from '../store/collections/agents';
-import type { Database } from '../store/database';
 import { deletePending, findPending, insertPending, recordCommitted } from '../store/pendings';
 import { createAgent, emailKey, refuseEmail, type EmailCaps } from '../store/transactions/create-agent';
+import { commitVerified, newPending, proveCode, type CodeCheckDeps } from './code-checks';
 
-export interface RegistrationDeps {
-  database: Database;
+export interface RegistrationDeps extends CodeCheckDeps {
   agents: AgentReader;
-  flows: Flows;
-  clock: Clock;
-  log: Logger;
-  secretKeys: SecretKey[];
   caps: EmailCaps;
 }
 
@@ -53,27 +42,21 @@ async function start(deps: RegistrationDeps, input: RegistrationInput): Promise<
   if (!isHandle(input.handle)) throw new AppError('INVALID_HANDLE', { reason: 'format' });
   if (isReservedHandle(input.handle)) throw new AppError('INVALID_HANDLE', { reason: 'reserved' });
   await refuseTaken(deps, input);
-  const pendingId = newId('pending');
-  const createdAt = deps.clock.now();
-  await insertPending(deps.database, {
-    _id: pendingId,
+  const pending = newPending(deps, {
     purpose: 'register',
     email: input.email,
-    agentId: null,
     handle: input.handle,
     displayName: input.displayName,
     description: input.description,
-    keyId: deps.secretKeys[0]?.id ?? '',
-    createdAt,
-    expiresAt: new Date(createdAt.getTime() + PENDING_LIFETIME_MS),
   });
+  await insertPending(deps.database, pending);
   try {
-    await deps.flows.startRegistration(pendingId, input.handle);
+    await deps.flows.mailCode('registration', pending._id, input.handle);
   } catch (error) {
-    await deletePending(deps.database, pendingId).catch(() => undefined);
+    await deletePending(deps.database, pending._id).catch(() => undefined);
     throw error;
   }
-  return pendingId;
+  return pending._id;
 }
 
 /** Checks 5 to 7; the creating transaction checks them again. */
@@ -97,9 +80,8 @@ async function verify(
   code: string,
 ): Promise<{ agent: Agent; apiKey: string }> {
   const pending = await findPending(deps.database, pendingId, 'register');
-  const key = deps.secretKeys.find((candidate) => candidate.id === pending?.keyId);
-  if (pending === null || pending.handle === null || key === undefined) throw new AppError('EXPIRED');
-  await deps.flows.verifyRegistration(pendingId, codeProof(key, pendingId, code));
+  if (pending === null || pending.handle === null) throw new AppError('EXPIRED');
+  await proveCode(deps, 'registration', pending, code);
   const apiKey = newApiKey();
   const input = {
     id: newId('agent'),
@@ -110,25 +92,11 @@ async function verify(
     description: pending.description,
     createdAt: deps.clock.now(),
   };
-  try {
+  return commitVerified(deps, 'registration', pendingId, async (done) => {
+    const created = { agentId: input.id, keyVersion: 1 };
     const agent = await createAgent(deps.database, input, deps.caps, (session) =>
-      recordCommitted(deps.database, pendingId, deps.flows.registrationId(pendingId), input.createdAt, session),
+      recordCommitted(deps.database, { ...done, ...created, at: input.createdAt }, session),
     );
-    void tellFlow(deps, pendingId);
-    return { agent, apiKey };
-  } catch (error) {
-    // The pending is used up whatever happens now: the caller starts over.
-    if (isAppError(error)) await deletePending(deps.database, pendingId).catch(() => undefined);
-    throw error;
-  }
-}
-
-/** For latency only: the worker's relay signals the flow if this does not get through. */
-async function tellFlow(deps: RegistrationDeps, pendingId: string): Promise<void> {
-  try {
-    await deps.flows.signalCommitted(deps.flows.registrationId(pendingId));
-    await deps.database.outbox.deleteMany({ kind: 'flow.committed', workflowId: deps.flows.registrationId(pendingId) });
-  } catch (error) {
-    deps.log.warn({ event: 'flow.signal_deferred', err: error });
-  }
+    return { ...created, agent, apiKey };
+  });
 }

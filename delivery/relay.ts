@@ -63,7 +63,7 @@ async function relayCommits({ database, flows }: { database: Database; flows: Fl
     .toArray();
   for (const row of rows) {
     if (row.kind !== 'flow.committed') continue;
-    await flows.signalCommitted(row.workflowId);
+    await flows.signalCommitted(row.workflowId, { agentId: row.agentId, keyVersion: row.keyVersion });
     await database.outbox.deleteOne({ _id: row._id });
   }
 }

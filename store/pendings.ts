@@ -18,14 +18,21 @@ export async function deletePending(database: Database, id: string): Promise<voi
   await database.pendings.deleteOne({ _id: id });
 }
 
+/** What was done with a right code, for its flow. */
+export interface Committed {
+  pendingId: string;
+  workflowId: string;
+  agentId: string;
+  keyVersion: number;
+  at: Date;
+}
+
 /** Inside the transaction that the verification was for: the pending is gone, and the flow will be told. */
-export async function recordCommitted(
-  database: Database,
-  pendingId: string,
-  workflowId: string,
-  createdAt: Date,
-  session: ClientSession,
-): Promise<void> {
+export async function recordCommitted(database: Database, done: Committed, session: ClientSession): Promise<void> {
+  const { pendingId, workflowId, agentId, keyVersion, at } = done;
   await database.pendings.deleteOne({ _id: pendingId }, { session });
-  await database.outbox.insertOne({ _id: newOutboxId(), kind: 'flow.committed', workflowId, createdAt }, { session });
+  await database.outbox.insertOne(
+    { _id: newOutboxId(), kind: 'flow.committed', workflowId, agentId, keyVersion, createdAt: at },
+    { session },
+  );
 }

@@ -1,5 +1,5 @@
 import { NativeConnection, Runtime, Worker, type NativeConnectionOptions } from '@temporalio/worker';
-import { createRegistrationActivities } from '../activities/registration';
+import { createCodeActivities } from '../activities/codes';
 import { startRelay } from '../delivery/relay';
 import { createFlows } from '../platform/flows';
 import { createMailer } from '../platform/mail';
@@ -57,7 +57,7 @@ async function main(): Promise<void> {
         namespace: config.TEMPORAL_NAMESPACE,
         taskQueue: TASK_QUEUES.accounts,
         workflowBundle: { codePath: BUNDLE_PATH },
-        activities: createRegistrationActivities({ database, mailer, secretKeys: config.SECRET_KEYS, log }),
+        activities: createCodeActivities({ database, mailer, secretKeys: config.SECRET_KEYS, log }),
         shutdownGraceTime: GRACE_MS,
         // Registrations wait for minutes with little state; two cores hold this many in memory without trouble.
         maxCachedWorkflows: 500,

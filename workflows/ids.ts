@@ -1,6 +1,9 @@
 /** Workflow ids come from the business key, so that a start is idempotent; task queues by kind of work. */
 
-export const registrationId = (pendingId: string): string => `registration:${pendingId}`;
+/** The flows that verify an address by a mailed code. */
+export type CodeFlowName = 'registration' | 'recovery' | 'rotation';
+
+export const codeFlowId = (flow: CodeFlowName, pendingId: string): string => `${flow}:${pendingId}`;
 
 export const TASK_QUEUES = { accounts: 'accounts' } as const;
 

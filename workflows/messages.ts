@@ -1,25 +1,17 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { CodeFlowOutcome, CodeFlowState } from '../domain/code-flow';
 
-/** Input of a registration: ids and the handle only. Address and profile stay in the pending row. */
-export interface RegistrationInput {
+/** Input of a flow that mails a code: ids and the handle only. Address and profile stay in the pending row. */
+export interface CodeFlowInput {
   pendingId: string;
-  handle: string;
+  /** Null for decoys: operators find every real flow by its agent's handle. */
+  handle: string | null;
   /** False on servers that take no search attributes (the time-skipping test server). */
   hasSearchAttributes: boolean;
 }
 
-/** How a registration ended. */
-export type RegistrationOutcome =
-  'verified' | 'expired' | 'exhausted' | 'mail_failed' | 'refused' | 'abandoned' | 'start_over';
-
-export interface RegistrationResult {
-  outcome: RegistrationOutcome;
-  attempts: number;
-}
-
-/** Where a registration stands, for operators and tests. */
-export interface RegistrationState {
-  stage: 'starting' | 'mailing' | 'waiting_for_code' | 'creating_agent' | RegistrationOutcome;
+export interface CodeFlowResult {
+  outcome: CodeFlowOutcome;
   attempts: number;
 }
 
@@ -34,14 +26,21 @@ export type BeginAnswer =
 
 export type VerifyAnswer = { kind: 'consumed' | 'wrong' | 'exhausted' | 'expired' };
 
+/** What was done with a right code: the agent that was created or got a new key. */
+export interface Commit {
+  agentId: string;
+  /** Of its key: sockets that were opened with an older one are closed. */
+  keyVersion: number;
+}
+
 /** Ask: mail the code, unless `answerBy` (epoch ms) has passed. Repeating it gives the first answer. */
 export const beginUpdate = defineUpdate<BeginAnswer, [{ answerBy: number }]>('begin');
 
 /** Ask: is this the code? `proof` is a keyed hash of what was typed. Counts an attempt each time. */
 export const verifyUpdate = defineUpdate<VerifyAnswer, [{ proof: string }]>('verify');
 
-/** Tell: the agent was created. */
-export const committedSignal = defineSignal('committed');
+/** Tell: what the code was for has been committed. */
+export const committedSignal = defineSignal<[Commit]>('committed');
 
 /** Look: the state. */
-export const stateQuery = defineQuery<RegistrationState>('state');
+export const stateQuery = defineQuery<CodeFlowState>('state');

@@ -8,7 +8,14 @@ import { shape, type CollectionSpec } from './collection';
  */
 export type OutboxRow =
   | { _id: string; kind: 'message.new'; targetId: string; messageId: string; conversationId: string; createdAt: Date }
-  | { _id: string; kind: 'flow.committed'; workflowId: string; createdAt: Date }
+  | {
+      _id: string;
+      kind: 'flow.committed';
+      workflowId: string;
+      agentId: string;
+      keyVersion: number;
+      createdAt: Date;
+    }
   | { _id: string; kind: 'agent.created'; targetId: string; createdAt: Date }
   | { _id: string; kind: 'contacts.visibility'; targetId: string; createdAt: Date }
   | { _id: string; kind: 'contact.blocked'; targetId: string; blockedBy: string; createdAt: Date };

@@ -1,25 +1,31 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
-import type { RegistrationActivities } from '../../activities/registration';
+import type { CodeActivities } from '../../activities/codes';
 import { compiled } from '../../local/root';
-import { beginUpdate, committedSignal, verifyUpdate, type BeginAnswer } from '../../workflows/messages';
+import { beginUpdate, committedSignal, stateQuery, verifyUpdate, type BeginAnswer } from '../../workflows/messages';
 import type { registration } from '../../workflows/registration';
 import { testServers } from '../support/servers';
+import { waitFor } from '../support/wait';
 
 describe('the timers and tries of a registration', () => {
   let environment: TestWorkflowEnvironment;
   let mails = 0;
   let answer: BeginAnswer = { kind: 'mailed' };
   let flows = 0;
+  /** What the next mail, or the next removal of a pending, waits for. */
+  let held: { mail?: Promise<void>; closing?: Promise<void> } = {};
 
   /** Typed stand-ins for another concern: the mail and the store are tested with the real ones in test/api. */
-  const activities: RegistrationActivities = {
-    mailCode: () => {
+  const activities: CodeActivities = {
+    mailCode: async () => {
       mails += 1;
-      return Promise.resolve(answer);
+      await held.mail;
+      return answer;
     },
     checkProof: ({ proof }) => Promise.resolve(proof === 'right'),
-    closePending: () => Promise.resolve(),
+    closePending: async () => {
+      await held.closing;
+    },
   };
 
   beforeAll(async () => {
@@ -32,6 +38,7 @@ describe('the timers and tries of a registration', () => {
   beforeEach(() => {
     mails = 0;
     answer = { kind: 'mailed' };
+    held = {};
   });
 
   async function run<T>(body: (start: () => ReturnType<typeof startFlow>) => Promise<T>): Promise<T> {
@@ -51,6 +58,12 @@ describe('the timers and tries of a registration', () => {
       taskQueue: 'accounts-test',
       args: [{ pendingId: `test-${flows}`, handle: 'timer-agent', hasSearchAttributes: false }],
     });
+  }
+
+  function gate(): { isOpen: Promise<void>; open: () => void } {
+    let open: () => void = () => undefined;
+    const isOpen = new Promise<void>((resolve) => (open = resolve));
+    return { isOpen, open: () => open() };
   }
 
   const soon = async () => ({
@@ -92,7 +105,7 @@ describe('the timers and tries of a registration', () => {
         [1, 2, 3].map(() => flow.executeUpdate(verifyUpdate, { args: [{ proof: 'right' }] })),
       );
       expect(verdicts.map(({ kind }) => kind).sort()).toEqual(['consumed', 'expired', 'expired']);
-      await flow.signal(committedSignal);
+      await flow.signal(committedSignal, { agentId: 'agt_test', keyVersion: 1 });
       expect(await flow.result()).toMatchObject({ outcome: 'verified' });
     });
   });
@@ -110,6 +123,37 @@ describe('the timers and tries of a registration', () => {
   test('a begin that never comes ends the flow', async () => {
     await run(async (start) => {
       expect(await (await start()).result()).toMatchObject({ outcome: 'abandoned' });
+    });
+  });
+
+  test('a late begin with a slow mail: the flow waits for the mail and does not end before it', async () => {
+    await run(async (start) => {
+      const mail = gate();
+      held = { mail: mail.isOpen };
+      const flow = await start();
+      await environment.sleep(28_000);
+      const begun = await flow.startUpdate(beginUpdate, { ...(await soon()), waitForStage: 'ACCEPTED' });
+      await waitFor(() => mails === 1);
+      await environment.sleep(5_000);
+      expect(await flow.query(stateQuery)).toMatchObject({ stage: 'mailing' });
+      mail.open();
+      expect(await begun.result()).toEqual({ kind: 'mailed' });
+      expect(await flow.executeUpdate(verifyUpdate, { args: [{ proof: 'right' }] })).toEqual({ kind: 'consumed' });
+    });
+  });
+
+  test('a begin that comes while the flow is closing mails nothing', async () => {
+    await run(async (start) => {
+      const closing = gate();
+      held = { closing: closing.isOpen };
+      const flow = await start();
+      await environment.sleep(31_000);
+      await waitFor(async () => (await flow.query(stateQuery)).stage === 'abandoned');
+      expect(await flow.executeUpdate(beginUpdate, await soon())).toEqual({ kind: 'too_late' });
+      expect(await flow.executeUpdate(verifyUpdate, { args: [{ proof: 'right' }] })).toEqual({ kind: 'expired' });
+      closing.open();
+      expect(await flow.result()).toMatchObject({ outcome: 'abandoned' });
+      expect(mails).toBe(0);
     });
   });
 

@@ -1,6 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { stateQuery } from '../../workflows/messages';
-import { registrationId } from '../../workflows/ids';
+import { codeFlowId } from '../../workflows/ids';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 
@@ -28,7 +28,7 @@ describe('what a registration leaves in Temporal and in the logs', () => {
 
   /** Everything of a flow as text, its base64 payloads decoded. */
   async function everythingOf(pendingId: string): Promise<string> {
-    const handle = client.workflow.getHandle(registrationId(pendingId));
+    const handle = client.workflow.getHandle(codeFlowId('registration', pendingId));
     const [history, description] = await Promise.all([handle.fetchHistory(), handle.describe()]);
     const payloads: string[] = [];
     const text = JSON.stringify(
@@ -65,8 +65,8 @@ describe('what a registration leaves in Temporal and in the logs', () => {
     expect(await post('/v1/register/verify', { pending_id: pendingId, code: wrong })).toMatchObject({
       code: 'INVALID_CODE',
     });
-    const waiting = client.workflow.getHandle(registrationId(pendingId));
-    expect(await waiting.query(stateQuery)).toEqual({ stage: 'waiting_for_code', attempts: 1 });
+    const waiting = client.workflow.getHandle(codeFlowId('registration', pendingId));
+    expect(await waiting.query(stateQuery)).toEqual({ stage: 'waiting_for_code', attempts: 1, mail: 'sent' });
     const verified = await post('/v1/register/verify', { pending_id: pendingId, code });
     expect(await waiting.result()).toEqual({ outcome: 'verified', attempts: 2 });
     const [history, description] = [await everythingOf(pendingId), await waiting.describe()];

@@ -9,15 +9,15 @@ import type { Database } from '../store/database';
 import { deletePending } from '../store/pendings';
 import type { BeginAnswer } from '../workflows/messages';
 
-export interface RegistrationActivityDeps {
+export interface CodeActivityDeps {
   database: Database;
   mailer: Mailer;
   secretKeys: SecretKey[];
   log: Logger;
 }
 
-/** The side effects of a registration. Inputs and results hold ids and hashes only. */
-export function createRegistrationActivities(deps: RegistrationActivityDeps) {
+/** The side effects of the flows that mail a code. Inputs and results hold ids and hashes only. */
+export function createCodeActivities(deps: CodeActivityDeps) {
   return {
     /**
      * Takes the email's counters and mails the code. A second run takes nothing twice and mails the same code under
@@ -55,10 +55,10 @@ export function createRegistrationActivities(deps: RegistrationActivityDeps) {
   };
 }
 
-export type RegistrationActivities = ReturnType<typeof createRegistrationActivities>;
+export type CodeActivities = ReturnType<typeof createCodeActivities>;
 
 async function loadPending(
-  deps: RegistrationActivityDeps,
+  deps: CodeActivityDeps,
   pendingId: string,
 ): Promise<{ pending: Pending | null; key: SecretKey | null }> {
   const pending = await deps.database.pendings.findOne({ _id: pendingId }, { maxTimeMS: 5_000 }).catch(() => {
