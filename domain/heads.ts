@@ -25,6 +25,10 @@ export interface PairHead {
   initiatedBy: string | null;
   /** True for ever once the other side has written. */
   established: boolean;
+  /** Messages of each of the two, by agent id: what a side received is all others. */
+  sent: Record<string, number>;
+  /** Ids of those of the two whose list shows the conversation: both, until one hides it; again both with a message. */
+  listedFor: string[];
   /** Ids of those of the two who block the other. */
   blockedBy: string[];
   /** Ids of those of the two who have the other in their contact book. */
@@ -130,6 +134,8 @@ export function emptyPair(id: string): PairHead {
     nextSeq: 1,
     initiatedBy: null,
     established: false,
+    sent: {},
+    listedFor: [],
     blockedBy: [],
     contactsOf: [],
   };

@@ -214,6 +214,8 @@ function accept(
       nextSeq: pair.nextSeq + 1,
       initiatedBy: pair.initiatedBy ?? command.senderId,
       established: pair.established || establishes,
+      sent: { ...pair.sent, [command.senderId]: (pair.sent[command.senderId] ?? 0) + 1 },
+      listedFor: pair.listedFor.length === 2 ? pair.listedFor : [command.senderId, command.recipientId].sort(),
       contactsOf: establishes ? [command.senderId, command.recipientId].sort() : pair.contactsOf,
     },
   };

@@ -16,6 +16,7 @@ import { idempotency, type IdempotencyEntry } from './collections/idempotency';
 import * as messageSpecs from './collections/messages';
 import * as nodeSpecs from './collections/nodes';
 import { outbox, type OutboxRow } from './collections/outbox';
+import * as readStateSpecs from './collections/read-states';
 import * as relationSpecs from './collections/relations';
 import * as verificationSpecs from './collections/verification';
 import type { CollectionSpec } from './collections/collection';
@@ -32,6 +33,8 @@ export interface Database {
   heads: Collection<Head>;
   messages: Collection<messageSpecs.Message>;
   envelopes: Collection<messageSpecs.Envelope>;
+  readStates: Collection<readStateSpecs.ReadState>;
+  hiddenRanges: Collection<readStateSpecs.HiddenRange>;
   contacts: Collection<relationSpecs.Contact>;
   blocks: Collection<relationSpecs.Block>;
   mutes: Collection<relationSpecs.Mute>;
@@ -55,6 +58,8 @@ const SPECS: CollectionSpec[] = [
   heads,
   messageSpecs.messages,
   messageSpecs.envelopes,
+  readStateSpecs.readStates,
+  readStateSpecs.hiddenRanges,
   relationSpecs.contacts,
   relationSpecs.blocks,
   relationSpecs.mutes,
@@ -102,6 +107,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     heads: db.collection('heads'),
     messages: db.collection('messages'),
     envelopes: db.collection('envelopes'),
+    readStates: db.collection('readStates'),
+    hiddenRanges: db.collection('hiddenRanges'),
     contacts: db.collection('contacts'),
     blocks: db.collection('blocks'),
     mutes: db.collection('mutes'),

@@ -1,14 +1,118 @@
+import type { ClientSession } from 'mongodb';
+import { AppError } from '../contract/errors';
+import { ID_PREFIX } from '../contract/ids';
+import type { PairHead } from '../domain/heads';
+import { newReadState, readStateId, type ReadState } from './collections/read-states';
 import type { Database } from './database';
 
-/** Whether an agent is in a conversation now, was once, or never (the same as a conversation that does not exist). */
-export type Participation = 'active' | 'former' | 'never';
+/** What the caller is told about a deleted group that it was ever in (groups.md §3). */
+export interface DeletedGroupInfo {
+  group_id: string;
+  deleted_by_handle: string;
+  deleted_at: string;
+}
 
-/** What `agentId` is to the conversation. Both of a direct conversation stay in it for ever. */
+/** What every active participant has: which messages it may see, and how many it received. */
+interface ActiveParticipation {
+  state: 'active';
+  conversationId: string;
+  /** The first seq that the agent may see: its arrival in a group, 1 in a direct conversation. */
+  joinedSeq: number;
+  /** The seq of the newest message; 0 when there is none. */
+  lastSeq: number;
+  /** Messages of this stay with an envelope of the agent: `lastSeq − joinedSeq + 1` minus own and skipped ones. */
+  received: number;
+  /** What the agent has read and hidden here. */
+  reader: ReadState;
+}
+
+/** One of the two of a direct conversation: for ever. */
+export interface DirectParticipation extends ActiveParticipation {
+  type: 'direct';
+  counterpartyId: string;
+  /** Either of the two blocks the other. */
+  isBlocked: boolean;
+}
+
+/** An agent that is or was in a conversation. */
+export type Participation =
+  | DirectParticipation
+  /** It left the group or was removed, and the group lives. */
+  | { state: 'left'; type: 'group'; conversationId: string }
+  /** The group was deleted, whether the agent was still in it or had left before. */
+  | { state: 'deleted'; type: 'group'; conversationId: string; info: DeletedGroupInfo };
+
+export interface ReadOptions {
+  session?: ClientSession;
+}
+
+/** Outside of a session: what leaves the process was majority-committed. */
+export function safely({ session }: ReadOptions) {
+  return session === undefined
+    ? ({ readConcern: { level: 'majority' }, maxTimeMS: 5_000 } as const)
+    : { session, maxTimeMS: 5_000 };
+}
+
+/**
+ * What `agentId` is to the conversation; null when it never was in it, the same as when there is no such conversation.
+ * `received` and `reader.settled` are of one moment only within a session, which counts of unread messages need.
+ */
 export async function findParticipation(
   database: Database,
   agentId: string,
   conversationId: string,
-): Promise<Participation> {
-  const pair = await database.heads.findOne({ conversationId }, { projection: { _id: 1 }, maxTimeMS: 5_000 });
-  return pair?._id.split(':').includes(agentId) === true ? 'active' : 'never';
+  options: ReadOptions = {},
+): Promise<Participation | null> {
+  if (!conversationId.startsWith(ID_PREFIX.directConversation)) return null;
+  const finding = findReadState(database, agentId, conversationId, options);
+  // Operations of one session follow one another.
+  if (options.session !== undefined) await finding;
+  const pair = await database.heads.findOne<PairHead>({ conversationId }, safely(options));
+  const reader = await finding;
+  return pair === null ? null : directParticipation(pair, agentId, reader);
+}
+
+/**
+ * @returns the agent's place in a conversation that it is in now
+ * @throws AppError CONVERSATION_NOT_FOUND, or GROUP_DELETED for whoever was in a deleted group
+ */
+export async function requireParticipation(
+  database: Database,
+  agentId: string,
+  conversationId: string,
+  options: ReadOptions = {},
+): Promise<Extract<Participation, { state: 'active' }>> {
+  const participation = await findParticipation(database, agentId, conversationId, options);
+  if (participation?.state === 'active') return participation;
+  if (participation?.state === 'deleted') throw new AppError('GROUP_DELETED', { ...participation.info });
+  throw new AppError('CONVERSATION_NOT_FOUND');
+}
+
+/** `agentId` in the conversation of `pair`; null when it is not one of the two. */
+export function directParticipation(pair: PairHead, agentId: string, reader: ReadState): DirectParticipation | null {
+  const members = pair._id.split(':').slice(1);
+  if (!members.includes(agentId) || pair.conversationId === null) return null;
+  const lastSeq = pair.nextSeq - 1;
+  return {
+    state: 'active',
+    type: 'direct',
+    conversationId: pair.conversationId,
+    counterpartyId: members.find((id) => id !== agentId) ?? agentId,
+    isBlocked: pair.blockedBy.length > 0,
+    joinedSeq: 1,
+    lastSeq,
+    received: lastSeq - (pair.sent[agentId] ?? 0),
+    reader,
+  };
+}
+
+/** What the agent has read and hidden in the conversation. */
+export async function findReadState(
+  database: Database,
+  agentId: string,
+  conversationId: string,
+  options: ReadOptions = {},
+): Promise<ReadState> {
+  const row = await database.readStates.findOne({ _id: readStateId(agentId, conversationId) }, safely(options));
+  return row ?? newReadState(agentId, conversationId);
 }

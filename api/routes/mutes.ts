@@ -76,8 +76,8 @@ async function resolveId(agents: AgentReader, id: string): Promise<Agent> {
 
 async function requireParticipant(database: Database, agent: Agent, conversationId: string): Promise<void> {
   const participation = await findParticipation(database, agent._id, conversationId);
-  if (participation === 'never') throw new AppError('CONVERSATION_NOT_FOUND');
-  if (participation === 'former') throw new AppError('NOT_PARTICIPANT');
+  if (participation === null) throw new AppError('CONVERSATION_NOT_FOUND');
+  if (participation.state !== 'active') throw new AppError('NOT_PARTICIPANT');
 }
 
 async function list(ctx: AgentContext, { database, agents }: MuteDeps): Promise<Reply> {

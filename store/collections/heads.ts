@@ -4,11 +4,17 @@ export const heads: CollectionSpec = {
   name: 'heads',
   schema: shape({ _id: 'string', v: NUMBER }),
   indexes: [
-    // findPairByConversation: a direct conversation by its id; one conversation per pair for ever
+    // findParticipation: a direct conversation by its id; one conversation per pair for ever
     {
       name: 'conversation_id',
       key: { conversationId: 1 },
       unique: true,
+      partialFilterExpression: { conversationId: { $type: 'string' } },
+    },
+    // listConversations: an agent's direct conversations that it does not hide, newest first
+    {
+      name: 'listed_last_message',
+      key: { listedFor: 1, lastMessageAt: -1, conversationId: 1 },
       partialFilterExpression: { conversationId: { $type: 'string' } },
     },
   ],

@@ -38,6 +38,11 @@ export interface Envelope {
   status: EnvelopeStatus;
   /** The recipient muted sender or conversation when it was sent: no live push, no webhook. */
   muted: boolean;
+  /**
+   * There until the recipient has read it. `hidden`: the recipient hid the message, so that it counts as unread nowhere,
+   * but its sender is not told that it was read.
+   */
+  unread?: 'shown' | 'hidden';
   deliveredAt: Date | null;
   readAt: Date | null;
   createdAt: Date;
@@ -89,8 +94,19 @@ export const envelopes: CollectionSpec = {
     createdAt: 'date',
   }),
   indexes: [
-    // states of history rows, frame acks, reads: one recipient's envelope of a message
-    { name: 'recipient_conversation_seq', key: { recipientId: 1, conversationId: 1, seq: 1 }, unique: true },
+    // states of history rows, frame acks, reads: one recipient's envelope of a message; the sender stands in it for
+    // `readThroughSeq`, which looks for the newest of one sender
+    {
+      name: 'recipient_conversation_seq_sender',
+      key: { recipientId: 1, conversationId: 1, seq: 1, senderId: 1 },
+      unique: true,
+    },
+    // unread fields of conversations, markReadThrough, readThroughSeq: only what is not read, whatever was read around it
+    {
+      name: 'recipient_conversation_unread',
+      key: { recipientId: 1, conversationId: 1, unread: 1, seq: 1, senderId: 1 },
+      partialFilterExpression: { unread: { $exists: true } },
+    },
     // readStored (sync, drain, pump) and loadAcks: only what is still stored, whatever was delivered behind it
     {
       name: 'recipient_stored',

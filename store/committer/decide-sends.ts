@@ -186,6 +186,7 @@ function newEnvelope(
     senderId: message.senderId,
     status: 'stored',
     muted,
+    unread: 'shown',
     deliveredAt: null,
     readAt: null,
     createdAt: message.createdAt,
