@@ -1,6 +1,6 @@
 import { AppError } from '../../contract/errors';
 import { normaliseHandle } from '../../contract/handles';
-import { jsonDepth } from '../../contract/json';
+import { jsonDepth, mayReorder, memberTexts } from '../../contract/json';
 import { BACKLOG_WARNING, CONTENT_BYTES_MAX, JSON_DEPTH_MAX } from '../../contract/limits';
 import { sendMessageSchema } from '../../contract/messages';
 import { sendMessage } from '../../contract/endpoints';
@@ -77,13 +77,29 @@ async function readSend(ctx: AgentContext) {
   const text = await ctx.readText();
   if (jsonDepth(text) > BODY_DEPTH_MAX) throw tooDeep();
   const body = ctx.validate(sendMessageSchema, await ctx.readBody());
-  const content = JSON.stringify(body.content);
-  const metadata = JSON.stringify(body.metadata ?? {});
+  const { content, metadata } = storedTexts(body, text);
   // `data` lies one level inside of `content`.
   if (jsonDepth(content) - 1 > JSON_DEPTH_MAX || jsonDepth(metadata) > JSON_DEPTH_MAX) throw tooDeep();
   const bytes = Buffer.byteLength(content) + (body.metadata === undefined ? 0 : Buffer.byteLength(metadata));
   if (bytes > CONTENT_BYTES_MAX) throw new AppError('CONTENT_TOO_LARGE', { max_bytes: CONTENT_BYTES_MAX });
   return { ...body, content, metadata };
+}
+
+/** `data` and `metadata` with their keys in the order in which they were sent (messaging.md §3.1). */
+function storedTexts(
+  body: { content: object; metadata?: object },
+  text: string,
+): { content: string; metadata: string } {
+  const { content, metadata = {} } = body;
+  if (!mayReorder(text)) return { content: JSON.stringify(content), metadata: JSON.stringify(metadata) };
+  const sent = memberTexts(text.slice(text.indexOf('{')));
+  const sentContent = sent.get('content') ?? '';
+  const data = sentContent.startsWith('{') ? memberTexts(sentContent).get('data') : undefined;
+  const members = Object.entries(content).flatMap(([key, value]: [string, unknown]) =>
+    value === undefined ? [] : [`"${key}":${key === 'data' && data !== undefined ? data : JSON.stringify(value)}`],
+  );
+  const isSent = body.metadata !== undefined;
+  return { content: `{${members.join(',')}}`, metadata: isSent ? (sent.get('metadata') ?? '{}') : '{}' };
 }
 
 function tooDeep(): AppError {

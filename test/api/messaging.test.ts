@@ -108,6 +108,22 @@ describe('direct messages over HTTP', () => {
     expect(bare).toMatchObject({ status: 201, body: { content: { text: 'hi' }, metadata: {}, type: 'text' } });
   });
 
+  test('data and metadata come back with their keys in the order in which they were sent', async () => {
+    const [a, b] = await two();
+    const data = '{"b":1,"2":{"10":"x","9":"y"},"a.b":2,"$set":{},"":0,"1":[]}';
+    const body = `{"to":"${b.handle}","client_msg_id":"order","content":{"data":${data}},"metadata":{"z":1,"7":2}}`;
+    const answer = await fetch(`${url}/v1/messages`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${a.key}` },
+      body,
+    });
+    expect(answer.status).toBe(201);
+    const synced = await fetch(`${url}/v1/messages/sync`, { headers: { authorization: `Bearer ${b.key}` } });
+    for (const text of [await answer.text(), await synced.text()]) {
+      expect(text).toContain(`"content":{"data":${data}},"metadata":{"z":1,"7":2}`);
+    }
+  });
+
   test('messaging#6: 32,768 bytes of content and metadata pass, one more does not; text counts in bytes', async () => {
     const [a, b] = await establishedTwo();
     const frame = '{"text":""}'.length;
