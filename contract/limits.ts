@@ -109,6 +109,7 @@ export const FRAME_BYTES_MAX_BEFORE_HELLO = 8_192;
 export const UNAUTHENTICATED_SOCKETS_PER_ADDRESS = 50;
 export const SOCKETS_PER_AGENT = 10;
 export const CLIENT_VERSION_LENGTH_MAX = 64;
+export const PRESENCE_FRAMES_PER_MINUTE = 30;
 export const ERROR_FRAME_INTERVAL_MS = 10_000;
 /** realtime.md §9: how late a socket may learn of a message when the bus is silent. */
 export const PUMP_CHECK_MS = 5_000;
@@ -124,3 +125,8 @@ export const GROUP_MEMBERS_MAX = 256;
 export const GROUP_CREATE_HANDLES_MAX = 255;
 export const GROUP_NAME_LENGTH_MAX = 100;
 export const GROUP_SENDS_PER_SECOND = 20;
+
+/** social.md §9. */
+export const PRESENCE_MESSAGE_LENGTH_MAX = 200;
+export const PRESENCE_BATCH_MAX = 100;
+export const PRESENCE_EXPIRY_MS = 300_000;

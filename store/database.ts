@@ -17,6 +17,7 @@ import * as messageSpecs from './collections/messages';
 import * as nodeSpecs from './collections/nodes';
 import { outbox, type OutboxRow } from './collections/outbox';
 import * as readStateSpecs from './collections/read-states';
+import { presences, type PresenceRow } from './collections/presences';
 import * as relationSpecs from './collections/relations';
 import * as verificationSpecs from './collections/verification';
 import type { CollectionSpec } from './collections/collection';
@@ -50,6 +51,7 @@ export interface Database {
   nodes: Collection<nodeSpecs.Node>;
   connections: Collection<nodeSpecs.Connection>;
   bus: Collection<nodeSpecs.BusNote>;
+  presences: Collection<PresenceRow>;
 }
 
 const SPECS: CollectionSpec[] = [
@@ -75,6 +77,7 @@ const SPECS: CollectionSpec[] = [
   nodeSpecs.nodes,
   nodeSpecs.connections,
   nodeSpecs.bus,
+  presences,
 ];
 
 export interface DatabaseOptions {
@@ -124,6 +127,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     nodes: db.collection('nodes'),
     connections: db.collection('connections'),
     bus: db.collection('bus'),
+    presences: db.collection('presences'),
   };
 }
 
