@@ -23,6 +23,7 @@ import { requestId } from './middleware/request-id';
 import { targetPath } from './middleware/target-path';
 import { upgradeRequired } from './middleware/upgrade-required';
 import type { Live } from './realtime/node';
+import type { PresenceService } from './realtime/presence';
 import type { RateLimiter } from './rate-limiter';
 import type { Registration } from './registration';
 import { agentRoutes } from './routes/agents';
@@ -32,6 +33,7 @@ import { internalRoutes } from './routes/internal';
 import { messageRoutes } from './routes/messages';
 import { metaRoutes, type Health } from './routes/meta';
 import { muteRoutes } from './routes/mutes';
+import { presenceRoutes } from './routes/presence';
 import { registerRoutes } from './routes/register';
 import { syncRoutes } from './routes/sync';
 import type { Route } from './route';
@@ -48,6 +50,7 @@ export interface AppDeps {
   metrics: Metrics;
   live: Live;
   orders: Orders;
+  presence: PresenceService;
   limiter: RateLimiter;
   health: Health;
 }
@@ -65,6 +68,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...contactRoutes({ ...deps, publicBaseUrl }),
     ...blockRoutes(deps),
     ...muteRoutes(deps),
+    ...presenceRoutes(deps),
   ];
 }
 

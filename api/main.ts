@@ -14,6 +14,7 @@ import { createApp } from './app';
 import { answerHttpFaults } from './http-faults';
 import { createRateLimiter } from './rate-limiter';
 import { joinNodes } from './realtime/node';
+import { PresenceService } from './realtime/presence';
 import { attachRealtime, type Realtime } from './realtime/attach';
 import { createRegistration, type Registration } from './registration';
 
@@ -31,6 +32,8 @@ async function main(): Promise<void> {
   const flows = createFlows({ config, metrics, log });
   const committer = buildCommitter({ config, database, agents, log, metrics });
   const node = await joinNodes({ database, committer, log });
+  const { nodeId } = node.connections;
+  const presence = new PresenceService({ database, live: node, clock: systemClock, log, nodeId });
   const app = createApp({
     config,
     database,
@@ -42,10 +45,11 @@ async function main(): Promise<void> {
     metrics,
     live: node,
     orders: node.orders,
+    presence,
     limiter: createRateLimiter({ database, log, isOn: config.RATE_LIMITS }),
     health: { mongodb: () => answers(database), bus: node.isUp, temporal: flows.isUp },
   });
-  const attached = attachRealtime(app, { node, config, database, agents, log, metrics });
+  const attached = attachRealtime(app, { node, presence, config, database, agents, log, metrics });
   const server = listen(attached, config, log);
   stopOnSignal(log, DEADLINE_MS, async () => {
     const drained = drain(server);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { selfSchema } from './agents';
 import type { Endpoint } from './endpoint';
+import { PRESENCE_ENDPOINTS } from './endpoints-presence';
 import { SOCIAL_ENDPOINTS } from './endpoints-social';
 import { ackedSchema, ackSchema, messageSchema, sendMessageSchema, syncQuerySchema } from './messages';
 import { registerSchema, registeredSchema, verifiedSchema, verifySchema } from './registration';
@@ -179,4 +180,5 @@ export const ENDPOINTS: Endpoint[] = [
   syncMessages,
   ackMessages,
   ...SOCIAL_ENDPOINTS,
+  ...PRESENCE_ENDPOINTS,
 ];

@@ -5,6 +5,7 @@ import type { Logger } from '../platform/logger';
 import type { BusNote } from './collections/nodes';
 import type { Connections } from './connections';
 import type { Database } from './database';
+import type { Lease } from './lease';
 
 /** How long a broken change stream waits before it is opened afresh. */
 const REOPEN_MS = 500;
@@ -12,6 +13,7 @@ const REOPEN_MS = 500;
 interface BusDeps {
   database: Database;
   connections: Connections;
+  lease: Lease;
   log: Logger;
 }
 
@@ -26,14 +28,16 @@ interface Listeners {
  * With one node it costs nothing. After a break it opens afresh (never with the old token) and wakes everybody once.
  */
 export function openBus(deps: BusDeps): Bus {
-  const { connections, log } = deps;
+  const { lease, log } = deps;
   const listeners: Listeners = { wake: [], frame: [], order: [] };
   const ear = openEar(deps, listeners);
+  const writing = new Set<Promise<void>>();
   const write = (agentIds: string[], kind: 'wake' | 'frame', payload: object): void => {
-    if (connections.otherNodes().length === 0 || agentIds.length === 0) return;
-    writeNotes(deps, agentIds, kind, payload).catch((error: unknown) =>
-      log.warn({ event: 'bus.not_told', err: error }),
-    );
+    if (lease.otherNodes().length === 0 || agentIds.length === 0) return;
+    const written = writeNotes(deps, agentIds, kind, payload)
+      .catch((error: unknown) => log.warn({ event: 'bus.not_told', err: error }))
+      .finally(() => writing.delete(written));
+    writing.add(written);
   };
   return {
     wake: (agentIds) => write(agentIds, 'wake', {}),
@@ -41,8 +45,11 @@ export function openBus(deps: BusDeps): Bus {
     onWake: (listener) => void listeners.wake.push(listener),
     onFrame: (listener) => void listeners.frame.push(listener),
     onOrder: (listener) => void listeners.order.push(listener),
-    isUp: () => ear.isOpen() || connections.hasLease(),
-    close: ear.close,
+    isUp: () => ear.isOpen() || lease.isHeld(),
+    close: async () => {
+      await Promise.all(writing);
+      await ear.close();
+    },
   };
 }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from '../platform/logger';
 import type { Order, Orders } from '../platform/bus';
 import type { BusNote } from './collections/nodes';
-import { findLeased } from './connections';
+import { findLeased } from './lease';
 import type { Database } from './database';
 
 /** How often an order's confirmations are looked for; orders are rare and their callers wait for them. */

@@ -8,14 +8,18 @@ import type { Metrics } from '../../platform/metrics';
 import type { AgentReader } from '../../store/agents';
 import type { Database } from '../../store/database';
 import type { ApiState } from '../state';
-import { createAdmission, evictionOf } from './admission';
+import { createAdmission } from './admission';
+import { evictChanged } from './evictions';
+import { endDeadNodes } from './housekeeping';
 import type { Hub } from './hub';
 import type { LiveNode } from './node';
+import type { PresenceService } from './presence';
 import { Session } from './session';
 import { createVerify, Waiting, type Accepted } from './upgrade';
 
 export interface RealtimeDeps {
   node: LiveNode;
+  presence: PresenceService;
   config: Config;
   database: Database;
   agents: AgentReader;
@@ -32,14 +36,18 @@ export interface Realtime {
 
 /** How often sockets are looked at, for pings that are due and for orders that did not reach this node. */
 const BEAT_MS = 5_000;
+/** A socket that was heard of within this long is proof of life: pings come twice as often. */
+const ALIVE_MS = 60_000;
 const GOODBYE_MS = 2_000;
+/** A database that does not answer must not keep the sockets from their goodbye. */
+const PRESENCE_MS = 2_000;
 /** `ws` closes larger frames without our reason text; ours is checked below this. */
 const WS_PAYLOAD_MAX = FRAME_BYTES_MAX * 2;
 
 /** Puts `/v1/ws` beside the HTTP routes of `app`. */
 export function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Realtime {
-  const { config, database, agents, log, metrics, node } = deps;
-  const { hub, connections } = node;
+  const { config, database, agents, log, metrics, node, presence } = deps;
+  const { hub, connections, lease } = node;
   const admission = createAdmission({ agents, connections, database, log, limitRate: config.RATE_LIMITS });
   const waiting = new Waiting();
   const accepted = new WeakMap<IncomingMessage, Accepted>();
@@ -62,7 +70,8 @@ export function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Realtime
       log,
       hub,
       admission,
-      mayPush: connections.hasLease,
+      presence,
+      mayPush: lease.isHeld,
       onPush: (row) => {
         metrics.pushes.inc();
         metrics.pushSeconds.observe(Math.max(0, Date.now() - row.message.createdAt.getTime()) / 1000);
@@ -72,13 +81,17 @@ export function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Realtime
     if (from.agent !== null) session.startAuthenticated(from.agent, capabilitiesOf(request));
   });
 
+  lease.onRegained(() => Promise.resolve(presence.recount()));
+
   const beatMs = Math.min(BEAT_MS, config.SOCKET_PING_SECONDS * 250);
   const timers = [setInterval(() => hub.wake([]), PUMP_CHECK_MS), setInterval(() => void beat(hub, deps), beatMs)];
   return {
     listen: (port, host) => sockets.listen(port, host) as Server,
     close: async () => {
       for (const timer of timers) clearInterval(timer);
+      await Promise.race([presence.leave(), pause(PRESENCE_MS)]);
       await goodbye(hub);
+      await Promise.race([presence.idle(), pause(PRESENCE_MS)]);
       await node.close();
     },
   };
@@ -95,22 +108,16 @@ function capabilitiesOf(request: IncomingMessage): string[] | null {
         .map((name) => name.trim());
 }
 
-/** Pings, and evicts whose account or key changed while no order reached this node. */
-async function beat(hub: Hub, { config, database, log, metrics }: RealtimeDeps): Promise<void> {
+/** Pings, proof of life, and what orders that did not reach this node would have ended. */
+async function beat(hub: Hub, { config, database, log, metrics, presence }: RealtimeDeps): Promise<void> {
   const sessions = hub.all();
   metrics.sockets.set(sessions.length);
   const nowMs = Date.now();
+  void presence.beat(sessions.flatMap((session) => session.liveSocket(nowMs - ALIVE_MS) ?? []));
+  void endDeadNodes({ database, presence, log });
   for (const session of sessions) session.beat(nowMs, config.SOCKET_PING_SECONDS * 1000);
   try {
-    const ids = [...new Set(sessions.flatMap(({ agent }) => (agent === null ? [] : [agent._id])))];
-    const rows = await database.agents
-      .find({ _id: { $in: ids } }, { projection: { status: 1, keyVersion: 1 }, maxTimeMS: 5_000 })
-      .toArray();
-    const current = new Map(rows.map((row) => [row._id, row]));
-    for (const session of sessions) {
-      const ended = session.agent === null ? null : evictionOf(session.agent, current.get(session.agent._id) ?? null);
-      if (ended !== null) session.close(ended.code, ended.reason);
-    }
+    await evictChanged(database, sessions);
   } catch (error) {
     log.warn({ event: 'eviction_check.failed', err: error });
   }
@@ -122,10 +129,11 @@ async function goodbye(hub: Hub): Promise<void> {
   const stepMs = GOODBYE_MS / Math.max(1, sessions.length);
   await Promise.all(
     sessions.map(async (session, index) => {
-      await new Promise((resolve) => setTimeout(resolve, index * stepMs));
-      const acks = session.agent === null ? null : hub.acksOf(session.agent._id);
+      await pause(index * stepMs);
       session.close(1001, 'Server shutting down');
-      await acks?.flush();
+      await session.leave();
     }),
   );
 }
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

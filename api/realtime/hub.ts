@@ -1,5 +1,6 @@
 import type { LiveFrame, Order } from '../../platform/bus';
 import type { Committed } from '../../store/committer/send-types';
+import type { Registered } from '../../store/connections';
 import { type AckBuffer } from './ack-buffer';
 import type { Session } from './session';
 
@@ -17,6 +18,7 @@ export class Hub {
   private readonly versions = new Map<string, number>();
   /** When an order about an agent was last obeyed here, for sockets that were being admitted meanwhile. */
   private readonly orderedAtMs = new Map<string, number>();
+  private recheckedAllAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly newAckBuffer: (agentId: string) => AckBuffer) {}
 
@@ -46,6 +48,11 @@ export class Hub {
     return [...this.sessions.values()].flatMap((own) => [...own]);
   }
 
+  /** The sockets of `all` as the registry knows them. */
+  registered(): Registered[] {
+    return this.all().flatMap((session) => session.registered() ?? []);
+  }
+
   /** Hands fresh envelopes to the pumps of their recipients, in delivery order. */
   offer(commit: Committed[]): void {
     for (const committed of commit) {
@@ -68,15 +75,21 @@ export class Hub {
     }
   }
 
+  /** Like an order to look again, about everybody: this node may have missed some. */
+  recheckAll(): void {
+    this.recheckedAllAtMs = performance.now();
+    for (const session of this.all()) session.pump?.recheck();
+  }
+
   /** True when an order about the agent came after `sinceMs` (of `performance.now`). */
   wasOrdered(agentId: string, sinceMs: number): boolean {
-    return (this.orderedAtMs.get(agentId) ?? Number.NEGATIVE_INFINITY) >= sinceMs;
+    return Math.max(this.orderedAtMs.get(agentId) ?? Number.NEGATIVE_INFINITY, this.recheckedAllAtMs) >= sinceMs;
   }
 
   /** Hands a frame that nobody stores to the sockets of these agents, unless a later one of its subject was first. */
   tell(agentIds: string[], { text, order }: LiveFrame): void {
     if (order !== undefined) {
-      if ((this.versions.get(order.subject) ?? 0) >= order.version) return;
+      if ((this.versions.get(order.subject) ?? 0) > order.version) return;
       this.versions.delete(order.subject);
       this.versions.set(order.subject, order.version);
       const oldest = this.versions.keys().next();

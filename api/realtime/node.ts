@@ -3,10 +3,12 @@ import type { LiveFrame, Orders } from '../../platform/bus';
 import type { Logger } from '../../platform/logger';
 import { openBus } from '../../store/bus';
 import type { Committer } from '../../store/committer/committer';
-import { openConnections, type Connections } from '../../store/connections';
+import { createConnections, type Connections } from '../../store/connections';
 import type { Database } from '../../store/database';
+import { openLease, type Lease } from '../../store/lease';
 import { createOrderDesk, createOrders } from '../../store/orders';
 import { AckBuffer } from './ack-buffer';
+import { evictChanged } from './evictions';
 import { Hub } from './hub';
 
 /** Hands frames that nobody stores to the sockets of agents, whichever nodes hold them. Never throws. */
@@ -18,6 +20,7 @@ export interface Live {
 export interface LiveNode extends Live {
   hub: Hub;
   connections: Connections;
+  lease: Lease;
   orders: Orders;
   isUp(): boolean;
   close(): Promise<void>;
@@ -28,9 +31,10 @@ export async function joinNodes(deps: { database: Database; committer: Committer
   const nodeId = randomUUID();
   const hub = new Hub((agentId) => new AckBuffer(agentId, { committer, database, log }));
   const desk = createOrderDesk({ database, nodeId, obey: (order) => hub.obey(order) });
-  const connections = await openConnections({ database, log, nodeId, beforeRenewal: desk.look });
-  connections.onRegained(() => hub.wake([]));
-  const bus = openBus({ database, connections, log });
+  const lease = await openLease({ database, log, nodeId, beforeRenewal: desk.look });
+  const connections = createConnections({ database, log, nodeId, lease });
+  lease.onRegained(() => catchUp({ database, hub, connections }));
+  const bus = openBus({ database, connections, lease, log });
   bus.onOrder(() => {
     desk.look().catch((error: unknown) => log.warn({ event: 'orders.not_read', err: error }));
   });
@@ -43,6 +47,7 @@ export async function joinNodes(deps: { database: Database; committer: Committer
   return {
     hub,
     connections,
+    lease,
     orders: createOrders({ database, log }),
     tell: (agentIds, frame) => {
       hub.tell(agentIds, frame);
@@ -51,7 +56,29 @@ export async function joinNodes(deps: { database: Database; committer: Committer
     isUp: () => bus.isUp(),
     close: async () => {
       await bus.close();
+      await lease.close();
       await connections.close();
     },
   };
+}
+
+/**
+ * After a lapse: nobody waited for this node, and others may have taken it for dead. So its sockets are registered
+ * again first (orders find the node from then on), and then what orders would have said is looked up: key, status and
+ * pause of each agent as they are now.
+ */
+async function catchUp({
+  database,
+  hub,
+  connections,
+}: {
+  database: Database;
+  hub: Hub;
+  connections: Connections;
+}): Promise<void> {
+  const restored = await connections.restore(hub.registered());
+  const open = new Set(hub.registered().map(({ id }) => id));
+  await Promise.all(restored.filter((id) => !open.has(id)).map((id) => connections.release(id)));
+  hub.recheckAll();
+  await evictChanged(database, hub.all());
 }

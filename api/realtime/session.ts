@@ -1,22 +1,25 @@
 import type { WebSocket } from 'ws';
 import {
   DRAIN_HIGH_WATER_BYTES,
-  ERROR_FRAME_INTERVAL_MS,
   FRAME_BYTES_MAX,
   FRAME_BYTES_MAX_BEFORE_HELLO,
   HELLO_TIMEOUT_MS,
 } from '../../contract/limits';
 import type { Agent } from '../../store/collections/agents';
+import type { Registered } from '../../store/connections';
 import type { InboxRow } from '../../store/inbox';
 import type { AckBuffer } from './ack-buffer';
 import type { Admission, Refused } from './admission';
-import { errorFrame, helloOk, parseFrame, parseHello, type Hello } from './frames';
+import { helloOk, parseFrame, parseHello, type Hello } from './frames';
 import type { Hub } from './hub';
+import type { LiveSocket, PresenceService } from './presence';
+import { Inbound } from './inbound';
 import { Pump, type PumpDeps } from './pump';
 
 export interface SessionDeps extends Omit<PumpDeps, 'onPushed' | 'onOverload'> {
   hub: Hub;
   admission: Admission;
+  presence: PresenceService;
   onPush: (row: InboxRow) => void;
   /** Called once, when the socket stops being an unauthenticated one: live or closed. */
   onSettled: () => void;
@@ -27,12 +30,14 @@ export class Session {
   pump: Pump | null = null;
   agent: Agent | null = null;
   private acks: AckBuffer | null = null;
+  private inbound: Inbound | null = null;
   private connectionId: string | null = null;
   private state: 'waiting' | 'checking' | 'live' | 'closed' = 'waiting';
   private hasAck = false;
+  private entered: Promise<void> = Promise.resolve();
+  private left: Promise<void> | null = null;
   private lastLifeMs = Date.now();
   private lastPingMs = Date.now();
-  private lastErrorMs = 0;
   private readonly helloTimer: NodeJS.Timeout;
 
   constructor(
@@ -78,6 +83,19 @@ export class Session {
     this.socket.ping();
   }
 
+  /** This socket as the registry knows it; null before its registration and after it gave up its place. */
+  registered(): Registered | null {
+    return this.agent === null || this.connectionId === null
+      ? null
+      : { id: this.connectionId, agentId: this.agent._id };
+  }
+
+  /** This socket as proof of life of its agent, if something came from the peer since `sinceMs`. */
+  liveSocket(sinceMs: number): LiveSocket | null {
+    if (this.agent === null || this.connectionId === null || this.lastLifeMs < sinceMs) return null;
+    return { agent: this.agent, id: this.connectionId };
+  }
+
   private noteLife(): void {
     this.lastLifeMs = Date.now();
   }
@@ -102,11 +120,14 @@ export class Session {
     const startedMs = performance.now();
     const admitted = await decide();
     if ('code' in admitted) return this.close(admitted.code, admitted.reason);
+    // Closed while it was checked: there is nothing that would give up its place later.
+    if (this.left !== null) return this.deps.admission.leave(admitted.connectionId);
     this.connectionId = admitted.connectionId;
     if (await this.isEvicted(admitted.agent, startedMs)) return;
     if (this.socket.readyState !== this.socket.OPEN) return void (await this.leave());
     this.agent = admitted.agent;
     this.acks = this.deps.hub.acksOf(admitted.agent._id);
+    this.inbound = new Inbound(this.socket, admitted.agent, this.acks, this.deps);
     this.state = 'live';
     this.deps.onSettled();
     this.hasAck = capabilities?.includes('ack') ?? false;
@@ -118,6 +139,7 @@ export class Session {
       onOverload: () => this.close(1013, 'overload'),
     });
     this.pump.wake();
+    this.entered = this.deps.presence.connect(admitted.agent, admitted.connectionId);
   }
 
   /** An order that came between the last look at the agent and now found no socket to close: look again. */
@@ -139,20 +161,8 @@ export class Session {
   }
 
   private onLiveFrame(frame: ReturnType<typeof parseFrame>): void {
-    if (frame === null || this.agent === null) return;
-    switch (frame.type) {
-      case 'ack':
-        if (typeof frame.message_id === 'string') this.acks?.ackMessage(frame.message_id);
-        return;
-      case 'ping':
-        return this.socket.send('{"type":"pong"}');
-      case 'hello':
-        return void this.renegotiate(parseHello(frame));
-      case 'message.send':
-        return this.sendError('UNSUPPORTED_ACTION', 'Send with POST /v1/messages', frame.id);
-      default:
-        return;
-    }
+    if (frame?.type === 'hello') void this.renegotiate(parseHello(frame));
+    else if (frame !== null) this.inbound?.handle(frame);
   }
 
   /** A later hello of the same agent changes the capabilities; anybody else's ends the socket. */
@@ -165,13 +175,6 @@ export class Session {
     this.socket.send(helloOk(hello.capabilities));
   }
 
-  private sendError(code: string, message: string, ref: unknown): void {
-    const nowMs = Date.now();
-    if (nowMs - this.lastErrorMs < ERROR_FRAME_INTERVAL_MS) return;
-    this.lastErrorMs = nowMs;
-    this.socket.send(errorFrame(code, message, ref));
-  }
-
   private async onClose(): Promise<void> {
     const wasLive = this.state === 'live';
     this.state = 'closed';
@@ -181,12 +184,21 @@ export class Session {
     await this.leave();
   }
 
-  /** Gives up the place among the agent's sockets. Acks that still come in are taken until the socket is gone. */
-  private async leave(): Promise<void> {
+  /**
+   * Gives up the place among the agent's sockets; resolves when that, presence and what was acked are written down.
+   * Acks that still come in are taken until the socket is gone.
+   */
+  leave(): Promise<void> {
+    return (this.left ??= this.giveUpPlace());
+  }
+
+  private async giveUpPlace(): Promise<void> {
     if (this.agent !== null) this.deps.hub.remove(this.agent._id, this);
     const id = this.connectionId;
     this.connectionId = null;
-    if (id !== null) await this.deps.admission.leave(id);
+    if (id === null) return;
+    await Promise.all([this.deps.admission.leave(id), this.acks?.flush(), this.entered]);
+    if (this.agent !== null) await this.deps.presence.disconnect(this.agent, id);
   }
 }
 

@@ -1,0 +1,163 @@
+import { presenceAt, type Presence } from '../../domain/presence';
+import type { Clock } from '../../platform/clock';
+import type { Logger } from '../../platform/logger';
+import { presenceAudience } from '../../store/audience';
+import type { Agent } from '../../store/collections/agents';
+import type { Database } from '../../store/database';
+import { PresenceStore, type AgentStep, type PresenceStep } from '../../store/presences';
+import { FanOuts } from './fan-outs';
+import { presenceFrame } from './frames';
+import type { Live } from './node';
+
+export type PresenceSet = { status: Presence['status']; customMessage: string | null };
+
+/** How often a pong is written down: far under the five minutes after which an agent reads as offline. */
+const REFRESH_MS = 60_000;
+const BEAT_PAGE = 1_000;
+
+/**
+ * What sockets and calls do to presence, and who is told. A change is answered before it is told; per subject the
+ * version of the row keeps the frames in order on every node.
+ */
+export class PresenceService {
+  private readonly store: PresenceStore;
+  private readonly refreshedAtMs = new Map<string, number>();
+  private readonly fanOuts: FanOuts;
+  private hasLeft = false;
+
+  constructor(private readonly deps: { database: Database; live: Live; clock: Clock; log: Logger; nodeId: string }) {
+    this.store = new PresenceStore(deps.database);
+    this.fanOuts = new FanOuts((error) => deps.log.warn({ event: 'presence.not_told', err: error }));
+  }
+
+  /** A socket went live. */
+  async connect(agent: Subject, socketId: string): Promise<void> {
+    if (this.hasLeft) return;
+    const now = this.deps.clock.now();
+    this.refreshedAtMs.set(agent._id, now.getTime());
+    await this.run(agent, () => this.store.connect(agent._id, { id: socketId, nodeId: this.deps.nodeId }, now));
+  }
+
+  /** A live socket is gone; a second call for it changes nothing. */
+  async disconnect(agent: Subject, socketId: string): Promise<void> {
+    if (this.hasLeft) return;
+    await this.run(agent, () => this.store.disconnect(agent._id, socketId, this.deps.clock.now()));
+  }
+
+  /** Takes all sockets of this node off at once, before they are closed for its shutdown. Never throws. */
+  async leave(): Promise<void> {
+    this.hasLeft = true;
+    await this.endNode(this.deps.nodeId);
+  }
+
+  /** Resolves when all that was to be told has been handed on. */
+  idle(): Promise<void> {
+    return this.fanOuts.idle();
+  }
+
+  /** The sockets of a node that is gone: agents without another one go offline. May run at several nodes at once. */
+  async endNode(nodeId: string): Promise<void> {
+    const now = this.deps.clock.now();
+    try {
+      for await (const steps of this.store.disconnectNode(nodeId, now)) await this.tellAll(steps, now);
+    } catch (error) {
+      this.deps.log.warn({ event: 'presence.node_not_ended', err: error });
+    }
+  }
+
+  /** Sockets of this node may have been taken off while it was thought dead: the next beat counts them again. */
+  recount(): void {
+    this.refreshedAtMs.clear();
+  }
+
+  /** The agent says itself how it is. Told also when nothing changed (social.md D-13). */
+  async set(agent: Subject, override: PresenceSet): Promise<Presence> {
+    const now = this.deps.clock.now();
+    const { after } = await this.store.set(agent._id, override, now);
+    this.tell(agent, presenceAt(after, now), after.v);
+    return presenceAt(after, now);
+  }
+
+  async read(agentIds: string[]): Promise<Map<string, Presence>> {
+    const now = this.deps.clock.now();
+    const rows = await this.store.read(agentIds);
+    return new Map([...rows].map(([id, state]) => [id, presenceAt(state, now)]));
+  }
+
+  /**
+   * Writes down the proof of life of the agents of `alive`, once a minute each, and ends what has expired. A socket
+   * that another node took for dead, because this one had lost its lease for a while, is counted again. Never throws.
+   */
+  async beat(alive: LiveSocket[]): Promise<void> {
+    const now = this.deps.clock.now();
+    const due = alive.filter(({ agent }) => now.getTime() - (this.refreshedAtMs.get(agent._id) ?? 0) >= REFRESH_MS);
+    this.forget(new Set(alive.map(({ agent }) => agent._id)));
+    for (const { agent } of due) this.refreshedAtMs.set(agent._id, now.getTime());
+    try {
+      for (let start = 0; start < due.length; start += BEAT_PAGE)
+        await this.refresh(due.slice(start, start + BEAT_PAGE), now);
+      await this.tellAll(await this.store.expire(now), now);
+    } catch (error) {
+      this.deps.log.warn({ event: 'presence.beat_failed', err: error });
+    }
+  }
+
+  private async refresh(alive: LiveSocket[], now: Date): Promise<void> {
+    const ids = [...new Set(alive.map(({ agent }) => agent._id))];
+    await this.store.refresh(ids, now);
+    const states = await this.store.read(ids);
+    for (const { agent, id } of alive) {
+      if (!states.get(agent._id)?.sockets.some((socket) => socket.id === id)) await this.connect(agent, id);
+    }
+  }
+
+  private forget(alive: Set<string>): void {
+    for (const id of this.refreshedAtMs.keys()) if (!alive.has(id)) this.refreshedAtMs.delete(id);
+  }
+
+  private async run(agent: Subject, step: () => Promise<PresenceStep>): Promise<void> {
+    try {
+      this.tellChange(agent, await step(), this.deps.clock.now());
+    } catch (error) {
+      this.deps.log.warn({ event: 'presence.failed', agent: agent.handle, err: error });
+    }
+  }
+
+  /** Tells the first connect, the last disconnect and the expiry; what only changes the number of sockets, nobody. */
+  private tellChange(agent: Subject, { before, after }: PresenceStep, now: Date): void {
+    if (before === after) return;
+    const isStart = after.sockets.length === 1 && after.override === null && after.expiresAt !== null;
+    const wasEmpty = before.sockets.length === 0 || (before.expiresAt !== null && before.expiresAt <= now);
+    const isEnd = after.expiresAt === null && before.expiresAt !== null;
+    if (isEnd || (isStart && wasEmpty)) this.tell(agent, presenceAt(after, now), after.v);
+  }
+
+  private async tellAll(steps: AgentStep[], now: Date): Promise<void> {
+    if (steps.length === 0) return;
+    const agents = await this.deps.database.agents
+      .find({ _id: { $in: steps.map(({ agentId }) => agentId) } }, { projection: { handle: 1 }, maxTimeMS: 5_000 })
+      .toArray();
+    const byId = new Map(agents.map((agent) => [agent._id, agent]));
+    for (const { agentId, ...step } of steps) {
+      const agent = byId.get(agentId);
+      if (agent !== undefined) this.tellChange(agent, step, now);
+    }
+  }
+
+  private tell(agent: Subject, presence: Presence, version: number): void {
+    const text = presenceFrame(agent.handle, presence);
+    const order = { subject: `presence:${agent._id}`, version };
+    this.fanOuts.add(order.subject, async () => {
+      for await (const agentIds of presenceAudience(this.deps.database, agent._id))
+        this.deps.live.tell(agentIds, { text, order });
+    });
+  }
+}
+
+/** A live socket of this node by its registration. */
+export interface LiveSocket {
+  agent: Subject;
+  id: string;
+}
+
+type Subject = Pick<Agent, '_id' | 'handle'>;

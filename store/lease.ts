@@ -1,0 +1,146 @@
+import type { Logger } from '../platform/logger';
+import type { Database } from './database';
+
+/**
+ * A node that has not renewed for this long pushes nothing and is taken for dead: what has to be obeyed everywhere
+ * waits at most this long for a node that cannot be reached.
+ */
+const LEASE_MS = 1_000;
+const RENEW_MS = 300;
+const LOOK_MS = 50;
+
+/** The right of this node to push, renewed in the database; and who else has it. */
+export interface Lease {
+  /** False when it may have lapsed, or what changed meanwhile has not been looked at yet: nothing is pushed then. */
+  isHeld(): boolean;
+  /** Other nodes with a running lease, as of the last renewal. */
+  otherNodes(): string[];
+  /** Run when the lease runs again after it had lapsed, before it counts; run again when it throws. */
+  onRegained(work: () => Promise<void>): void;
+  close(): Promise<void>;
+}
+
+export interface LeaseDeps {
+  database: Database;
+  log: Logger;
+  nodeId: string;
+  /** Reads the node's orders: one that cannot must not renew, so that whoever waits for it does not wait for ever. */
+  beforeRenewal: () => Promise<void>;
+}
+
+/** Takes the lease, and resolves when every other node knows of this one: frames that nobody stores find it then. */
+export async function openLease(deps: LeaseDeps): Promise<Lease> {
+  const { database, log, nodeId } = deps;
+  const regained: (() => Promise<void>)[] = [];
+  let others: string[] = [];
+  let renewedAtMs = Number.NEGATIVE_INFINITY;
+  /** Grows with every lapse; the lease counts when the work after the latest one is done. */
+  let lapses = 0;
+  let settledLapse = 0;
+  const isRunning = (): boolean => performance.now() - renewedAtMs < LEASE_MS;
+
+  /** An order that was given during the lapse did not wait for this node: it has to find out by itself. */
+  const settle = async (lapse: number): Promise<void> => {
+    while (lapse === lapses) {
+      try {
+        await Promise.all(regained.map((work) => work()));
+        settledLapse = lapse;
+        return;
+      } catch (error) {
+        log.warn({ event: 'lease.not_settled', err: error });
+        await pause(RENEW_MS);
+      }
+    }
+  };
+  const renew = async (): Promise<void> => {
+    await deps.beforeRenewal();
+    // Counted from before the call, while the server counts from when it hears it: ours lapses first.
+    const startedMs = performance.now();
+    await database.nodes.updateOne({ _id: nodeId }, RENEWAL, { upsert: true, timeoutMS: LEASE_MS });
+    if (!isRunning()) void settle((lapses += 1));
+    renewedAtMs = startedMs;
+    others = await findOthers(database, nodeId);
+  };
+  await renew();
+  const stopRenewing = repeat(RENEW_MS, () =>
+    renew().catch((error: unknown) => log.warn({ event: 'lease.failed', err: error })),
+  );
+  await untilKnown(database, nodeId);
+  return {
+    isHeld: () => isRunning() && settledLapse === lapses,
+    otherNodes: () => others,
+    onRegained: (work) => void regained.push(work),
+    close: async () => {
+      await stopRenewing();
+      lapses += 1;
+      await database.nodes.deleteOne({ _id: nodeId });
+    },
+  };
+}
+
+/** All by the server's clock: the nodes' clocks may differ. */
+const RENEWAL = [
+  { $set: { leaseUntil: { $add: ['$$NOW', LEASE_MS] }, startedAt: { $ifNull: ['$startedAt', '$$NOW'] } } },
+];
+const HAS_LEASE = { $expr: { $gt: ['$leaseUntil', '$$NOW'] } };
+
+/** Nodes but `nodeId` that may push. */
+export async function findOthers(database: Database, nodeId: string): Promise<string[]> {
+  const rows = await database.nodes
+    .find({ _id: { $ne: nodeId }, ...HAS_LEASE }, { projection: { _id: 1 }, limit: 1_000, maxTimeMS: 2_000 })
+    .toArray();
+  return rows.map((row) => row._id);
+}
+
+/** Those of `nodeIds` that may push: their lease runs. */
+export async function findLeased(database: Database, nodeIds: string[]): Promise<string[]> {
+  if (nodeIds.length === 0) return [];
+  const rows = await database.nodes
+    .find({ _id: { $in: nodeIds }, ...HAS_LEASE }, { projection: { _id: 1 }, maxTimeMS: 2_000 })
+    .toArray();
+  return rows.map((row) => row._id);
+}
+
+/** Nodes whose lease lapsed longer than `ageMs` ago: killed, or cut off for so long that others take over. */
+export async function findDead(database: Database, ageMs: number): Promise<string[]> {
+  const rows = await database.nodes
+    .find(
+      { $expr: { $lt: ['$leaseUntil', { $subtract: ['$$NOW', ageMs] }] } },
+      { projection: { _id: 1 }, limit: 100, maxTimeMS: 2_000 },
+    )
+    .toArray();
+  return rows.map((row) => row._id);
+}
+
+/** A node reads who there is right after each renewal: two more renewals of it, and it knows of `nodeId`. */
+async function untilKnown(database: Database, nodeId: string): Promise<void> {
+  const renewals = new Map<string, Set<number>>();
+  for (;;) {
+    const rows = await database.nodes
+      .find({ _id: { $ne: nodeId }, ...HAS_LEASE }, { limit: 1_000, maxTimeMS: 2_000 })
+      .toArray();
+    for (const { _id, leaseUntil } of rows)
+      renewals.set(_id, (renewals.get(_id) ?? new Set()).add(leaseUntil.getTime()));
+    if (rows.every(({ _id }) => (renewals.get(_id)?.size ?? 0) >= 3)) return;
+    await pause(LOOK_MS);
+  }
+}
+
+/** Runs `work` again `everyMs` after it ended, until stopped; `stop` waits for the run in progress. */
+function repeat(everyMs: number, work: () => Promise<void>): () => Promise<void> {
+  let timer: NodeJS.Timeout;
+  let running = Promise.resolve();
+  const schedule = (): void => {
+    timer = setTimeout(() => {
+      running = work();
+      void running.then(schedule);
+    }, everyMs);
+  };
+  schedule();
+  return async () => {
+    await running;
+    clearTimeout(timer);
+  };
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
