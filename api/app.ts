@@ -29,6 +29,7 @@ import type { Registration } from './registration';
 import { agentRoutes } from './routes/agents';
 import { blockRoutes } from './routes/blocks';
 import { contactRoutes } from './routes/contacts';
+import { historyRoutes } from './routes/history';
 import { internalRoutes } from './routes/internal';
 import { messageRoutes } from './routes/messages';
 import { metaRoutes, type Health } from './routes/meta';
@@ -65,6 +66,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...agentRoutes({ publicBaseUrl }),
     ...messageRoutes(deps),
     ...syncRoutes(deps),
+    ...historyRoutes(deps),
     ...contactRoutes({ ...deps, publicBaseUrl }),
     ...blockRoutes(deps),
     ...muteRoutes(deps),

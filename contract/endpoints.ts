@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { selfSchema } from './agents';
 import type { Endpoint } from './endpoint';
 import { PRESENCE_ENDPOINTS } from './endpoints-presence';
+import { CONVERSATION_ENDPOINTS } from './endpoints-conversations';
 import { SOCIAL_ENDPOINTS } from './endpoints-social';
 import { ackedSchema, ackSchema, messageSchema, sendMessageSchema, syncQuerySchema } from './messages';
 import { registerSchema, registeredSchema, verifiedSchema, verifySchema } from './registration';
@@ -179,6 +180,7 @@ export const ENDPOINTS: Endpoint[] = [
   sendMessage,
   syncMessages,
   ackMessages,
+  ...CONVERSATION_ENDPOINTS,
   ...SOCIAL_ENDPOINTS,
   ...PRESENCE_ENDPOINTS,
 ];

@@ -24,6 +24,12 @@ export const BACKLOG_MAX = 10_000;
 /** messaging.md §9. */
 export const SYNC_PAGE_DEFAULT = 200;
 export const SYNC_PAGE_MAX = 500;
+/** messaging.md §8, §11. */
+export const HISTORY_PAGE_DEFAULT = 50;
+export const HISTORY_PAGE_MAX = 200;
+export const CONVERSATIONS_PAGE_DEFAULT = 50;
+export const CONVERSATIONS_PAGE_MAX = 100;
+export const PREVIEW_LENGTH_MAX = 140;
 /** messaging.md §2: mentions listed in a message's context. */
 export const MENTIONS_MAX = 256;
 

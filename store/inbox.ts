@@ -24,7 +24,7 @@ export interface InboxPage {
 }
 
 /** A sender whose row cannot be found any more (messaging.md §2). */
-const UNKNOWN_SENDER: AgentCard = { handle: 'unknown', displayName: null, isSystem: false };
+export const UNKNOWN_SENDER: AgentCard = { handle: 'unknown', displayName: null, isSystem: false };
 
 /** What leaves the process was majority-committed: a frame or page never shows what a fail-over could take back. */
 const SAFE_READ = { readConcern: { level: 'majority' }, maxTimeMS: 5_000 } as const;

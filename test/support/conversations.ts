@@ -1,0 +1,57 @@
+import type { Database } from '../../store/database';
+import { makeSenders, request, send, type Answer, type Sender } from './traffic';
+
+/** A row of a list, read loosely. */
+export type Row = Record<string, unknown> & { id: string; seq: number };
+
+/** Two agents with an established direct conversation: seq 1 by the first, seq 2 by the second. */
+export interface Talk {
+  a: Sender;
+  b: Sender;
+  conversationId: string;
+}
+
+export async function startTalk(database: Database, url: string): Promise<Talk> {
+  const [a, b] = await makeSenders(database, 2);
+  if (a === undefined || b === undefined) throw new Error('two agents are needed');
+  const opener = await send(url, a, b, 'open');
+  await send(url, b, a, 'reply');
+  return { a, b, conversationId: String(opener.body['conversation_id']) };
+}
+
+let texts = 0;
+
+/** Sends `count` messages one after the other; returns the message objects. */
+export async function say(url: string, from: Sender, to: Sender, count = 1): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const answer = await send(url, from, to, `say-${(texts += 1)}`);
+    if (answer.status !== 201) throw new Error(`a send answered ${answer.status} ${answer.body.code ?? ''}`);
+    // The parse point of message objects in these tests.
+    rows.push(answer.body as Row);
+  }
+  return rows;
+}
+
+/** Calls of one agent on one api process. */
+export function callsOf(url: string, agent: Sender) {
+  const rows = async (path: string): Promise<Row[]> => {
+    const answer = await request(url + path, agent.key);
+    if (!Array.isArray(answer.body)) throw new Error(`${path} answered ${answer.status} ${answer.body.code ?? ''}`);
+    return answer.body;
+  };
+  return {
+    history: (conversationId: string, query = '') => rows(`/v1/messages/${conversationId}${query}`),
+    sync: (query = '') => rows(`/v1/messages/sync${query}`),
+    conversations: (query = '') => rows(`/v1/conversations${query}`),
+    ack: (deliveryId: unknown) =>
+      request(`${url}/v1/messages/sync/ack`, agent.key, 'POST', { last_delivery_id: deliveryId }),
+    read: (messageId: string): Promise<Answer> => request(`${url}/v1/messages/${messageId}/read`, agent.key, 'POST'),
+    hide: (messageId: string): Promise<Answer> => request(`${url}/v1/messages/${messageId}`, agent.key, 'DELETE'),
+    hideConversation: (conversationId: string): Promise<Answer> =>
+      request(`${url}/v1/conversations/${conversationId}`, agent.key, 'DELETE'),
+    get: (path: string): Promise<Answer> => request(url + path, agent.key),
+  };
+}
+
+export const seqsOf = (rows: { seq: number }[]): number[] => rows.map(({ seq }) => seq);
