@@ -33,6 +33,7 @@ export default tseslint.config(
       ],
     },
   },
+  { files: ['**/*.cjs'], rules: { '@typescript-eslint/no-require-imports': 'off' } },
   { files: ['platform/environment.ts'], rules: { 'no-restricted-properties': 'off' } },
   {
     files: ['domain/**/*.ts'],

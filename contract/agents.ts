@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 /** identity.md §2: the agent as it sees itself. */
 export const selfSchema = z.object({
-  id: z.string(),
+  id: z.string().meta({ examples: ['agt_X7wq0LmR3sVb9TzK'] }),
   handle: z.string(),
   email: z.string(),
   email_masked: z.string(),

@@ -2,8 +2,19 @@ import type { z } from 'zod';
 import type { ErrorCode } from './codes';
 import type { ADDRESS_LIMITS, AGENT_LIMITS } from './limits';
 
-/** Who may call: nobody in particular, an agent that is not suspended, or any agent that is not deleted. */
-export type EndpointAuth = 'none' | 'agent' | 'any-status';
+/**
+ * Who may call: anybody (the header is ignored), anybody or an agent (a header that is there must hold), an agent that is
+ * not suspended, or any agent that is not deleted.
+ */
+export type EndpointAuth = 'none' | 'optional' | 'agent' | 'any-status';
+
+export interface EndpointResponse {
+  description: string;
+  /** Absent: no body. */
+  schema?: z.ZodType;
+  /** Default `application/json`. */
+  mediaType?: string;
+}
 
 /** One endpoint of the wire: what the router serves and what the OpenAPI document says come from the same object. */
 export interface Endpoint {
@@ -24,9 +35,10 @@ export interface Endpoint {
   bodyCode?: 'PAYLOAD_TOO_LARGE' | 'CONTENT_TOO_LARGE';
   /** `Idempotency-Key` is ignored: conventions.md §8 lists which. */
   ignoresIdempotencyKey?: true;
-  request?: { body?: z.ZodType; query?: z.ZodType };
-  responses: Record<number, { description: string; schema: z.ZodType }>;
-  /** Codes of its own; those of the pipeline (401, 403 SUSPENDED, 413, 429, 500, 503) are added by the document. */
+  /** `bytes`: the media type of a body that is not JSON. */
+  request?: { body?: z.ZodType; query?: z.ZodType; bytes?: string };
+  responses: Record<number, EndpointResponse>;
+  /** Codes of its own; those of the pipeline are added by the document (openapi-errors.ts). */
   errors: ErrorCode[];
   /** Served, but not part of the public surface. */
   isInternal?: boolean;

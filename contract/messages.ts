@@ -37,12 +37,13 @@ export const sendMessageSchema = z
   })
   .refine((body) => (body.to === undefined) !== (body.conversation_id === undefined), {
     message: 'Exactly one of to and conversation_id is needed',
-  });
+  })
+  .meta({ examples: [{ to: '@bob-agent', client_msg_id: '5f2c8a31', content: { text: 'Hello Bob' } }] });
 
 /** The message object of messaging.md §2. */
 export const messageSchema = z
   .object({
-    id: z.string(),
+    id: z.string().meta({ examples: ['msg_pD4rUuX2s8WkZ6eC'] }),
     conversation_id: z.string(),
     sender: z.string(),
     client_msg_id: z.string(),

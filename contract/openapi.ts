@@ -1,113 +1,147 @@
-import { z } from 'zod';
-import { ERRORS, type ErrorCode } from './codes';
-import type { Endpoint } from './endpoint';
+import type { z } from 'zod';
+import type { ErrorCode } from './codes';
+import type { Endpoint, EndpointResponse } from './endpoint';
+import { takesIdempotencyKey } from './idempotency';
+import { errorExample, exampleOf, parameterExample } from './openapi-examples';
+import { codesByStatus } from './openapi-errors';
+import { createSchemas, type Json, type Schemas } from './openapi-schemas';
 
-const envelope = {
-  type: 'object',
-  required: ['code', 'message'],
-  properties: {
-    code: { type: 'string', enum: Object.keys(ERRORS) },
-    message: { type: 'string' },
-    details: { type: 'object', additionalProperties: true },
-  },
-};
-
-/** A plain JSON object of the document. */
-type Json = Record<string, unknown>;
+export interface OpenapiOptions {
+  /** Answers may hold nothing that the document does not name. Clients must not rely on that: for tests only. */
+  isStrict?: boolean;
+}
 
 /**
  * The OpenAPI 3.1 document of `endpoints`, made from the schemas that validate requests.
  * @param server absolute base URL, without `/v1`
  */
-export function buildOpenapi(endpoints: Endpoint[], version: string, server: string): Json {
+export function buildOpenapi(
+  endpoints: Endpoint[],
+  version: string,
+  server: string,
+  options: OpenapiOptions = {},
+): Json {
+  const schemas = createSchemas(options.isStrict === true);
   const paths: Record<string, Json> = {};
-  for (const endpoint of endpoints) {
-    const path = endpoint.path.replace(/:(\w+)/g, '{$1}');
-    paths[path] = { ...paths[path], [endpoint.method.toLowerCase()]: operation(endpoint) };
+  for (const endpoint of endpoints.filter(({ isInternal }) => isInternal !== true)) {
+    const path = documentPath(endpoint.path);
+    paths[path] = { ...paths[path], [endpoint.method.toLowerCase()]: operation(endpoint, schemas) };
   }
   return {
     openapi: '3.1.0',
     info: { title: 'AgentChat API', version, license: { name: 'MIT', identifier: 'MIT' } },
     servers: [{ url: server }],
+    tags: [...new Set(endpoints.map(({ tag }) => tag))].map((name) => ({ name })),
     paths,
     components: {
-      schemas: { Error: envelope },
-      securitySchemes: { BearerAuth: { type: 'http', scheme: 'bearer' } },
+      schemas: schemas.components,
+      securitySchemes: { BearerAuth: { type: 'http', scheme: 'bearer', description: 'The API key of an agent' } },
     },
   };
 }
 
-function operation(endpoint: Endpoint): Json {
-  const body = endpoint.request?.body;
+/** `/v1/messages/:id` as `/v1/messages/{id}`. */
+export function documentPath(path: string): string {
+  return path.replace(/:(\w+)/g, '{$1}');
+}
+
+function operation(endpoint: Endpoint, schemas: Schemas): Json {
+  const body = requestBody(endpoint.request ?? {}, schemas);
   return {
     operationId: endpoint.operationId,
     summary: endpoint.summary,
     tags: [endpoint.tag],
-    ...(endpoint.auth === 'none' ? { security: [] } : { security: [{ BearerAuth: [] }] }),
-    parameters: [...pathParameters(endpoint.path), ...queryParameters(endpoint.request?.query)],
-    ...(body === undefined
-      ? {}
-      : { requestBody: { required: true, content: { 'application/json': { schema: toSchema(body, 'input') } } } }),
-    responses: { ...successes(endpoint), ...failures(endpoint) },
+    security: SECURITY[endpoint.auth],
+    parameters: [
+      ...pathParameters(endpoint.path),
+      ...queryParameters(endpoint.request?.query, schemas),
+      ...(takesIdempotencyKey(endpoint) ? [IDEMPOTENCY_KEY] : []),
+    ],
+    ...(body === undefined ? {} : { requestBody: body }),
+    responses: { ...successes(endpoint, schemas), ...failures(endpoint) },
   };
 }
 
+const SECURITY: Record<Endpoint['auth'], Json[]> = {
+  none: [],
+  optional: [{}, { BearerAuth: [] }],
+  agent: [{ BearerAuth: [] }],
+  'any-status': [{ BearerAuth: [] }],
+};
+
+const IDEMPOTENCY_KEY = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description: 'A repeat within a day gets the first answer',
+  schema: { type: 'string', pattern: '^[A-Za-z0-9_-]{8,128}$' },
+  example: 'order-4711-attempt-1',
+};
+
 function pathParameters(path: string): Json[] {
-  return [...path.matchAll(/:(\w+)/g)].map((match) => ({
-    name: match[1],
+  return [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => ({
+    name,
     in: 'path',
     required: true,
     schema: { type: 'string' },
+    example: parameterExample(path, name),
   }));
 }
 
-function queryParameters(query: z.ZodType | undefined): Json[] {
+function queryParameters(query: z.ZodType | undefined, schemas: Schemas): Json[] {
   if (query === undefined) return [];
-  const { properties = {}, required = [] } = toSchema(query, 'input') as { properties?: Json; required?: string[] };
+  // The parse point of what zod makes of an object.
+  const { properties = {}, required = [] } = schemas.input(query) as {
+    properties?: Record<string, Json>;
+    required?: string[];
+  };
   return Object.entries(properties).map(([name, schema]) => ({
     name,
     in: 'query',
     required: required.includes(name),
     schema,
+    example: exampleOf(schema, schemas.components, name),
   }));
 }
 
-function successes(endpoint: Endpoint): Json {
+function requestBody({ body, bytes }: NonNullable<Endpoint['request']>, schemas: Schemas): Json | undefined {
+  if (bytes !== undefined) return { required: true, content: { [bytes]: { schema: {} } } };
+  if (body === undefined) return undefined;
+  const schema = schemas.input(body);
+  const example = exampleOf(schema, schemas.components);
+  return { required: !body.safeParse({}).success, content: { 'application/json': { schema, example } } };
+}
+
+function successes(endpoint: Endpoint, schemas: Schemas): Json {
   return Object.fromEntries(
-    Object.entries(endpoint.responses).map(([status, { description, schema }]) => [
+    Object.entries(endpoint.responses).map(([status, response]) => [
       status,
-      { description, content: { 'application/json': { schema: toSchema(schema, 'output') } } },
+      { description: response.description, headers: HEADERS, ...content(response, schemas) },
     ]),
   );
 }
 
-/** The endpoint's own codes and those of the pipeline, by status. */
+function content({ schema, mediaType }: EndpointResponse, schemas: Schemas): Json {
+  if (schema === undefined) return {};
+  const json = schemas.output(schema);
+  const example = exampleOf(json, schemas.components);
+  return { content: { [mediaType ?? 'application/json']: { schema: json, example } } };
+}
+
+const HEADERS = { 'X-Request-Id': { description: 'Echoed or new', schema: { type: 'string' } } };
+const RETRY_AFTER = {
+  'Retry-After': { description: 'Seconds, where waiting helps', schema: { type: 'integer', minimum: 1 } },
+};
+
 function failures(endpoint: Endpoint): Json {
-  const pipeline: ErrorCode[] = [
-    ...(endpoint.auth === 'none' ? [] : (['UNAUTHORIZED'] as const)),
-    ...(endpoint.auth === 'agent' ? (['SUSPENDED'] as const) : []),
-    ...(endpoint.request?.body === undefined ? [] : [endpoint.bodyCode ?? 'PAYLOAD_TOO_LARGE']),
-    'INTERNAL_ERROR',
-    'SERVICE_UNAVAILABLE',
-  ];
-  const byStatus = new Map<number, Set<ErrorCode>>();
-  for (const code of [...endpoint.errors, ...pipeline]) {
-    const status = ERRORS[code].status;
-    if (endpoint.responses[status] !== undefined) continue;
-    byStatus.set(status, (byStatus.get(status) ?? new Set()).add(code));
-  }
   return Object.fromEntries(
-    [...byStatus].map(([status, codes]) => [
-      status,
-      {
-        description: [...codes].join(', '),
-        content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
-      },
-    ]),
+    [...codesByStatus(endpoint)].map(([status, codes]) => [status, failure(status, [...codes])]),
   );
 }
 
-function toSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
-  const { $schema: _, ...json } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
-  return json;
+function failure(status: number, codes: ErrorCode[]): Json {
+  const schema = { $ref: '#/components/schemas/Error', properties: { code: { enum: codes } } };
+  const examples = Object.fromEntries(codes.map((code) => [code, { value: errorExample(code) }]));
+  const headers = status === 429 || status === 503 ? { ...HEADERS, ...RETRY_AFTER } : HEADERS;
+  return { description: codes.join(', '), headers, content: { 'application/json': { schema, examples } } };
 }

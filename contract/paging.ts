@@ -15,7 +15,8 @@ export const clamped = (range: { default: number; min: number; max: number }) =>
       const value = text === undefined || text.trim() === '' ? Number.NaN : Number(text);
       if (Number.isNaN(value)) return range.default;
       return Math.min(range.max, Math.max(range.min, Math.floor(value)));
-    });
+    })
+    .meta({ type: 'integer', minimum: range.min, maximum: range.max, default: range.default });
 
 /** `limit` and `offset` of a list. */
 export const pageQuery = (limit: { default: number; max: number }) =>

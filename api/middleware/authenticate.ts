@@ -27,6 +27,8 @@ export function authenticate(agents: AgentReader): ApiMiddleware {
     ctx.state.isRecalled = false;
     const { auth, provesCaller } = ctx.state.route?.endpoint ?? { auth: 'none' };
     if (auth === 'none') return next();
+    // A header that is there must hold: nobody is silently anonymous.
+    if (auth === 'optional' && ctx.req.headers.authorization === undefined) return next();
     const key = bearerKey(ctx.get('authorization'));
     if (key === null) throw new AppError('UNAUTHORIZED');
     const hash = hashApiKey(key);

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Db, MongoClient } from 'mongodb';
@@ -11,6 +12,7 @@ import { testServers } from './servers';
 
 const readyMsMax = 30_000;
 const stopMsMax = 10_000;
+const CHECK_RESPONSES = ['--require', join(projectRoot, 'test/support/check-responses.cjs')];
 
 export interface StackOptions {
   /** Number of api processes, default 1. */
@@ -49,7 +51,10 @@ export interface Stack {
   kill(child: Child): Promise<void>;
   /** SIGTERM, and wait until the process has shut down in its order. */
   terminate(child: Child): Promise<void>;
-  /** Ends every process and drops the database. Safe to call twice. */
+  /**
+   * Ends every process and drops the database. Safe to call twice.
+   * @throws Error when an answer of the whole run does not fit the OpenAPI document
+   */
   stop(): Promise<void>;
 }
 
@@ -66,6 +71,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   await createNamespace(temporalAddress, dbName);
   const client = await MongoClient.connect(mongoUri);
   const dataDir = await mkdtemp(join(tmpdir(), 'agentchat-stack-'));
+  const responseFaults = join(dataDir, 'response-faults');
   const env = {
     PATH: process.env['PATH'],
     HOME: process.env['HOME'],
@@ -81,6 +87,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     DATA_DIR: dataDir,
     RATE_LIMITS: 'off',
     LOG_LEVEL: 'warn',
+    AGENTCHAT_TEST_RESPONSE_FAULTS: responseFaults,
     ...options.env,
   };
   const processes = createProcesses(env);
@@ -89,7 +96,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     if (options.mailbox !== false) await mailbox.close();
     await client.db(dbName).dropDatabase();
     await client.close();
+    const faults = existsSync(responseFaults) ? await readFile(responseFaults, 'utf8') : '';
     await rm(dataDir, { recursive: true, force: true });
+    if (faults !== '') throw new Error(`Answers that the OpenAPI document does not allow:\n${distinct(faults)}`);
   });
   try {
     await Promise.all([
@@ -121,6 +130,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   };
 }
 
+/** Each fault once, and not more than a screen of them. */
+function distinct(faults: string): string {
+  return [...new Set(faults.split('\n'))].slice(0, 40).join('\n');
+}
+
 function createProcesses(env: Readonly<Record<string, string | undefined>>) {
   const apis: ApiChild[] = [];
   const workers: Child[] = [];
@@ -130,7 +144,7 @@ function createProcesses(env: Readonly<Record<string, string | undefined>>) {
     const child = await startChild({
       name: module,
       command: process.execPath,
-      args: ['--enable-source-maps', compiled(module)],
+      args: ['--enable-source-maps', ...(module === 'api/main' ? CHECK_RESPONSES : []), compiled(module)],
       env: { ...env, ...extra },
       cwd: projectRoot,
       hasChannel: true,

@@ -1,0 +1,39 @@
+import { ERRORS, type ErrorCode } from './codes';
+import type { Endpoint } from './endpoint';
+import { takesIdempotencyKey } from './idempotency';
+
+/**
+ * Every code that the endpoint may answer with, its own and the pipeline's (conventions.md §2), by status. A status that
+ * the endpoint declares a body of its own for (health's 503) is left out.
+ */
+export function codesByStatus(endpoint: Endpoint): Map<number, Set<ErrorCode>> {
+  const byStatus = new Map<number, Set<ErrorCode>>();
+  for (const code of [...endpoint.errors, ...pipelineCodes(endpoint)]) {
+    const { status } = ERRORS[code];
+    if (endpoint.responses[status] !== undefined) continue;
+    byStatus.set(status, (byStatus.get(status) ?? new Set()).add(code));
+  }
+  return byStatus;
+}
+
+function pipelineCodes(endpoint: Endpoint): ErrorCode[] {
+  const isLimited = endpoint.addressLimit !== undefined || endpoint.agentLimits !== undefined;
+  const readsBody = endpoint.method !== 'GET';
+  return [
+    ...when(endpoint.auth !== 'none', 'UNAUTHORIZED'),
+    ...when(endpoint.auth === 'agent' || endpoint.auth === 'optional', 'SUSPENDED'),
+    ...when(isLimited, 'RATE_LIMITED'),
+    ...when(readsBody, endpoint.bodyCode ?? 'PAYLOAD_TOO_LARGE'),
+    ...when(endpoint.request?.body !== undefined, 'VALIDATION_ERROR'),
+    ...when(
+      takesIdempotencyKey(endpoint),
+      'IDEMPOTENCY_KEY_INVALID',
+      'IDEMPOTENT_IN_PROGRESS',
+      'IDEMPOTENCY_KEY_CONFLICT',
+    ),
+    'INTERNAL_ERROR',
+    'SERVICE_UNAVAILABLE',
+  ];
+}
+
+const when = (applies: boolean, ...codes: ErrorCode[]): ErrorCode[] => (applies ? codes : []);
