@@ -1,9 +1,10 @@
 import { ApplicationFailure } from '@temporalio/activity';
+import { ApplicationFailureCategory } from '@temporalio/common';
 import { deriveCode, isRightProof } from '../platform/codes';
 import type { SecretKey } from '../platform/config';
 import type { Mailer } from '../platform/mail';
 import type { Logger } from '../platform/logger';
-import { giveBackCode, takeCode } from '../store/code-counters';
+import { giveBackCode, takeCode, type CodeGrant } from '../store/code-counters';
 import type { Pending } from '../store/collections/verification';
 import type { Database } from '../store/database';
 import { deletePending } from '../store/pendings';
@@ -31,29 +32,43 @@ export function createCodeActivities(deps: CodeActivityDeps) {
         await deletePending(deps.database, pendingId);
         return grant;
       }
-      try {
-        await deps.mailer.sendCode({ to: pending.email, code: deriveCode(key, pendingId), pendingId });
-        return { kind: 'mailed' };
-      } catch (error) {
-        // Mail errors quote addresses: only their code is logged.
-        const code = error instanceof Error && 'code' in error ? error.code : undefined;
-        deps.log.warn({ event: 'mail.refused', pendingId, code });
-        await giveBackCode(deps.database, pending.email, pendingId);
-        await deletePending(deps.database, pendingId);
-        return { kind: 'mail_failed' };
-      }
+      if (await sendCode(deps, pending, key)) return { kind: 'mailed' };
+      await giveBackCode(deps.database, pending.email, pendingId);
+      await deletePending(deps.database, pendingId);
+      return { kind: 'mail_failed' };
     },
 
-    /** True when `proof` is that of the right code. Changes nothing; may run any number of times. */
+    /**
+     * The same for a recovery, which nobody waits for: a decoy takes the counters and mails nothing, a refusal leaves the
+     * pending as it is, and a mail that was not accepted is tried again (the counters stay taken, as a decoy's do).
+     */
+    async mailRecoveryCode({ pendingId, now }: { pendingId: string; now: number }): Promise<RecoveryMail> {
+      const { pending, key } = await loadPending(deps, pendingId);
+      if (pending === null || key === null) return { kind: 'no_mail' };
+      const grant = await takeCode(deps.database, pending.email, pendingId, new Date(now));
+      if (grant.kind !== 'granted') return grant;
+      if (isDecoy(pending)) return { kind: 'no_mail' };
+      if (await sendCode(deps, pending, key)) return { kind: 'mailed' };
+      throw ApplicationFailure.create({
+        message: 'the mail system did not accept the code',
+        type: 'OTP_FAILED',
+        category: ApplicationFailureCategory.BENIGN,
+      });
+    },
+
+    /** True when `proof` is that of the right code; a decoy has none. Changes nothing; may run any number of times. */
     async checkProof({ pendingId, proof }: { pendingId: string; proof: string }): Promise<boolean> {
       const { pending, key } = await loadPending(deps, pendingId);
-      return pending !== null && key !== null && isRightProof(key, pendingId, proof);
+      return pending !== null && key !== null && isRightProof(key, pendingId, proof) && !isDecoy(pending);
     },
 
     /** Removes the pending row. A second run finds nothing and is done. */
     closePending: ({ pendingId }: { pendingId: string }): Promise<void> => deletePending(deps.database, pendingId),
   };
 }
+
+/** What became of the mail of a recovery. */
+export type RecoveryMail = Exclude<CodeGrant, { kind: 'granted' }> | { kind: 'mailed' | 'no_mail' };
 
 export type CodeActivities = ReturnType<typeof createCodeActivities>;
 
@@ -66,4 +81,21 @@ async function loadPending(
     throw ApplicationFailure.retryable('the database is out of reach', 'SERVICE_UNAVAILABLE');
   });
   return { pending, key: deps.secretKeys.find((candidate) => candidate.id === pending?.keyId) ?? null };
+}
+
+/** A recovery that no agent stands behind (identity.md §5). */
+const isDecoy = ({ purpose, handle }: Pending): boolean => purpose === 'recover' && handle === null;
+
+/** @returns whether the mail system accepted the mail */
+async function sendCode(deps: CodeActivityDeps, pending: Pending, key: SecretKey): Promise<boolean> {
+  const { _id: pendingId, email: to, purpose } = pending;
+  try {
+    await deps.mailer.sendCode({ to, code: deriveCode(key, pendingId), pendingId, purpose });
+    return true;
+  } catch (error) {
+    // Mail errors quote addresses: only their code is logged.
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    deps.log.warn({ event: 'mail.refused', pendingId, code });
+    return false;
+  }
 }

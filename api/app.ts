@@ -8,6 +8,7 @@ import type { AgentReader } from '../store/agents';
 import type { Committer } from '../store/committer/committer';
 import type { Database } from '../store/database';
 import { createIdempotencyStore } from '../store/idempotency';
+import type { Accounts } from './accounts';
 import { authenticate } from './middleware/authenticate';
 import { bodyGuard } from './middleware/body-guard';
 import { callEndpoint } from './middleware/call-endpoint';
@@ -25,12 +26,12 @@ import { upgradeRequired } from './middleware/upgrade-required';
 import type { Live } from './realtime/node';
 import type { PresenceService } from './realtime/presence';
 import type { RateLimiter } from './rate-limiter';
-import type { Registration } from './registration';
 import { agentRoutes } from './routes/agents';
 import { blockRoutes } from './routes/blocks';
 import { contactRoutes } from './routes/contacts';
 import { historyRoutes } from './routes/history';
 import { internalRoutes } from './routes/internal';
+import { keyRoutes } from './routes/keys';
 import { messageRoutes } from './routes/messages';
 import { metaRoutes, type Health } from './routes/meta';
 import { muteRoutes } from './routes/mutes';
@@ -45,7 +46,7 @@ export interface AppDeps {
   database: Database;
   agents: AgentReader;
   committer: Committer;
-  registration: Registration;
+  accounts: Accounts;
   clock: Clock;
   log: Logger;
   metrics: Metrics;
@@ -62,7 +63,8 @@ export function allRoutes(deps: AppDeps): Route[] {
   return [
     ...metaRoutes({ publicBaseUrl, health: deps.health }),
     ...internalRoutes({ metrics: deps.metrics, metricsToken: deps.config.METRICS_TOKEN }),
-    ...registerRoutes({ registration: deps.registration, publicBaseUrl }),
+    ...registerRoutes({ registration: deps.accounts.registration, publicBaseUrl }),
+    ...keyRoutes(deps.accounts),
     ...agentRoutes({ publicBaseUrl }),
     ...messageRoutes(deps),
     ...syncRoutes(deps),

@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import type { Orders } from '../platform/bus';
 import { systemClock } from '../platform/clock';
 import type { Config } from '../platform/config';
 import { createFlows, type Flows } from '../platform/flows';
@@ -10,13 +11,13 @@ import { startProcess } from '../platform/start';
 import { createAgentReader, type AgentReader } from '../store/agents';
 import { createCommitter, type Committer } from '../store/committer/committer';
 import { openDatabase, prepareDatabase, type Database } from '../store/database';
+import { createAccounts, type Accounts } from './accounts';
 import { createApp } from './app';
 import { answerHttpFaults } from './http-faults';
 import { createRateLimiter } from './rate-limiter';
 import { joinNodes } from './realtime/node';
 import { PresenceService } from './realtime/presence';
 import { attachRealtime, type Realtime } from './realtime/attach';
-import { createRegistration, type Registration } from './registration';
 
 /** Open requests get this long at a shutdown; sockets are closed within the first two seconds of it. */
 const DEADLINE_MS = 9_000;
@@ -39,7 +40,7 @@ async function main(): Promise<void> {
     database,
     agents,
     committer,
-    registration: buildRegistration({ config, database, agents, flows, log }),
+    accounts: buildAccounts({ config, database, agents, flows, log, orders: node.orders }),
     clock: systemClock,
     log,
     metrics,
@@ -116,13 +117,10 @@ function buildCommitter({ config, database, agents, log, metrics }: GraphDeps & 
   });
 }
 
-function buildRegistration({ config, database, agents, flows, log }: GraphDeps & { flows: Flows }): Registration {
-  return createRegistration({
-    database,
-    agents,
-    flows,
+function buildAccounts({ config, ...graph }: GraphDeps & { flows: Flows; orders: Orders }): Accounts {
+  return createAccounts({
+    ...graph,
     clock: systemClock,
-    log,
     secretKeys: config.SECRET_KEYS,
     caps: { live: config.AGENTS_PER_EMAIL_LIVE, lifetime: config.AGENTS_PER_EMAIL_LIFETIME },
   });

@@ -28,6 +28,11 @@ export function nothingToClean(agent: Agent | null): AppError {
   return new AppError(agent !== null && isVisible(agent.status) ? 'NOT_FOUND' : 'AGENT_NOT_FOUND');
 }
 
+/** @throws AppError FORBIDDEN when `typed` is not the caller's own handle, whether it exists or not */
+export function refuseForeign(caller: Agent, typed: string): void {
+  if (normaliseHandle(typed) !== caller.handle) throw new AppError('FORBIDDEN');
+}
+
 /** @throws AppError VALIDATION_ERROR when `target` is the caller */
 export function refuseSelf(caller: Agent, target: Agent, what: string): void {
   if (caller._id === target._id) throw new AppError('VALIDATION_ERROR', undefined, undefined, what);

@@ -3,6 +3,7 @@ import { selfSchema } from './agents';
 import type { Endpoint } from './endpoint';
 import { PRESENCE_ENDPOINTS } from './endpoints-presence';
 import { CONVERSATION_ENDPOINTS } from './endpoints-conversations';
+import { ACCOUNT_ENDPOINTS } from './endpoints-accounts';
 import { SOCIAL_ENDPOINTS } from './endpoints-social';
 import { ackedSchema, ackSchema, messageSchema, sendMessageSchema, syncQuerySchema } from './messages';
 import { registerSchema, registeredSchema, verifiedSchema, verifySchema } from './registration';
@@ -181,6 +182,7 @@ export const ENDPOINTS: Endpoint[] = [
   syncMessages,
   ackMessages,
   ...CONVERSATION_ENDPOINTS,
+  ...ACCOUNT_ENDPOINTS,
   ...SOCIAL_ENDPOINTS,
   ...PRESENCE_ENDPOINTS,
 ];

@@ -47,13 +47,17 @@ export function countTry(state: CodeFlowState): { state: CodeFlowState; verdict:
   return { state: { ...state, attempts, stage: 'exhausted' }, verdict: 'exhausted' };
 }
 
-/** One winner: another try may have won, or burned the pending, while this one was compared. */
+/**
+ * One winner: another try may have won, or burned the pending, while this one was compared. After a winner everybody
+ * else is told `expired`: the row may have been gone before the comparison, so "wrong" would prove nothing.
+ */
 export function ruleOnTry(
   state: CodeFlowState,
   isRight: boolean,
 ): { state: CodeFlowState; verdict: 'consumed' | 'wrong' | 'expired' } {
-  if (!isRight) return { state, verdict: 'wrong' };
-  if (state.stage !== 'waiting_for_code') return { state, verdict: 'expired' };
+  const isOpen = state.stage === 'waiting_for_code';
+  if (!isRight) return { state, verdict: isOpen || state.stage === 'exhausted' ? 'wrong' : 'expired' };
+  if (!isOpen) return { state, verdict: 'expired' };
   return { state: { ...state, stage: 'committing' }, verdict: 'consumed' };
 }
 

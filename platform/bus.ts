@@ -32,8 +32,8 @@ export interface Bus {
 
 /** What every node has to do with its sockets of one agent. */
 export type Order =
-  /** Close them: the agent's key, status or account changed. */
-  | { kind: 'close'; agentId: string; code: number; reason: string }
+  /** Close them: the agent's key, status or account changed. With `keyVersion` those stay that were opened with that key. */
+  | { kind: 'close'; agentId: string; code: number; reason: string; keyVersion?: number }
   /** Push nothing more until the inbox was read anew: the owner's pause changed. */
   | { kind: 'recheck'; agentId: string };
 

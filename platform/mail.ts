@@ -3,6 +3,7 @@ import { createTransport } from 'nodemailer';
 export interface CodeMail {
   to: string;
   code: string;
+  purpose: 'register' | 'recover' | 'rotate';
   /** Names the mail: a repeat has the same Message-ID, so that mail systems can drop it. */
   pendingId: string;
 }
@@ -31,24 +32,32 @@ export function createMailer(smtpUrl: string, from: string): Mailer {
   });
   const domain = /@([^\s>]+)/.exec(from)?.[1] ?? 'agentchat.local';
   return {
-    sendCode: async ({ to, code, pendingId }) => {
+    sendCode: async ({ to, code, purpose, pendingId }) => {
       await transport.sendMail({
         from,
         to,
         messageId: `<${pendingId}@${domain}>`,
         subject: 'Your AgentChat verification code',
-        text: `Your AgentChat verification code is ${code}\n\nIt is valid for 10 minutes. If you did not ask for it, ignore this mail.\n`,
-        html: codeHtml(code),
+        text: `Your AgentChat verification code is ${code}\n\n${EFFECTS[purpose]} ${ADVICE}\n`,
+        html: codeHtml(code, EFFECTS[purpose]),
       });
     },
     close: () => transport.close(),
   };
 }
 
-function codeHtml(code: string): string {
+/** What whoever types the code gets: the owner of the address must know before passing it on. */
+const EFFECTS: Record<CodeMail['purpose'], string> = {
+  register: 'It creates your agent.',
+  recover: 'It gives your agent a new API key; the current key stops working.',
+  rotate: 'It gives your agent a new API key; the current key stops working.',
+};
+const ADVICE = 'It is valid for 10 minutes. If you did not ask for it, ignore this mail.';
+
+function codeHtml(code: string, effect: string): string {
   return `<!doctype html><html><body style="font-family:system-ui,sans-serif;color:#111">
 <p>Your AgentChat verification code is</p>
 <p style="font-size:32px;letter-spacing:6px;font-weight:600">${code}</p>
-<p>It is valid for 10 minutes. If you did not ask for it, ignore this mail.</p>
+<p>${effect} ${ADVICE}</p>
 </body></html>`;
 }

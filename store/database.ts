@@ -16,6 +16,7 @@ import { idempotency, type IdempotencyEntry } from './collections/idempotency';
 import * as messageSpecs from './collections/messages';
 import * as nodeSpecs from './collections/nodes';
 import { outbox, type OutboxRow } from './collections/outbox';
+import { recoveries, type Recovery } from './collections/recoveries';
 import * as readStateSpecs from './collections/read-states';
 import { presences, type PresenceRow } from './collections/presences';
 import * as relationSpecs from './collections/relations';
@@ -44,6 +45,7 @@ export interface Database {
   groupDeletions: Collection<groupSpecs.GroupDeletion>;
   outbox: Collection<OutboxRow>;
   pendings: Collection<verificationSpecs.Pending>;
+  recoveries: Collection<Recovery>;
   codeCounters: Collection<verificationSpecs.CodeCounter>;
   rateWindows: Collection<verificationSpecs.RateWindow>;
   auditEvents: Collection<AuditEvent>;
@@ -70,6 +72,7 @@ const SPECS: CollectionSpec[] = [
   groupSpecs.groupDeletions,
   outbox,
   verificationSpecs.pendings,
+  recoveries,
   verificationSpecs.codeCounters,
   verificationSpecs.rateWindows,
   auditEvents,
@@ -120,6 +123,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     groupDeletions: db.collection('groupDeletions'),
     outbox: db.collection('outbox'),
     pendings: db.collection('pendings'),
+    recoveries: db.collection('recoveries'),
     codeCounters: db.collection('codeCounters'),
     rateWindows: db.collection('rateWindows'),
     auditEvents: db.collection('auditEvents'),

@@ -1,5 +1,4 @@
 import { NativeConnection, Runtime, Worker, type NativeConnectionOptions } from '@temporalio/worker';
-import { createCodeActivities } from '../activities/codes';
 import { startRelay } from '../delivery/relay';
 import { createFlows } from '../platform/flows';
 import { createMailer } from '../platform/mail';
@@ -10,6 +9,7 @@ import { startProcess } from '../platform/start';
 import { temporalConnectionOptions } from '../platform/temporal-connection';
 import { openDatabase, prepareDatabase } from '../store/database';
 import { TASK_QUEUES } from '../workflows/ids';
+import { createActivities } from './activities';
 import { BUNDLE_PATH } from './bundle';
 
 /** Stops polling, then gives running activities this long. */
@@ -57,7 +57,7 @@ async function main(): Promise<void> {
         namespace: config.TEMPORAL_NAMESPACE,
         taskQueue: TASK_QUEUES.accounts,
         workflowBundle: { codePath: BUNDLE_PATH },
-        activities: createCodeActivities({ database, mailer, secretKeys: config.SECRET_KEYS, log }),
+        activities: createActivities({ database, mailer, secretKeys: config.SECRET_KEYS, log }),
         shutdownGraceTime: GRACE_MS,
         // Registrations wait for minutes with little state; two cores hold this many in memory without trouble.
         maxCachedWorkflows: 500,

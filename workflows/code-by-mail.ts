@@ -99,7 +99,7 @@ export async function codeByMail(input: CodeFlowInput, plan: Plan): Promise<Code
     if (commit !== null) await plan.afterCommit?.(commit);
     flow.enter(commit === null ? 'start_over' : 'verified');
   }
-  await closePending({ pendingId: input.pendingId });
+  await closePending({ pendingId: input.pendingId }).catch(() => undefined);
   await condition(allHandlersFinished);
   const outcome = outcomeOf(state);
   if (outcome === null) throw ApplicationFailure.nonRetryable(`a flow ended while ${state.stage}`, 'INTERNAL_ERROR');

@@ -1,10 +1,7 @@
-import { defineSearchAttributeKey } from '@temporalio/common';
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import type { CodeFlowStage, CodeFlowState } from '../domain/code-flow';
+import { AGENT_HANDLE, STAGE } from './ids';
 import type { CodeFlowInput } from './messages';
-
-const AGENT_HANDLE = defineSearchAttributeKey('AgentHandle', 'KEYWORD');
-const STAGE = defineSearchAttributeKey('Stage', 'KEYWORD');
 
 /** What the flow is for, as operators read it. */
 export interface Words {

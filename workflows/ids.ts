@@ -1,3 +1,5 @@
+import { defineSearchAttributeKey } from '@temporalio/common';
+
 /** Workflow ids come from the business key, so that a start is idempotent; task queues by kind of work. */
 
 /** The flows that verify an address by a mailed code. */
@@ -9,3 +11,6 @@ export const TASK_QUEUES = { accounts: 'accounts' } as const;
 
 /** Search attributes that must exist on the namespace before the first flow starts. */
 export const SEARCH_ATTRIBUTES = ['AgentHandle', 'Stage', 'WebhookId', 'GroupId'] as const;
+
+export const AGENT_HANDLE = defineSearchAttributeKey('AgentHandle', 'KEYWORD');
+export const STAGE = defineSearchAttributeKey('Stage', 'KEYWORD');

@@ -1,1 +1,3 @@
+export { recovery } from './recovery';
 export { registration } from './registration';
+export { rotation } from './rotation';

@@ -70,8 +70,8 @@ export class Hub {
     this.orderedAtMs.delete(order.agentId);
     this.orderedAtMs.set(order.agentId, nowMs);
     for (const session of [...(this.sessions.get(order.agentId) ?? [])]) {
-      if (order.kind === 'close') session.close(order.code, order.reason);
-      else session.pump?.recheck();
+      if (order.kind === 'recheck') session.pump?.recheck();
+      else if (isMeant(order, session)) session.close(order.code, order.reason);
     }
   }
 
@@ -103,4 +103,9 @@ export class Hub {
     const woken = agentIds.length === 0 ? this.all() : agentIds.flatMap((id) => [...(this.sessions.get(id) ?? [])]);
     for (const session of woken) session.pump?.wake();
   }
+}
+
+/** An order that comes again after its agent has returned with the new key leaves that socket alone. */
+function isMeant({ keyVersion }: Extract<Order, { kind: 'close' }>, { agent }: Session): boolean {
+  return keyVersion === undefined || agent === null || agent.keyVersion < keyVersion;
 }

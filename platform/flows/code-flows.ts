@@ -1,7 +1,8 @@
-import { WithStartWorkflowOperation, WorkflowUpdateStage, type WorkflowStartOptions } from '@temporalio/client';
+import { WithStartWorkflowOperation, WorkflowUpdateStage } from '@temporalio/client';
+import { TypedSearchAttributes } from '@temporalio/common';
 import { AppError } from '../../contract/errors';
 import { FLOW_ACCEPT_MS } from '../../contract/limits';
-import { codeFlowId, TASK_QUEUES, type CodeFlowName } from '../../workflows/ids';
+import { AGENT_HANDLE, codeFlowId, TASK_QUEUES, type CodeFlowName } from '../../workflows/ids';
 import {
   beginUpdate,
   committedSignal,
@@ -10,7 +11,7 @@ import {
   type Commit,
   type VerifyAnswer,
 } from '../../workflows/messages';
-import type { registration } from '../../workflows';
+import type { recovery, registration } from '../../workflows';
 import { isGone, unavailable, type FlowClient } from './flow-client';
 
 /** How long the mail of an accepted call may take: longer than the flow gives it, so that the flow has the last word. */
@@ -19,9 +20,9 @@ const MAIL_MS = 35_000;
 const ANSWER_MS = 20_000;
 
 const SUMMARY: Record<CodeFlowName, string> = {
-  registration: 'Registration of',
-  recovery: 'Key recovery of',
-  rotation: 'Key rotation of',
+  registration: 'Registration',
+  recovery: 'Key recovery',
+  rotation: 'Key rotation',
 };
 
 /** The client's side of the flows that mail a code. */
@@ -29,6 +30,10 @@ export interface CodeFlows {
   codeFlowId(flow: CodeFlowName, pendingId: string): string;
   /** Starts the flow and waits until its code was mailed. @throws AppError OTP_*, SERVICE_UNAVAILABLE */
   mailCode(flow: 'registration' | 'rotation', pendingId: string, handle: string): Promise<void>;
+  /** @throws AppError SERVICE_UNAVAILABLE while the flow engine cannot be reached, as of two seconds ago at most */
+  assertReachable(): Promise<void>;
+  /** Starts the flow, or finds it started. `handle` null = a decoy. @throws AppError SERVICE_UNAVAILABLE */
+  startRecovery(pendingId: string, handle: string | null): Promise<void>;
   /** Lets the flow rule on a code. @throws AppError INVALID_CODE, EXPIRED, OTP_ATTEMPTS_EXHAUSTED, SERVICE_UNAVAILABLE */
   verifyCode(flow: CodeFlowName, pendingId: string, proof: string): Promise<void>;
   /** Tells a flow that its commit happened; a flow that has ended is no error. */
@@ -47,6 +52,17 @@ export function createCodeFlows(flows: FlowClient): CodeFlows {
       flows.metrics.flowStarts.inc({ flow, outcome: answer.kind });
       refuseBegin(answer);
     },
+    assertReachable: async () => {
+      if (!(await flows.isUp())) throw unavailable();
+      await flows.assertReady();
+    },
+    startRecovery: async (pendingId, handle) => {
+      const options = startOptions<typeof recovery>('recovery', pendingId, handle);
+      await flows.startOnce<typeof recovery>('recovery', options).catch((error: unknown) => {
+        flows.log.warn({ event: 'flow.unavailable', flow: 'recovery', workflowId: options.workflowId, err: error });
+        throw unavailable();
+      });
+    },
     verifyCode: async (flow, pendingId, proof) => refuseVerify(await verify(flows, codeFlowId(flow, pendingId), proof)),
     signalCommitted: async (workflowId, commit) => {
       const handle = flows.client.workflow.getHandle(workflowId);
@@ -56,6 +72,22 @@ export function createCodeFlows(flows: FlowClient): CodeFlows {
           if (!isGone(error)) throw error;
         });
     },
+  };
+}
+
+/** Operators find every flow of an agent by its handle, from its start on; decoys by nothing. */
+function startOptions<W extends typeof registration | typeof recovery>(
+  flow: CodeFlowName,
+  pendingId: string,
+  handle: string | null,
+) {
+  const found = handle === null ? [] : [{ key: AGENT_HANDLE, value: handle }];
+  return {
+    workflowId: codeFlowId(flow, pendingId),
+    taskQueue: TASK_QUEUES.accounts,
+    args: [{ pendingId, handle, hasSearchAttributes: true }] as Parameters<W>,
+    staticSummary: handle === null ? SUMMARY[flow] : `${SUMMARY[flow]} of @${handle}`,
+    typedSearchAttributes: new TypedSearchAttributes(found),
   };
 }
 
@@ -69,16 +101,13 @@ async function begin(
   pendingId: string,
   handle: string,
 ): Promise<BeginAnswer> {
-  const workflowId = codeFlowId(flow, pendingId);
-  const options: WorkflowStartOptions<typeof registration> & { workflowIdConflictPolicy: 'FAIL' } = {
-    workflowId,
-    workflowIdConflictPolicy: 'FAIL',
-    taskQueue: TASK_QUEUES.accounts,
-    args: [{ pendingId, handle, hasSearchAttributes: true }],
-    staticSummary: `${SUMMARY[flow]} @${handle}`,
-  };
   // The flows that mail when asked have one shape: the type of one serves for all.
-  const startWorkflowOperation = new WithStartWorkflowOperation<typeof registration>(flow, options);
+  const options = startOptions<typeof registration>(flow, pendingId, handle);
+  const { workflowId } = options;
+  const startWorkflowOperation = new WithStartWorkflowOperation<typeof registration>(flow, {
+    ...options,
+    workflowIdConflictPolicy: 'FAIL',
+  });
   const answerBy = Date.now() + FLOW_ACCEPT_MS;
   try {
     const handleOfUpdate = await within(FLOW_ACCEPT_MS, () =>

@@ -22,6 +22,7 @@ describe('the timers and tries of a registration', () => {
       await held.mail;
       return answer;
     },
+    mailRecoveryCode: () => Promise.reject(new Error('a registration mails when asked')),
     checkProof: ({ proof }) => Promise.resolve(proof === 'right'),
     closePending: async () => {
       await held.closing;

@@ -1,0 +1,21 @@
+import type { Orders } from '../platform/bus';
+
+/** Side effects on the sockets of agents, wherever they are. */
+export function createSocketActivities({ orders }: { orders: Orders }) {
+  return {
+    /**
+     * Closes the agent's sockets on every node, with `keyVersion` only those that were opened with an older key. A
+     * second run finds none.
+     */
+    closeSockets: ({ agentId, reason, keyVersion }: CloseSockets): Promise<void> =>
+      orders.give({ kind: 'close', agentId, code: 1008, reason, ...(keyVersion === undefined ? {} : { keyVersion }) }),
+  };
+}
+
+export interface CloseSockets {
+  agentId: string;
+  reason: string;
+  keyVersion?: number;
+}
+
+export type SocketActivities = ReturnType<typeof createSocketActivities>;

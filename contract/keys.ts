@@ -1,0 +1,17 @@
+import { z } from 'zod';
+import { emailSchema } from './registration';
+
+/** identity.md §5. `handle` names the agent of an email that backs several; `null` counts as absent. */
+export const recoverSchema = z.object({
+  email: emailSchema,
+  handle: z
+    .string()
+    .nullish()
+    .transform((handle) => handle ?? null),
+});
+
+/** identity.md §6, §12: shown once. */
+export const newKeySchema = z.object({ handle: z.string(), api_key: z.string() });
+
+/** identity.md §10. */
+export const accountDeletedSchema = z.object({ message: z.string() });

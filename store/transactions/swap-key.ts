@@ -1,0 +1,80 @@
+import type { ClientSession, Collection } from 'mongodb';
+import { AppError } from '../../contract/errors';
+import { inboxInId, senderHeadId, type SenderHead } from '../../domain/heads';
+import { recordAudit, type AuditActor } from '../audit';
+import { withTransaction, type Database } from '../database';
+
+export interface KeySwap {
+  agentId: string;
+  /** Of the new key. */
+  apiKeyHash: string;
+  actor: AuditActor;
+  at: Date;
+  /** The key that the caller was authenticated with: one that has been replaced meanwhile swaps nothing. */
+  keyVersion?: number;
+}
+
+export interface SwappedKey {
+  agentId: string;
+  /** Of the new key: sockets that were opened with an older one have to go. */
+  keyVersion: number;
+}
+
+/**
+ * Replaces the agent's key in one transaction (identity.md §12): from its commit on the old key gets 401 everywhere, and
+ * sends that were authenticated with it find another version in the sender's head, which is written first because sends
+ * compete for it. The owner's pause ends with it. `also` runs in the same transaction (using up the pending row).
+ *
+ * Two at once: one after the other, each with its own key; with `keyVersion` the second is refused, as its key was
+ * replaced. A crash leaves all of it or nothing; closing the old sockets is the caller's next step, and the flow's.
+ * @throws AppError AGENT_NOT_FOUND deleted or unknown; with `keyVersion` UNAUTHORIZED or SUSPENDED instead
+ */
+export async function swapKey(
+  database: Database,
+  swap: KeySwap,
+  also: (swapped: SwappedKey, session: ClientSession) => Promise<void> = () => Promise.resolve(),
+): Promise<SwappedKey> {
+  const { agentId, apiKeyHash, actor, at } = swap;
+  return withTransaction(database, async (session) => {
+    const before = await nextVersion(database, agentId, session);
+    refuse(before, swap.keyVersion);
+    const swapped = { agentId, keyVersion: before.keyVersion + 1 };
+    if (before.pausedByOwner !== 'none') {
+      await database.heads.updateOne(
+        { _id: inboxInId(agentId) },
+        { $set: { pausedByOwner: 'none' }, $inc: { v: 1 } },
+        { session },
+      );
+    }
+    await database.agents.updateOne(
+      { _id: agentId },
+      { $set: { apiKeyHash, keyVersion: swapped.keyVersion, pausedByOwner: 'none', updatedAt: at } },
+      { session },
+    );
+    await recordAudit(database, { actor, action: 'agent.key_rotated', targetId: agentId, at }, session);
+    await also(swapped, session);
+    return swapped;
+  });
+}
+
+/** First and without a read before it, so that it competes with a stream of sends for one moment only. */
+async function nextVersion(database: Database, agentId: string, session: ClientSession): Promise<SenderHead> {
+  // A head's kind stands in its _id: this is the parse point of the union.
+  const senders = database.heads as unknown as Collection<SenderHead>;
+  const before = await senders.findOneAndUpdate(
+    { _id: senderHeadId(agentId) },
+    { $inc: { keyVersion: 1, v: 1 }, $set: { pausedByOwner: 'none' } },
+    { returnDocument: 'before', session },
+  );
+  if (before === null) throw new AppError('AGENT_NOT_FOUND');
+  return before;
+}
+
+function refuse(before: SenderHead, keyVersion: number | undefined): void {
+  if (keyVersion === undefined) {
+    if (before.status === 'deleted') throw new AppError('AGENT_NOT_FOUND');
+    return;
+  }
+  if (before.status === 'deleted' || before.keyVersion !== keyVersion) throw new AppError('UNAUTHORIZED');
+  if (before.status === 'suspended') throw new AppError('SUSPENDED', { reason: 'community_enforcement' });
+}

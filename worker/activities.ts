@@ -1,0 +1,20 @@
+import { createCodeActivities } from '../activities/codes';
+import { createSocketActivities } from '../activities/sockets';
+import type { SecretKey } from '../platform/config';
+import type { Logger } from '../platform/logger';
+import type { Mailer } from '../platform/mail';
+import type { Database } from '../store/database';
+import { createOrders } from '../store/orders';
+
+export interface ActivityDeps {
+  database: Database;
+  mailer: Mailer;
+  secretKeys: SecretKey[];
+  log: Logger;
+}
+
+/** The side effects of all flows. */
+export function createActivities(deps: ActivityDeps) {
+  const orders = createOrders(deps);
+  return { ...createCodeActivities(deps), ...createSocketActivities({ orders }) };
+}
