@@ -30,6 +30,7 @@ import { agentRoutes } from './routes/agents';
 import { blockRoutes } from './routes/blocks';
 import { contactRoutes } from './routes/contacts';
 import { historyRoutes } from './routes/history';
+import { hideRoutes } from './routes/hides';
 import { internalRoutes } from './routes/internal';
 import { keyRoutes } from './routes/keys';
 import { messageRoutes } from './routes/messages';
@@ -37,6 +38,7 @@ import { metaRoutes, type Health } from './routes/meta';
 import { muteRoutes } from './routes/mutes';
 import { presenceRoutes } from './routes/presence';
 import { registerRoutes } from './routes/register';
+import { readRoutes } from './routes/reads';
 import { syncRoutes } from './routes/sync';
 import type { Route } from './route';
 import type { ApiState } from './state';
@@ -69,6 +71,8 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...messageRoutes(deps),
     ...syncRoutes(deps),
     ...historyRoutes(deps),
+    ...readRoutes(deps),
+    ...hideRoutes(deps),
     ...contactRoutes({ ...deps, publicBaseUrl }),
     ...blockRoutes(deps),
     ...muteRoutes(deps),

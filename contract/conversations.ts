@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { HISTORY_PAGE_DEFAULT, HISTORY_PAGE_MAX } from './limits';
+import { messageSchema } from './messages';
 
 /** An empty value counts as absent (messaging.md §8). */
 const present = (text: string | undefined): text is string => text !== undefined && text !== '';
@@ -43,3 +44,6 @@ export const historyQuerySchema = z
     afterSeq: after_seq,
     aroundMessageId: around_message_id,
   }));
+
+/** messaging.md §10.1. */
+export const readMessageSchema = messageSchema.extend({ ok: z.literal(true) });

@@ -4,7 +4,8 @@ import type { ApiMiddleware } from '../state';
 
 interface Node {
   literals: Map<string, Node>;
-  parameter: { name: string; node: Node } | null;
+  /** What any other segment leads to; its name is the route's own. */
+  parameter: Node | null;
   routes: Map<string, Route>;
 }
 
@@ -22,29 +23,35 @@ export function createRouteTable(routes: Route[]) {
     node.routes.set(route.endpoint.method, route);
   }
   return (method: string, path: string): { route: Route; params: Record<string, string> } | null => {
-    const params: Record<string, string> = {};
+    const values: string[] = [];
     let node = root;
     for (const segment of path.split('/').slice(1)) {
       const literal = node.literals.get(segment);
       if (literal !== undefined) node = literal;
       else if (node.parameter !== null && segment !== '') {
-        params[node.parameter.name] = decodeSegment(segment);
-        node = node.parameter.node;
+        values.push(decodeSegment(segment));
+        node = node.parameter;
       } else return null;
     }
     const route = node.routes.get(method === 'HEAD' ? 'GET' : method);
-    return route === undefined ? null : { route, params };
+    return route === undefined ? null : { route, params: namedParams(route, values) };
   };
 }
 
 function childOf(node: Node, segment: string): Node {
   if (segment.startsWith(':')) {
-    node.parameter ??= { name: segment.slice(1), node: newNode() };
-    return node.parameter.node;
+    node.parameter ??= newNode();
+    return node.parameter;
   }
   const child = node.literals.get(segment) ?? newNode();
   node.literals.set(segment, child);
   return child;
+}
+
+/** Routes that share a path may call its parameters by other names. */
+function namedParams(route: Route, values: string[]): Record<string, string> {
+  const names = route.endpoint.path.split('/').filter((segment) => segment.startsWith(':'));
+  return Object.fromEntries(names.map((name, index) => [name.slice(1), values[index] ?? '']));
 }
 
 /** A segment that is not valid percent-encoding names nothing that exists: taken literally. */

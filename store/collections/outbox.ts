@@ -4,6 +4,8 @@ import { shape, type CollectionSpec } from './collection';
  * An intent recorded in the same commit as its fact; a relay turns it into the effect and deletes the row.
  * `message.new`: a webhook delivery for `targetId`. `flow.committed`: tell a flow that its commit happened.
  * `contacts.visibility`: contact books have to show or hide `targetId`; until the row is gone, lists look at the account.
+ * `message.read`: a webhook delivery for `targetId`, whose message `readerId` read; how far everything is read
+ * (`readThroughSeq`) is looked up when the delivery is made.
  * `contact.blocked`: a webhook delivery for `targetId`, whom `blockedBy` (a handle) blocked.
  */
 export type OutboxRow =
@@ -18,6 +20,16 @@ export type OutboxRow =
     }
   | { _id: string; kind: 'agent.created'; targetId: string; createdAt: Date }
   | { _id: string; kind: 'contacts.visibility'; targetId: string; createdAt: Date }
+  | {
+      _id: string;
+      kind: 'message.read';
+      targetId: string;
+      readerId: string;
+      conversationId: string;
+      messageId: string;
+      seq: number;
+      createdAt: Date;
+    }
   | { _id: string; kind: 'contact.blocked'; targetId: string; blockedBy: string; createdAt: Date };
 
 export const outbox: CollectionSpec = {

@@ -1,0 +1,31 @@
+import { markMessageRead } from '../../contract/endpoints-conversations';
+import type { AgentReader } from '../../store/agents';
+import type { Database } from '../../store/database';
+import { deliveryId } from '../../store/delivery-ids';
+import { UNKNOWN_SENDER } from '../../store/inbox';
+import { markRead } from '../../store/transactions/read-messages';
+import { presentMessage } from '../presenters/message';
+import type { Live } from '../realtime/node';
+import { tellSenders } from '../receipts';
+import { agentRoute, type AgentContext, type Reply, type Route } from '../route';
+
+export interface ReadDeps {
+  database: Database;
+  agents: AgentReader;
+  live: Live;
+}
+
+/** `POST /v1/messages/:id/read`: messaging.md §10.1. */
+export function readRoutes(deps: ReadDeps): Route[] {
+  return [agentRoute(markMessageRead, (ctx) => read(ctx, deps))];
+}
+
+async function read(ctx: AgentContext, { database, agents, live }: ReadDeps): Promise<Reply> {
+  const { agent } = ctx;
+  const { message, envelope, receipts } = await markRead(database, agent, ctx.params.id ?? '', ctx.now);
+  tellSenders(live, receipts);
+  const cards = await agents.loadCards([message.senderId]);
+  const shown = { ...envelope, deliveryId: deliveryId(agent._id, agent.inboxSalt, envelope.position) };
+  const json = presentMessage(message, cards.get(message.senderId) ?? UNKNOWN_SENDER, shown);
+  return { status: 200, json: `${json.slice(0, -1)},"ok":true}` };
+}
