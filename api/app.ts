@@ -31,6 +31,8 @@ import { blockRoutes } from './routes/blocks';
 import { contactRoutes } from './routes/contacts';
 import { historyRoutes } from './routes/history';
 import { hideRoutes } from './routes/hides';
+import { groupMemberRoutes } from './routes/group-members';
+import { groupRoutes } from './routes/groups';
 import { internalRoutes } from './routes/internal';
 import { keyRoutes } from './routes/keys';
 import { messageRoutes } from './routes/messages';
@@ -55,6 +57,7 @@ export interface AppDeps {
   live: Live;
   orders: Orders;
   presence: PresenceService;
+  startDeletion: (groupId: string) => Promise<void>;
   limiter: RateLimiter;
   health: Health;
 }
@@ -62,6 +65,7 @@ export interface AppDeps {
 /** Every route that this server answers. */
 export function allRoutes(deps: AppDeps): Route[] {
   const publicBaseUrl = deps.config.PUBLIC_BASE_URL;
+  const groups = { ...deps, publicBaseUrl, addMode: deps.config.GROUP_ADD_MODE };
   return [
     ...metaRoutes({ publicBaseUrl, health: deps.health }),
     ...internalRoutes({ metrics: deps.metrics, metricsToken: deps.config.METRICS_TOKEN }),
@@ -75,6 +79,8 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...hideRoutes(deps),
     ...contactRoutes({ ...deps, publicBaseUrl }),
     ...blockRoutes(deps),
+    ...groupRoutes(groups),
+    ...groupMemberRoutes(groups),
     ...muteRoutes(deps),
     ...presenceRoutes(deps),
   ];

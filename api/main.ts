@@ -47,6 +47,7 @@ async function main(): Promise<void> {
     live: node,
     orders: node.orders,
     presence,
+    startDeletion: () => Promise.resolve(),
     limiter: createRateLimiter({ database, log, isOn: config.RATE_LIMITS }),
     health: { mongodb: () => answers(database), bus: node.isUp, temporal: flows.isUp },
   });

@@ -4,6 +4,7 @@ import type { Endpoint } from './endpoint';
 import { PRESENCE_ENDPOINTS } from './endpoints-presence';
 import { CONVERSATION_ENDPOINTS } from './endpoints-conversations';
 import { ACCOUNT_ENDPOINTS } from './endpoints-accounts';
+import { GROUP_ENDPOINTS } from './endpoints-groups';
 import { SOCIAL_ENDPOINTS } from './endpoints-social';
 import { ackedSchema, ackSchema, messageSchema, sendMessageSchema, syncQuerySchema } from './messages';
 import { registerSchema, registeredSchema, verifiedSchema, verifySchema } from './registration';
@@ -135,6 +136,7 @@ export const sendMessage: Endpoint = {
     'CONTENT_TOO_LARGE',
     'AGENT_NOT_FOUND',
     'GROUP_NOT_FOUND',
+    'GROUP_DELETED',
     'AGENT_PAUSED_BY_OWNER',
     'BLOCKED',
     'RESTRICTED',
@@ -185,4 +187,5 @@ export const ENDPOINTS: Endpoint[] = [
   ...ACCOUNT_ENDPOINTS,
   ...SOCIAL_ENDPOINTS,
   ...PRESENCE_ENDPOINTS,
+  ...GROUP_ENDPOINTS,
 ];

@@ -87,7 +87,8 @@ export function decideDirectSend(
   return late ? { ...late, sender } : accept({ sender, recipient, pair }, command);
 }
 
-const refuse = (code: ErrorCode, details?: Record<string, unknown>, retryAfterMs?: number): Refusal => ({
+/** A refusal before any slot was taken. */
+export const refuse = (code: ErrorCode, details?: Record<string, unknown>, retryAfterMs?: number): Refusal => ({
   kind: 'refused',
   code,
   details,
@@ -98,9 +99,8 @@ const refuse = (code: ErrorCode, details?: Record<string, unknown>, retryAfterMs
 /** Check 1 as it is at the commit, then D1 to D6: who the two are to each other. */
 function refuseByAccount(state: DirectSendState, command: DirectSendCommand): Refusal | null {
   const { sender, recipient, pair } = state;
-  // Authentication was some milliseconds ago: an old key or an ended account must not get a message in.
-  if (sender.status === 'deleted' || sender.keyVersion !== command.senderKeyVersion) return refuse('UNAUTHORIZED');
-  if (sender.status === 'suspended') return refuse('SUSPENDED', { reason: 'community_enforcement' });
+  const early = refuseSender(sender, command.senderKeyVersion);
+  if (early !== null) return early;
   if (recipient === null || !isVisible(recipient.head.status)) return refuse('AGENT_NOT_FOUND');
   if (command.recipientId === command.senderId) return refuse('VALIDATION_ERROR');
   if (sender.pausedByOwner !== 'none') {
@@ -111,6 +111,13 @@ function refuseByAccount(state: DirectSendState, command: DirectSendCommand): Re
     return refuse('RESTRICTED', { threshold: RESTRICTION_BLOCKS, window_hours: RESTRICTION_WINDOW_HOURS });
   }
   return admitsSender(recipient.head, pair, command) ? null : refuse('INBOX_RESTRICTED');
+}
+
+/** Authentication was some milliseconds ago: an old key or an ended account must not get a message in. */
+export function refuseSender(sender: SenderHead, keyVersion: number): Refusal | null {
+  if (sender.status === 'deleted' || sender.keyVersion !== keyVersion) return refuse('UNAUTHORIZED');
+  if (sender.status === 'suspended') return refuse('SUSPENDED', { reason: 'community_enforcement' });
+  return null;
 }
 
 /** messaging.md §5 in one line: open, or in the recipient's book, or established, or the recipient started it. */
@@ -124,7 +131,10 @@ function admitsSender(recipient: InboxInHead, pair: PairHead, command: DirectSen
 }
 
 /** D7: every attempt that gets here takes a slot of its calendar second; a full second is not counted further. */
-function takeSlot(sender: SenderHead, command: DirectSendCommand): { sender: SenderHead; refusal: Refusal | null } {
+export function takeSlot(
+  sender: SenderHead,
+  command: Pick<DirectSendCommand, 'now' | 'senderIsSystem' | 'limitRate'>,
+): { sender: SenderHead; refusal: Refusal | null } {
   const nowMs = command.now.getTime();
   const second = Math.floor(nowMs / 1000);
   const count = sender.window.second === second ? sender.window.count : 0;

@@ -3,7 +3,10 @@ import type { Message } from './collections/messages';
 import type { AgentCard, AgentReader } from './agents';
 import type { Database } from './database';
 import { deliveryId } from './delivery-ids';
-import { inboxInId, inboxOutId, type InboxInHead, type InboxOutHead } from '../domain/heads';
+import { groupHeadId, type GroupCard, type GroupHead } from '../domain/group';
+import { inboxInId, inboxOutId, type Flushing, type InboxInHead, type InboxOutHead } from '../domain/heads';
+import { ID_PREFIX } from '../contract/ids';
+import { countFlushed, hasUncounted, notFlushed } from './flushing';
 
 /** One stored envelope with its message and who sent it: what sync answers and sockets push. */
 export interface InboxRow {
@@ -12,6 +15,8 @@ export interface InboxRow {
   muted: boolean;
   message: Message;
   sender: AgentCard;
+  /** Null for direct messages. */
+  group: GroupCard | null;
 }
 
 export interface InboxPage {
@@ -21,6 +26,8 @@ export interface InboxPage {
   upTo?: number;
   limit: number;
   includeMuted: boolean;
+  /** Of the writing end of the inbox, read before the page. */
+  flushing: Flushing[] | undefined;
 }
 
 /** A sender whose row cannot be found any more (messaging.md §2). */
@@ -42,14 +49,24 @@ export async function readStored(
   const position = { $gt: page.after, ...(page.upTo === undefined ? {} : { $lte: page.upTo }) };
   const envelopes = await database.envelopes
     .find(
-      { recipientId: agent._id, status: 'stored', position, ...(page.includeMuted ? {} : { muted: false }) },
+      {
+        recipientId: agent._id,
+        status: 'stored',
+        position,
+        ...(page.includeMuted ? {} : { muted: false }),
+        ...notFlushed(page.flushing),
+      },
       { ...SAFE_READ, sort: { position: 1 }, limit: page.limit, hint: 'recipient_stored' },
     )
     .toArray();
   if (envelopes.length === 0) return [];
-  const [messages, cards] = await Promise.all([
+  const [messages, cards, groups] = await Promise.all([
     database.messages.find({ _id: { $in: envelopes.map((row) => row.messageId) } }, SAFE_READ).toArray(),
     agents.loadCards(envelopes.map((row) => row.senderId)),
+    loadGroupCards(
+      database,
+      envelopes.map((row) => row.conversationId),
+    ),
   ]);
   const byId = new Map(messages.map((message) => [message._id, message]));
   return envelopes.flatMap((envelope) => {
@@ -62,9 +79,23 @@ export async function readStored(
         muted: envelope.muted,
         message,
         sender: cards.get(envelope.senderId) ?? UNKNOWN_SENDER,
+        group: groups.get(message.conversationId) ?? null,
       },
     ];
   });
+}
+
+/** Names and sizes of the groups among these conversations, by id, as they are now. */
+export async function loadGroupCards(database: Database, conversationIds: string[]): Promise<Map<string, GroupCard>> {
+  const ids = [...new Set(conversationIds)].filter((id) => id.startsWith(ID_PREFIX.group));
+  if (ids.length === 0) return new Map();
+  const rows = await database.heads
+    .find<GroupHead>(
+      { _id: { $in: ids.map(groupHeadId) } },
+      { ...SAFE_READ, projection: { groupId: 1, name: 1, memberCount: 1 } },
+    )
+    .toArray();
+  return new Map(rows.map((row) => [row.groupId, row]));
 }
 
 /** The last delivery position of the agent that is majority-committed; 0 for an inbox that never got a message. */
@@ -78,13 +109,17 @@ export function findInboxIn(database: Database, agentId: string): Promise<InboxI
   return database.heads.findOne<InboxInHead>({ _id: inboxInId(agentId) }, SAFE_READ);
 }
 
-/** Envelopes of the agent in `stored`, from its two counters. */
+/** Envelopes of the agent in `stored`, from its two counters; what it lost with groups is counted out first. */
 export async function countUndelivered(database: Database, agentId: string): Promise<number> {
   const rows = await database.heads
     .find({ _id: { $in: [inboxInId(agentId), inboxOutId(agentId)] } }, SAFE_READ)
     .toArray();
   let undelivered = 0;
   for (const row of rows) {
+    if ('flushing' in row && hasUncounted(row)) {
+      await countFlushed(database, agentId);
+      return countUndelivered(database, agentId);
+    }
     // A head's kind stands in its _id: this is the parse point.
     if (row._id === inboxInId(agentId)) undelivered += (row as InboxInHead).enqueued;
     else undelivered -= (row as InboxOutHead).dequeued;

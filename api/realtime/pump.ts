@@ -123,6 +123,7 @@ export class Pump {
         upTo: isDrain ? this.drainUpTo : head,
         limit: DRAIN_BATCH,
         includeMuted: isDrain,
+        flushing: inbox.flushing,
       });
       if (!(await this.pushPage(rows, generation))) return;
       sent += rows.length;

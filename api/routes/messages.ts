@@ -1,5 +1,6 @@
 import { AppError } from '../../contract/errors';
 import { normaliseHandle } from '../../contract/handles';
+import { ID_PREFIX } from '../../contract/ids';
 import { jsonDepth, mayReorder, memberTexts } from '../../contract/json';
 import { BACKLOG_WARNING, CONTENT_BYTES_MAX, JSON_DEPTH_MAX } from '../../contract/limits';
 import { sendMessageSchema } from '../../contract/messages';
@@ -9,6 +10,7 @@ import type { Committer } from '../../store/committer/committer';
 import type { Agent } from '../../store/collections/agents';
 import type { Message } from '../../store/collections/messages';
 import type { Database } from '../../store/database';
+import { loadGroupCards } from '../../store/inbox';
 import { describeReplay } from '../../store/sends';
 import { presentMessage, STORED } from '../presenters/message';
 import { agentRoute, type AgentContext, type Reply, type Route } from '../route';
@@ -45,10 +47,9 @@ export function messageRoutes(deps: MessageDeps): Route[] {
 
 async function send(ctx: AgentContext, deps: MessageDeps): Promise<Reply> {
   const body = await readSend(ctx);
-  if (body.to === undefined) return refuseGroupSend(deps, ctx.agent, body.conversation_id ?? '');
-  const to = normaliseHandle(body.to);
   const { agent } = ctx;
-  const outcome = await deps.committer.send({
+  const target = targetOf(body);
+  const command = {
     sender: {
       id: agent._id,
       handle: agent.handle,
@@ -56,20 +57,27 @@ async function send(ctx: AgentContext, deps: MessageDeps): Promise<Reply> {
       keyVersion: agent.keyVersion,
       isRecalled: ctx.isRecalled,
     },
-    to,
     clientMsgId: body.client_msg_id,
     type: body.type ?? 'text',
     content: body.content,
     metadata: body.metadata,
-  });
+  };
+  const sending = deps.committer.send({ ...command, ...target });
+  const outcome = await ('to' in target ? sending : sending.catch((error) => explain(deps, agent, target, error)));
   if (outcome.kind === 'unproven') return UNPROVEN;
   if (outcome.kind === 'replayed') return presentReplay(deps, agent, outcome.message);
+  const warns = 'to' in target && outcome.backlog !== null;
   return {
     status: 201,
     isProven: true,
-    json: presentMessage(outcome.message, outcome.sender, STORED),
-    headers: outcome.backlog === null ? {} : { 'X-Backlog-Warning': `${to}=${outcome.backlog}` },
+    json: presentMessage(outcome.message, outcome.sender, { ...STORED, skipped: outcome.skipped }, outcome.group),
+    headers: warns ? { 'X-Backlog-Warning': `${target.to}=${outcome.backlog}` } : {},
   };
+}
+
+/** The schema lets exactly one of the two through. */
+function targetOf(body: { to?: string; conversation_id?: string }): { to: string } | { groupId: string } {
+  return body.to === undefined ? { groupId: body.conversation_id ?? '' } : { to: normaliseHandle(body.to) };
 }
 
 /** Checks 2 to 4: JSON, schema, size. The texts that it returns are what is stored and shown everywhere. */
@@ -107,17 +115,23 @@ function tooDeep(): AppError {
   return new AppError('VALIDATION_ERROR', undefined, undefined, message);
 }
 
-/** Check G1: direct conversations are addressed by handle; there are no groups that could be found. */
-async function refuseGroupSend(deps: MessageDeps, agent: Agent, conversationId: string): Promise<Reply> {
-  const pair = await deps.database.heads.findOne({ conversationId });
-  if (pair?._id.split(':').includes(agent._id)) {
-    throw new AppError('VALIDATION_ERROR', undefined, undefined, 'Write to a direct conversation with `to`');
-  }
-  throw new AppError('GROUP_NOT_FOUND');
+/** Check G1, where no group was found: direct conversations are addressed by handle. */
+async function explain(
+  deps: MessageDeps,
+  agent: Agent,
+  { groupId: conversationId }: { groupId: string },
+  error: unknown,
+): Promise<never> {
+  const isUnknown = error instanceof AppError && error.code === 'GROUP_NOT_FOUND';
+  if (!isUnknown || conversationId.startsWith(ID_PREFIX.group)) throw error;
+  const pair = await deps.database.heads.findOne({ conversationId }, { projection: { _id: 1 }, maxTimeMS: 5_000 });
+  if (pair?._id.split(':').includes(agent._id) !== true) throw error;
+  throw new AppError('VALIDATION_ERROR', undefined, undefined, 'Write to a direct conversation with `to`');
 }
 
 /** 200: the original, whatever the new body says, with its recipient's state of now (messaging.md §2, §6). */
 async function presentReplay(deps: MessageDeps, sender: Agent, message: Message): Promise<Reply> {
+  if (message.recipientId === null) return presentGroupReplay(deps, sender, message);
   const state = await describeReplay(deps.database, message);
   const warning = `${state.recipientHandle}=${state.undelivered}`;
   return {
@@ -127,5 +141,15 @@ async function presentReplay(deps: MessageDeps, sender: Agent, message: Message)
       'Idempotent-Replay': 'true',
       ...(state.undelivered >= BACKLOG_WARNING ? { 'X-Backlog-Warning': warning } : {}),
     },
+  };
+}
+
+/** Many envelopes have no one state: a group replay shows the message as it was accepted. */
+async function presentGroupReplay(deps: MessageDeps, sender: Agent, message: Message): Promise<Reply> {
+  const groups = await loadGroupCards(deps.database, [message.conversationId]);
+  return {
+    status: 200,
+    json: presentMessage(message, sender, STORED, groups.get(message.conversationId) ?? null),
+    headers: { 'Idempotent-Replay': 'true' },
   };
 }

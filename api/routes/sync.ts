@@ -4,7 +4,7 @@ import type { AgentReader } from '../../store/agents';
 import type { Committer } from '../../store/committer/committer';
 import type { Database } from '../../store/database';
 import { positionOf } from '../../store/delivery-ids';
-import { readStored } from '../../store/inbox';
+import { findInboxIn, readStored } from '../../store/inbox';
 import { presentRow } from '../presenters/message';
 import { agentRoute, type AgentContext, type Reply, type Route } from '../route';
 
@@ -26,7 +26,9 @@ async function sync(ctx: AgentContext, deps: SyncDeps): Promise<Reply> {
   const cursor = after === undefined || after === '' ? 0 : positionOf(after, ctx.agent._id, ctx.agent.inboxSalt);
   // A cursor that is not this agent's never means "from the beginning".
   if (cursor === null) return { status: 200, json: '[]' };
-  const rows = await readStored(deps.database, deps.agents, ctx.agent, { after: cursor, limit, includeMuted: true });
+  const inbox = await findInboxIn(deps.database, ctx.agent._id);
+  const page = { after: cursor, limit, includeMuted: true, flushing: inbox?.flushing };
+  const rows = await readStored(deps.database, deps.agents, ctx.agent, page);
   return { status: 200, json: `[${rows.map(presentRow).join(',')}]` };
 }
 

@@ -5,7 +5,7 @@ import { DATE_OR_NULL, NUMBER, shape, type CollectionSpec } from './collection';
  * One agent's place in one group; never removed, active while `leftAt` is null. `_id` = `<group id>:<agent id>`. The
  * group's head holds the active ones too and decides; both change in one transaction.
  *
- * Unread messages of a member = (last seq − countedFromSeq + 1) − own − skipped − settled.
+ * A member received lastSeq − joinedSeq + 1 − own − skipped messages in this stay.
  */
 export interface Membership {
   _id: string;
@@ -16,16 +16,10 @@ export interface Membership {
   /** The first seq of this stay. */
   joinedSeq: number;
   leftAt: Date | null;
-  /** Messages before this seq do not count as unread: the first of the stay, or the one after a conversation hide. */
-  countedFromSeq: number;
-  /** Messages from there on that the member sent itself: they have no envelope for it. */
+  /** Messages of this stay that the member sent itself: they have no envelope for it. */
   own: number;
-  /** Messages from there on without an envelope because its backlog was full. */
+  /** Messages of this stay without an envelope because the member's backlog was full. */
   skipped: number;
-  /** Envelopes from there on that are read, or were hidden unread. Written by the member's own actions only. */
-  settled: number;
-  /** Last seq that a hide of the conversation covers; 0 = never hidden in this stay. */
-  hiddenThroughSeq: number;
 }
 
 /** A pending invitation, gone when it is answered. Unique per group and invitee; never expires. */
@@ -63,11 +57,8 @@ export const memberships: CollectionSpec = {
     joinedAt: 'date',
     joinedSeq: NUMBER,
     leftAt: DATE_OR_NULL,
-    countedFromSeq: NUMBER,
     own: NUMBER,
     skipped: NUMBER,
-    settled: NUMBER,
-    hiddenThroughSeq: NUMBER,
   }),
   indexes: [
     // the active groups of an agent: conversation list

@@ -6,6 +6,8 @@ import { shape, type CollectionSpec } from './collection';
  * `contacts.visibility`: contact books have to show or hide `targetId`; until the row is gone, lists look at the account.
  * `message.read`: a webhook delivery for `targetId`, whose message `readerId` read; how far everything is read
  * (`readThroughSeq`) is looked up when the delivery is made.
+ * `inbox.flush`: rewrite the envelopes that `targetId` lost with a group. `group.deletion`: start the flow that tells the
+ * members. `group.deleted`, `group.invite.received`: a webhook delivery for `targetId`.
  * `contact.blocked`: a webhook delivery for `targetId`, whom `blockedBy` (a handle) blocked.
  */
 export type OutboxRow =
@@ -30,6 +32,10 @@ export type OutboxRow =
       seq: number;
       createdAt: Date;
     }
+  | { _id: string; kind: 'inbox.flush'; targetId: string; createdAt: Date }
+  | { _id: string; kind: 'group.deletion'; groupId: string; createdAt: Date }
+  | { _id: string; kind: 'group.deleted'; targetId: string; groupId: string; createdAt: Date }
+  | { _id: string; kind: 'group.invite.received'; targetId: string; invitationId: string; createdAt: Date }
   | { _id: string; kind: 'contact.blocked'; targetId: string; blockedBy: string; createdAt: Date };
 
 export const outbox: CollectionSpec = {

@@ -1,7 +1,9 @@
-import { inboxOutId, type InboxOutHead } from '../../domain/heads';
+import { inboxInId, inboxOutId, type Flushing, type InboxOutHead } from '../../domain/heads';
 import { envelopeId } from '../collections/messages';
 import { TRANSACTION, type Head } from '../database';
+import { notFlushed } from '../flushing';
 import { givenUp, isRetryable, pauseBeforeRetry, TRIES_MAX, WriteConflict } from './conflicts';
+import { HeadSet } from './head-set';
 import { Lane, type Waiting } from './lane';
 import type { CommitterDeps } from './send-lane';
 import { writeHeads } from './write-sends';
@@ -81,26 +83,30 @@ export class AckLane {
     }
   }
 
-  /** Heads before envelopes: the version then covers everything that the envelopes show. */
+  /**
+   * Heads before envelopes: the version then covers everything that the envelopes show. Reading ends (`inbox-out`) before
+   * writing ends, by the order of the sort: whoever counts out the envelopes of a lost group moves the former's version.
+   */
   private async load(byRecipient: Map<string, Waiting<AckCommand, number>[]>): Promise<RecipientAcks[]> {
-    const ids = [...byRecipient.keys()].map(inboxOutId);
-    const heads = await this.deps.database.heads
-      .find<InboxOutHead>({ _id: { $in: ids } }, { maxTimeMS: 5_000 })
+    const ids = [...byRecipient.keys()].flatMap((id) => [inboxOutId(id), inboxInId(id)]);
+    const rows = await this.deps.database.heads
+      .find({ _id: { $in: ids } }, { sort: { _id: -1 }, projection: { salt: 0 }, maxTimeMS: 5_000 })
       .toArray();
-    const headById = new Map(heads.map((head) => [head._id, head]));
+    const heads = new HeadSet(rows);
     return Promise.all(
       [...byRecipient].map(async ([recipientId, waiting]) => {
-        const head = headById.get(inboxOutId(recipientId)) ?? {
-          _id: inboxOutId(recipientId),
-          v: 0,
-          dequeued: 0,
-        };
-        return { head, waiting, ids: await this.findStored(recipientId, waiting) };
+        const head = heads.inboxOut(recipientId) ?? { _id: inboxOutId(recipientId), v: 0, dequeued: 0 };
+        const flushing = heads.inboxIn(recipientId)?.flushing;
+        return { head, waiting, ids: await this.findStored(recipientId, waiting, flushing) };
       }),
     );
   }
 
-  private async findStored(recipientId: string, waiting: Waiting<AckCommand, number>[]): Promise<string[]> {
+  private async findStored(
+    recipientId: string,
+    waiting: Waiting<AckCommand, number>[],
+    flushing: Flushing[] | undefined,
+  ): Promise<string[]> {
     const commands = waiting.map(({ command }) => command);
     const upTo = Math.max(0, ...commands.map((command) => ('upTo' in command ? command.upTo : 0)));
     const single = commands.flatMap((command) => ('positions' in command ? command.positions : []));
@@ -111,7 +117,12 @@ export class AckLane {
     if (covered.length === 0) return [];
     const rows = await this.deps.database.envelopes
       .find(
-        { recipientId, status: 'stored', ...(covered.length === 1 ? covered[0] : { $or: covered }) },
+        {
+          recipientId,
+          status: 'stored',
+          ...(covered.length === 1 ? covered[0] : { $or: covered }),
+          ...notFlushed(flushing),
+        },
         { projection: { position: 1 }, sort: { position: 1 }, limit: ACK_ROWS_MAX, maxTimeMS: 5_000 },
       )
       .toArray();

@@ -1,10 +1,13 @@
 import { AckLane } from './ack-lane';
+import type { GroupChange } from './group-change';
 import { SendLane, type CommitterDeps } from './send-lane';
-import type { Committed, SendCommand, SendOutcome } from './send-types';
+import type { Committed, GroupSendCommand, SendCommand, SendOutcome } from './send-types';
 
 /** One per api process: everything that it writes of messages goes through here. */
 export interface Committer {
-  send(command: SendCommand): Promise<SendOutcome>;
+  send(command: SendCommand | GroupSendCommand): Promise<SendOutcome>;
+  /** Changes one group in its turn among the sends; its system messages are committed with it. */
+  change<T>(change: GroupChange<T>): Promise<T>;
   /** Moves stored envelopes to delivered; returns how many changed. */
   ack(command: { recipientId: string; upTo?: number; positions?: number[] }): Promise<number>;
   /** Called after each majority commit with the envelopes of this process's sends, in delivery order per recipient. */
@@ -22,6 +25,7 @@ export function createCommitter(deps: CommitterDeps): Committer {
   const acks = new AckLane(deps);
   return {
     send: (command) => sends.send(command),
+    change: (change) => sends.change(change),
     ack: async ({ recipientId, upTo, positions }) => {
       const deliveredAt = deps.clock.now();
       const range = upTo === undefined || upTo < 1 ? 0 : await acks.ack({ recipientId, upTo, deliveredAt });

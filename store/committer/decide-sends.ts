@@ -1,46 +1,32 @@
 import { AppError } from '../../contract/errors';
 import { emptyPair, pairId } from '../../domain/heads';
 import { decideDirectSend, settleOpener, type Acceptance, type Refusal } from '../../domain/send';
-import { newId, newOutboxId } from '../../platform/ids';
-import { envelopeId, type Envelope, type Message } from '../collections/messages';
+import { newId } from '../../platform/ids';
+import type { Message } from '../collections/messages';
 import type { Contact } from '../collections/relations';
-import type { AgentCard } from '../agents';
-import type { OutboxRow } from '../collections/outbox';
 import { deliveryId } from '../delivery-ids';
-import type { BatchState, SendItem } from './send-state';
-import type { Committed, SendOutcome } from './send-types';
-
-/** What one commit writes besides the changed heads, and what its items are told once it is durable. */
-export interface SendPlan {
-  messages: Message[];
-  envelopes: Envelope[];
-  contacts: Contact[];
-  outbox: OutboxRow[];
-  committed: Committed[];
-  /** Items that are missing here need a fresh state (see `decideSends`). */
-  outcomes: Map<SendItem, SendOutcome | AppError>;
-}
-
-export interface DecideOptions {
-  now: Date;
-  commitId: string;
-  limitRate: boolean;
-}
+import { decideChange, decideGroupItem } from './decide-groups';
+import type { DirectItem, LaneItem, SendItem } from './items';
+import {
+  cardOf,
+  emptyPlan,
+  newEnvelope,
+  newMessage,
+  newOutboxRow,
+  type DecideOptions,
+  type SendPlan,
+  type Settled,
+} from './plan';
+import type { BatchState } from './send-state';
+import type { SendOutcome } from './send-types';
 
 /**
  * Decides a batch in its order; each send sees the effect of the ones before it. Touches nothing but `state.heads`.
  * From a cached state only plain acceptances are decided, for these write all that they rest on, so that the commit
  * proves them. A refusal, and a count that is shown to the caller, need a fresh state: such items get no outcome.
  */
-export function decideSends(items: SendItem[], state: BatchState, options: DecideOptions): SendPlan {
-  const plan: SendPlan = {
-    messages: [],
-    envelopes: [],
-    contacts: [],
-    outbox: [],
-    committed: [],
-    outcomes: new Map(),
-  };
+export function decideSends(items: LaneItem[], state: BatchState, options: DecideOptions): SendPlan {
+  const plan = emptyPlan();
   for (const item of items) {
     const outcome = decideOne(item, state, options, plan);
     if (outcome !== null) plan.outcomes.set(item, outcome);
@@ -48,22 +34,33 @@ export function decideSends(items: SendItem[], state: BatchState, options: Decid
   return plan;
 }
 
-function decideOne(
-  item: SendItem,
+function decideOne(item: LaneItem, state: BatchState, options: DecideOptions, plan: SendPlan): Settled | null {
+  if (item.kind === 'change') return decideChange(item, state, options, plan);
+  const replay = state.replays.get(item.clientKeyText);
+  if (replay !== undefined) return answerReplay(item, replay, state);
+  return item.kind === 'group'
+    ? decideGroupItem(item, state, options, plan)
+    : decideDirectItem(item, state, options, plan);
+}
+
+function answerReplay(item: SendItem, replay: Message, state: BatchState): SendOutcome {
+  if (item.command.sender.isRecalled) return { kind: 'unproven' };
+  // Found by its commit id, it is our own write whose answer was lost: the caller's first answer is a 201.
+  const own = item.commitIds.has(replay.commitId) && !state.answered.has(replay._id);
+  state.answered.add(replay._id);
+  if (!own) return { kind: 'replayed', message: replay };
+  const skipped = item.kind === 'group' ? (item.skippedBy.get(replay.commitId) ?? []) : [];
+  const group = item.kind === 'group' ? state.heads.group(item.command.groupId) : null;
+  return { kind: 'accepted', message: replay, sender: cardOf(item, state), backlog: null, group, skipped };
+}
+
+function decideDirectItem(
+  item: DirectItem,
   state: BatchState,
   options: DecideOptions,
   plan: SendPlan,
 ): SendOutcome | AppError | null {
   const { isRecalled } = item.command.sender;
-  const replay = state.replays.get(item.clientKeyText);
-  if (replay !== undefined) {
-    if (isRecalled) return { kind: 'unproven' };
-    // Found by its commit id, it is our own write whose answer was lost: the caller's first answer is a 201.
-    const own = item.commitIds.has(replay.commitId) && !state.answered.has(replay._id);
-    state.answered.add(replay._id);
-    if (!own) return { kind: 'replayed', message: replay };
-    return { kind: 'accepted', message: replay, sender: cardOf(item, state), backlog: null };
-  }
   const decision = decide(item, state, options);
   if (decision.kind === 'refused' && isRecalled) return { kind: 'unproven' };
   if (state.isCached && (decision.kind === 'refused' || decision.backlog !== null)) return null;
@@ -75,7 +72,7 @@ function decideOne(
   return applyAcceptance(item, decision, state, options, plan);
 }
 
-function decide(item: SendItem, state: BatchState, options: DecideOptions): Acceptance | Refusal {
+function decide(item: DirectItem, state: BatchState, options: DecideOptions): Acceptance | Refusal {
   const { sender, to } = item.command;
   const recipientId = state.recipientIds.get(to);
   const head = recipientId === undefined ? null : state.heads.inboxIn(recipientId);
@@ -104,7 +101,7 @@ function decide(item: SendItem, state: BatchState, options: DecideOptions): Acce
 }
 
 function applyAcceptance(
-  item: SendItem,
+  item: DirectItem,
   decision: Acceptance,
   state: BatchState,
   options: DecideOptions,
@@ -121,7 +118,8 @@ function applyAcceptance(
     const [one, other] = [sender, { id: recipientId, handle: item.command.to }];
     plan.contacts.push(newContact(one, other, decision), newContact(other, one, decision));
   }
-  const message = newMessage(item, recipientId, decision, options.commitId);
+  const { conversationId, seq, createdAt } = decision;
+  const message = newMessage(item, { conversationId, seq, createdAt, recipientId, commitId: options.commitId });
   const reception = { recipientId, senderId: sender.id, conversationId: message.conversationId };
   const muted = state.mutes.silences(reception, message.createdAt);
   const envelope = newEnvelope(message, { recipientId, position: decision.position, muted });
@@ -140,57 +138,13 @@ function applyAcceptance(
       muted,
       message,
       sender: card,
+      group: null,
     },
   });
   // A second item of this batch with the same key is a replay of this one.
   state.replays.set(item.clientKeyText, message);
   state.answered.add(message._id);
-  return { kind: 'accepted', message, sender: card, backlog: decision.backlog };
-}
-
-/** The display name is the one that this commit's version of the sender's head has. */
-function cardOf(item: SendItem, state: BatchState): AgentCard {
-  const { id, handle, isSystem } = item.command.sender;
-  return { handle, displayName: state.heads.sender(id)?.displayName ?? null, isSystem };
-}
-
-function newMessage(item: SendItem, recipientId: string, decision: Acceptance, commitId: string): Message {
-  const { command } = item;
-  return {
-    _id: newId('message'),
-    conversationId: decision.conversationId,
-    seq: decision.seq,
-    senderId: command.sender.id,
-    recipientId,
-    clientKey: item.clientKey,
-    clientMsgId: JSON.stringify(command.clientMsgId),
-    type: command.type,
-    content: command.content,
-    metadata: command.metadata,
-    createdAt: decision.createdAt,
-    commitId,
-  };
-}
-
-function newEnvelope(
-  message: Message,
-  { recipientId, position, muted }: Pick<Envelope, 'recipientId' | 'position' | 'muted'>,
-): Envelope {
-  return {
-    _id: envelopeId(recipientId, position),
-    recipientId,
-    position,
-    messageId: message._id,
-    conversationId: message.conversationId,
-    seq: message.seq,
-    senderId: message.senderId,
-    status: 'stored',
-    muted,
-    unread: 'shown',
-    deliveredAt: null,
-    readAt: null,
-    createdAt: message.createdAt,
-  };
+  return { kind: 'accepted', message, sender: card, backlog: decision.backlog, group: null, skipped: [] };
 }
 
 /** Both are reachable at this commit, or it would have been refused: neither is hidden. */
@@ -207,16 +161,5 @@ function newContact(
     note: null,
     addedAt,
     isHidden: false,
-  };
-}
-
-function newOutboxRow(message: Message, targetId: string): OutboxRow {
-  return {
-    _id: newOutboxId(),
-    kind: 'message.new',
-    targetId,
-    messageId: message._id,
-    conversationId: message.conversationId,
-    createdAt: message.createdAt,
   };
 }

@@ -1,7 +1,7 @@
 import { isMuteInForce } from '../../domain/mutes';
 import { muteId, type Mute } from '../collections/relations';
 import type { Database } from '../database';
-import type { HeadSet } from './send-state';
+import type { HeadSet } from './head-set';
 
 /** One envelope that may be written, as mutes see it. A conversation that does not exist yet cannot be muted. */
 export interface Reception {

@@ -1,23 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../platform/clock';
 import type { Logger } from '../../platform/logger';
-import type { AgentReader } from '../agents';
+import type { AgentCard, AgentReader } from '../agents';
 import type { Database } from '../database';
 import { givenUp, isRetryable, pauseBeforeRetry, TRIES_MAX } from './conflicts';
 import { decideSends } from './decide-sends';
 import { HeadCache } from './head-cache';
 import { Lane, type Waiting } from './lane';
 import { loadMutes } from './mutes';
-import {
-  cachedSendState,
-  headIdsOf,
-  loadSendState,
-  newSendItem,
-  receptionsOf,
-  type BatchState,
-  type SendItem,
-} from './send-state';
-import type { Committed, SendCommand, SendOutcome } from './send-types';
+import type { GroupChange } from './group-change';
+import { groupIdOf, newChangeItem, newDirectItem, newGroupItem, type LaneItem } from './items';
+import { cachedSendState, headIdsOf, loadSendState, receptionsOf, type BatchState } from './send-state';
+import type { ChangeSettled, Committed, GroupSendCommand, SendCommand, SendOutcome } from './send-types';
 import { writeSends } from './write-sends';
 
 export interface CommitterDeps {
@@ -30,8 +24,32 @@ export interface CommitterDeps {
   observe: (batch: { lane: 'send' | 'ack'; items: number; seconds: number; conflicts: number }) => void;
 }
 
-/** 128 items a commit was the measured optimum; the queue holds some seconds of work (design: bounded memory). */
-const LIMITS = { batchMax: 128, queuedMax: 8_192, queuedBytesMax: 67_108_864 };
+/**
+ * 128 items a commit was the measured optimum; the queue holds some seconds of work (design: bounded memory). A direct
+ * send that comes while a commit is in flight waits for all of it: so many documents of fan-outs it may have to wait for.
+ */
+const LIMITS = {
+  batchMax: 128,
+  queuedMax: 8_192,
+  queuedBytesMax: 67_108_864,
+  documentsMax: 2_000,
+  fanOutDocumentsMax: 600,
+};
+
+/** What a change holds in memory while it waits. */
+const CHANGE_BYTES = 4_096;
+
+const UNKNOWN_SENDER: AgentCard = { handle: 'unknown', displayName: null, isSystem: false };
+
+/** What a direct send writes: heads, message, envelope. */
+const DIRECT_DOCUMENTS = 5;
+
+/** Groups whose size is remembered for sharing out the next batches; a wrong size costs latency, nothing else. */
+const GROUP_SIZES_MAX = 10_000;
+const GROUP_SIZE_GUESS = 64;
+
+type LaneOutcome = SendOutcome | ChangeSettled;
+type LaneWaiting = Waiting<LaneItem, LaneOutcome>;
 
 /** After a commit that the cache had misled, up to this many batches load everything, so that a process whose heads
  * others write, too, does not try in vain each time. */
@@ -39,8 +57,9 @@ const LOADED_BATCHES_MAX = 64;
 
 /** The send path: load → decide → commit, many sends at a time. */
 export class SendLane {
-  private readonly lane: Lane<SendItem, SendOutcome>;
+  private readonly lane: Lane<LaneItem, LaneOutcome>;
   private readonly cache = new HeadCache();
+  private readonly groupSizes = new Map<string, number>();
   /** How many batches load after the next misled one, and how many of them are still to come. */
   private distrust = { next: 1, left: 0 };
 
@@ -48,7 +67,11 @@ export class SendLane {
     private readonly deps: CommitterDeps,
     private readonly onCommitted: (commit: Committed[]) => void,
   ) {
-    this.lane = new Lane(LIMITS, (items) => this.runBatch(items));
+    this.lane = new Lane(
+      LIMITS,
+      (items) => this.runBatch(items),
+      (item) => this.documentsOf(item),
+    );
   }
 
   /**
@@ -56,15 +79,55 @@ export class SendLane {
    * @throws AppError a refusal of messaging.md §3.3, SERVICE_UNAVAILABLE on overload; driver errors when the database
    *   is down, then the outcome is unknown and a repeat with the same client_msg_id is safe
    */
-  send(command: SendCommand): Promise<SendOutcome> {
-    return this.lane.submit(newSendItem(command), command.content.length + command.metadata.length + 512);
+  async send(command: SendCommand | GroupSendCommand): Promise<SendOutcome> {
+    const item = 'groupId' in command ? newGroupItem(command) : newDirectItem(command);
+    const outcome = await this.lane.submit(item, command.content.length + command.metadata.length + 512);
+    if (outcome.kind === 'decided') throw new Error('a send was answered as a change');
+    return outcome;
+  }
+
+  /**
+   * Changes one group in its turn among the sends: resolves with the decision after the majority-durable commit.
+   * @throws AppError the decision's refusal, SERVICE_UNAVAILABLE on overload; driver errors when the outcome is unknown
+   */
+  async change<T>(change: GroupChange<T>): Promise<T> {
+    let decided: { value: T } | null = null;
+    const item = newChangeItem({
+      groupId: change.groupId,
+      headIds: change.headIds ?? [],
+      load: change.load ?? (() => Promise.resolve()),
+      decide: (group, heads, now) => {
+        const decision = change.decide(group, heads, now);
+        if (decision.kind !== 'refused') decided = { value: decision.value };
+        return decision;
+      },
+      extras: change.extras ?? (() => ({})),
+      senderIds: () => [...change.senders().keys()],
+      cardOf: (agentId) => change.senders().get(agentId) ?? UNKNOWN_SENDER,
+    });
+    await this.lane.submit(item, CHANGE_BYTES);
+    return valueOf(decided);
+  }
+
+  private documentsOf(item: LaneItem): number {
+    const groupId = groupIdOf(item);
+    if (groupId === null) return DIRECT_DOCUMENTS;
+    return DIRECT_DOCUMENTS + (this.groupSizes.get(groupId) ?? GROUP_SIZE_GUESS);
+  }
+
+  private rememberSizes(items: LaneItem[], { heads }: BatchState): void {
+    if (this.groupSizes.size > GROUP_SIZES_MAX) this.groupSizes.clear();
+    for (const item of items) {
+      const group = heads.group(groupIdOf(item) ?? '');
+      if (group !== null) this.groupSizes.set(group.groupId, group.memberCount);
+    }
   }
 
   idle(): Promise<void> {
     return this.lane.idle();
   }
 
-  private async runBatch(waiting: Waiting<SendItem, SendOutcome>[]): Promise<void> {
+  private async runBatch(waiting: LaneWaiting[]): Promise<void> {
     const startedMs = performance.now();
     const progress = { conflicts: 0 };
     await this.commit(waiting, progress);
@@ -73,7 +136,7 @@ export class SendLane {
   }
 
   /** Commits `waiting` as one batch; on a conflict first those that it does not concern, then the rest in halves. */
-  private async commit(waiting: Waiting<SendItem, SendOutcome>[], progress: { conflicts: number }): Promise<void> {
+  private async commit(waiting: LaneWaiting[], progress: { conflicts: number }): Promise<void> {
     const items = waiting.map(({ command }) => command);
     let state: BatchState | null = null;
     try {
@@ -85,19 +148,20 @@ export class SendLane {
       if (!isRetryable(error)) return this.fail(waiting, error, progress);
       progress.conflicts += 1;
       if (state?.isCached === true) this.becomeDistrustful();
-      if (state !== null) this.cache.drop(items.flatMap((item) => headIdsOf(item, state?.recipientIds ?? new Map())));
+      if (state !== null) dropHeads(this.cache, items, state);
       await this.retry(waiting, state, progress);
     }
   }
 
-  private async load(items: SendItem[]): Promise<BatchState> {
+  private async load(items: LaneItem[]): Promise<BatchState> {
     const state = await this.loadHeads(items);
+    this.rememberSizes(items, state);
     const mutes = await loadMutes(this.deps.database, receptionsOf(items, state), state.heads);
     return { ...state, mutes };
   }
 
   /** Sends whose heads this process wrote lately need no load; the commit tells if somebody else wrote since. */
-  private async loadHeads(items: SendItem[]): Promise<BatchState> {
+  private async loadHeads(items: LaneItem[]): Promise<BatchState> {
     const { database, agents } = this.deps;
     if (this.distrust.left > 0) this.distrust.left -= 1;
     else if (items.every((item) => item.tries === 0)) {
@@ -112,17 +176,14 @@ export class SendLane {
     this.distrust = { next: Math.min(LOADED_BATCHES_MAX, next * 2), left: next };
   }
 
-  /** The items that an old state could not answer, with a fresh one: `tries` keeps them from the cache. */
-  private commitLoaded(waiting: Waiting<SendItem, SendOutcome>[], progress: { conflicts: number }): Promise<void> {
-    for (const { command } of waiting) command.tries += 1;
+  /** The items that this state could not answer, with a fresh one: `tries` keeps sends from the cache. */
+  private commitLoaded(waiting: LaneWaiting[], progress: { conflicts: number }): Promise<void> {
+    for (const { command } of waiting) if (command.kind !== 'change') command.tries += 1;
     return this.commit(waiting, progress);
   }
 
   /** Returns the items, untouched, whose answer needs a fresh state; all others are settled. */
-  private async decideAndWrite(
-    waiting: Waiting<SendItem, SendOutcome>[],
-    state: BatchState,
-  ): Promise<Waiting<SendItem, SendOutcome>[]> {
+  private async decideAndWrite(waiting: LaneWaiting[], state: BatchState): Promise<LaneWaiting[]> {
     const { clock, limitRate, database } = this.deps;
     const commitId = randomUUID();
     const items = waiting.map(({ command }) => command);
@@ -140,7 +201,7 @@ export class SendLane {
   }
 
   private async retry(
-    waiting: Waiting<SendItem, SendOutcome>[],
+    waiting: LaneWaiting[],
     state: BatchState | null,
     progress: { conflicts: number },
   ): Promise<void> {
@@ -158,7 +219,7 @@ export class SendLane {
   }
 
   /** Only an item that keeps failing alone gets a 500. */
-  private dropGivenUp(waiting: Waiting<SendItem, SendOutcome>[]): Waiting<SendItem, SendOutcome>[] {
+  private dropGivenUp(waiting: LaneWaiting[]): LaneWaiting[] {
     return waiting.filter(({ command, reject }) => {
       command.tries += 1;
       if (command.tries <= TRIES_MAX) return true;
@@ -168,27 +229,20 @@ export class SendLane {
   }
 
   /** Which items rest on a head whose version moved since the load. */
-  private async splitByConflict(
-    waiting: Waiting<SendItem, SendOutcome>[],
-    state: BatchState,
-  ): Promise<[Waiting<SendItem, SendOutcome>[], Waiting<SendItem, SendOutcome>[]]> {
-    const ids = new Set(waiting.flatMap(({ command }) => headIdsOf(command, state.recipientIds)));
+  private async splitByConflict(waiting: LaneWaiting[], state: BatchState): Promise<[LaneWaiting[], LaneWaiting[]]> {
+    const ids = new Set(waiting.flatMap(({ command }) => headIdsOf(command, state)));
     const rows = await this.deps.database.heads
       .find({ _id: { $in: [...ids] } }, { projection: { v: 1 }, maxTimeMS: 5_000 })
       .toArray()
       .catch(() => []);
     const moved = new Set(rows.filter((row) => row.v !== state.heads.version(row._id)).map((row) => row._id));
-    const isTouched = ({ command }: Waiting<SendItem, SendOutcome>) =>
-      moved.size === 0 || headIdsOf(command, state.recipientIds).some((id) => moved.has(id));
+    const isTouched = ({ command }: LaneWaiting) =>
+      moved.size === 0 || headIdsOf(command, state).some((id) => moved.has(id));
     return [waiting.filter((item) => !isTouched(item)), waiting.filter(isTouched)];
   }
 
   /** A batch that failed for one item's sake must not fail the others: halves find it. */
-  private async fail(
-    waiting: Waiting<SendItem, SendOutcome>[],
-    error: unknown,
-    progress: { conflicts: number },
-  ): Promise<void> {
+  private async fail(waiting: LaneWaiting[], error: unknown, progress: { conflicts: number }): Promise<void> {
     const first = waiting[0];
     if (waiting.length <= 1 || isOutage(error)) {
       if (first !== undefined) this.deps.log.error({ event: 'send.failed', err: error, items: waiting.length });
@@ -207,4 +261,14 @@ function isOutage(error: unknown): boolean {
   return /^Mongo(Network|ServerSelection|NotConnected|TopologyClosed|PoolCleared|WaitQueue|OperationTimeout)/.test(
     name,
   );
+}
+
+function dropHeads(cache: HeadCache, items: LaneItem[], state: BatchState): void {
+  cache.drop(items.flatMap((item) => headIdsOf(item, state)));
+}
+
+/** The lane answers a change only after its decision was taken. */
+function valueOf<T>(decided: { value: T } | null): T {
+  if (decided === null) throw new Error('a change was answered without a decision');
+  return decided.value;
 }

@@ -1,86 +1,23 @@
-import type { Document } from 'mongodb';
-import {
-  emptyPair,
-  inboxInId,
-  inboxOutId,
-  pairId,
-  senderHeadId,
-  type InboxInHead,
-  type InboxOutHead,
-  type PairHead,
-  type SenderHead,
-} from '../../domain/heads';
+import { groupHeadId } from '../../domain/group';
+import { inboxInId, inboxOutId, pairId, senderHeadId, type InboxInHead } from '../../domain/heads';
+import { BACKLOG_MAX, BACKLOG_WARNING } from '../../contract/limits';
 import type { AgentReader } from '../agents';
-import { clientKey } from '../client-keys';
+import { membershipId } from '../collections/groups';
 import type { Message } from '../collections/messages';
 import type { Database, Head } from '../database';
+import { countFlushed, hasUncounted } from '../flushing';
 import type { HeadCache } from './head-cache';
+import { HeadSet } from './head-set';
+import { groupIdOf, type DirectItem, type LaneItem } from './items';
 import { MuteSet, type Reception } from './mutes';
-import type { SendCommand } from './send-types';
-
-/** The guarding documents of one batch: as loaded, and as they are after the decisions so far. */
-export class HeadSet {
-  private readonly loaded = new Map<string, Head>();
-  private readonly current = new Map<string, Head>();
-
-  constructor(rows: Head[]) {
-    for (const row of rows) {
-      this.loaded.set(row._id, row);
-      this.current.set(row._id, row);
-    }
-  }
-
-  // The kind of a head stands in its _id; these four are the parse points of the union.
-  pair = (id: string): PairHead => (this.current.get(id) as PairHead | undefined) ?? emptyPair(id);
-  sender = (agentId: string): SenderHead | null => (this.current.get(senderHeadId(agentId)) as SenderHead) ?? null;
-  inboxIn = (agentId: string): InboxInHead | null => (this.current.get(inboxInId(agentId)) as InboxInHead) ?? null;
-  inboxOut = (agentId: string): InboxOutHead | null => (this.current.get(inboxOutId(agentId)) as InboxOutHead) ?? null;
-
-  version(id: string): number {
-    return this.loaded.get(id)?.v ?? 0;
-  }
-
-  put(head: Head): void {
-    this.current.set(head._id, head);
-  }
-
-  /** Every head of the batch as it is after a successful write. */
-  afterWrite(): Head[] {
-    return [...this.current.values()].map((head) => {
-      const before = this.loaded.get(head._id);
-      return before === head ? head : { ...head, v: (before?.v ?? 0) + 1 };
-    });
-  }
-
-  /** Heads that differ from what was loaded, the contended kinds first, always in the same order. */
-  changed(): { before: Head | null; after: Head }[] {
-    return [...this.current.values()]
-      .filter((head) => this.loaded.get(head._id) !== head)
-      .map((after) => ({ before: this.loaded.get(after._id) ?? null, after }))
-      .sort((one, other) => (one.after._id < other.after._id ? -1 : 1));
-  }
-}
-
-/** One send with everything of it that does not change between tries. */
-export interface SendItem {
-  command: SendCommand;
-  clientKey: ReturnType<typeof clientKey>;
-  clientKeyText: string;
-  /** Commits that tried to write it: a message found with one of these ids is this item's own. */
-  commitIds: Set<string>;
-  tries: number;
-}
-
-export function newSendItem(command: SendCommand): SendItem {
-  const key = clientKey(command.sender.id, command.clientMsgId);
-  return { command, clientKey: key, clientKeyText: key.toString('base64'), commitIds: new Set(), tries: 0 };
-}
 
 export interface BatchState {
   heads: HeadSet;
   /** Originals of retried sends, by client key. */
   replays: Map<string, Message>;
   recipientIds: Map<string, string>;
+  /** Of senders into deleted groups: who was ever a member. */
+  pastMembers: Set<string>;
   mutes: MuteSet;
   /** True: heads may be older than they are in the database, and replays were not looked up. */
   isCached: boolean;
@@ -88,10 +25,27 @@ export interface BatchState {
   answered: Set<string>;
 }
 
+/** What tells which heads an item rests on. */
+type Names = Pick<BatchState, 'heads' | 'recipientIds'>;
+
+/** Envelopes that one batch may add to an inbox: nearer to the cap than this, the exact backlog is needed. */
+const BACKLOG_MARGIN = 2_000;
+
 /** Ids of the guarding documents that `item` rests on. */
-export function headIdsOf(item: SendItem, recipientIds: Map<string, string>): string[] {
-  const senderId = item.command.sender.id;
-  const recipientId = recipientIds.get(item.command.to);
+export function headIdsOf(item: LaneItem, { recipientIds, heads }: Names): string[] {
+  switch (item.kind) {
+    case 'direct':
+      return directHeadIds(item, recipientIds);
+    case 'group':
+      return [senderHeadId(item.command.sender.id), ...groupHeadIds(item.command.groupId, heads)];
+    case 'change':
+      return [...groupHeadIds(item.groupId, heads), ...item.headIds];
+  }
+}
+
+function directHeadIds({ command }: DirectItem, recipientIds: Map<string, string>): string[] {
+  const senderId = command.sender.id;
+  const recipientId = recipientIds.get(command.to);
   if (recipientId === undefined) return [senderHeadId(senderId)];
   return [
     senderHeadId(senderId),
@@ -103,27 +57,34 @@ export function headIdsOf(item: SendItem, recipientIds: Map<string, string>): st
   ];
 }
 
+function groupHeadIds(groupId: string, heads: HeadSet): string[] {
+  const members = heads.group(groupId)?.members ?? [];
+  return [groupHeadId(groupId), ...members.map(({ agentId }) => inboxInId(agentId))];
+}
+
 /**
- * Loads what the rules need for a batch: one look-up for handles never seen before, then heads and replays at once.
- * Heads are read as new as can be (their versions are checked by the write); replays majority-committed, because a
- * 200 promises that the original is durable.
+ * Loads what the rules need for a batch: handles never seen before and groups, then heads and replays at once, then
+ * the rows of changes. A group's head comes before everything that its members rest on, because the commit proves that
+ * nothing of the group changed since. Heads are read as new as can be (their versions are checked by the write);
+ * replays majority-committed, because a 200 promises that the original is durable.
  */
-export async function loadSendState(database: Database, agents: AgentReader, items: SendItem[]): Promise<BatchState> {
-  const recipientIds = await agents.resolveHandles([...new Set(items.map((item) => item.command.to))]);
-  const headIds = new Set(items.flatMap((item) => headIdsOf(item, recipientIds)));
-  const [heads, replays] = await Promise.all([
-    database.heads.find({ _id: { $in: [...headIds] } }, { maxTimeMS: 5_000 }).toArray(),
-    database.messages
-      .find(
-        { clientKey: { $in: items.map((item) => item.clientKey) } },
-        { readConcern: { level: 'majority' }, maxTimeMS: 5_000 },
-      )
-      .toArray(),
+export async function loadSendState(database: Database, agents: AgentReader, items: LaneItem[]): Promise<BatchState> {
+  const handles = items.flatMap((item) => (item.kind === 'direct' ? [item.command.to] : []));
+  const [recipientIds, groups] = await Promise.all([
+    agents.resolveHandles([...new Set(handles)]),
+    findHeads(database, groupIdsIn(items).map(groupHeadId)),
   ]);
+  const names = { recipientIds, heads: new HeadSet(groups) };
+  const known = new Set(groups.map(({ _id }) => _id));
+  const headIds = new Set(items.flatMap((item) => headIdsOf(item, names)).filter((id) => !known.has(id)));
+  const [others, replays] = await Promise.all([findHeads(database, [...headIds]), findReplays(database, items)]);
+  const heads = new HeadSet([...groups, ...(await settleBacklogs(database, others))]);
+  for (const item of items) if (item.kind === 'change') await item.load(heads.group(item.groupId));
   return {
-    heads: new HeadSet(heads),
-    replays: new Map(replays.map((message) => [message.clientKey.toString('base64'), message])),
+    heads,
+    replays,
     recipientIds,
+    pastMembers: await findPastMembers(database, items, heads),
     mutes: new MuteSet(),
     isCached: false,
     answered: new Set(),
@@ -134,16 +95,22 @@ export async function loadSendState(database: Database, agents: AgentReader, ite
 export async function cachedSendState(
   cache: HeadCache,
   agents: AgentReader,
-  items: SendItem[],
+  items: LaneItem[],
 ): Promise<BatchState | null> {
-  const recipientIds = await agents.resolveHandles(items.map((item) => item.command.to));
-  if (items.some((item) => !recipientIds.has(item.command.to))) return null;
-  const heads = cache.getAll(new Set(items.flatMap((item) => headIdsOf(item, recipientIds))));
+  if (items.some(({ kind }) => kind === 'change')) return null;
+  const handles = items.flatMap((item) => (item.kind === 'direct' ? [item.command.to] : []));
+  const recipientIds = await agents.resolveHandles(handles);
+  if (handles.some((handle) => !recipientIds.has(handle))) return null;
+  const groups = cache.getAll(groupIdsIn(items).map(groupHeadId));
+  if (groups === null) return null;
+  const names = { recipientIds, heads: new HeadSet(groups) };
+  const heads = cache.getAll(new Set(items.flatMap((item) => headIdsOf(item, names))));
   if (heads === null) return null;
   return {
     heads: new HeadSet(heads),
     replays: new Map(),
     recipientIds,
+    pastMembers: new Set(),
     mutes: new MuteSet(),
     isCached: true,
     answered: new Set(),
@@ -151,19 +118,76 @@ export async function cachedSendState(
 }
 
 /** Who would receive what, for the look-up of mutes. */
-export function receptionsOf(items: SendItem[], { heads, recipientIds }: BatchState): Reception[] {
-  return items.flatMap(({ command }) => {
-    const recipientId = recipientIds.get(command.to);
-    if (recipientId === undefined) return [];
-    const { conversationId } = heads.pair(pairId(command.sender.id, recipientId));
-    return [{ recipientId, senderId: command.sender.id, conversationId }];
+export function receptionsOf(items: LaneItem[], { heads, recipientIds }: Names): Reception[] {
+  return items.flatMap((item): Reception[] => {
+    switch (item.kind) {
+      case 'direct': {
+        const senderId = item.command.sender.id;
+        const recipientId = recipientIds.get(item.command.to);
+        if (recipientId === undefined) return [];
+        const { conversationId } = heads.pair(pairId(senderId, recipientId));
+        return [{ recipientId, senderId, conversationId }];
+      }
+      case 'group':
+        return receptionsIn(item.command.groupId, [item.command.sender.id], heads);
+      case 'change':
+        return receptionsIn(item.groupId, item.senderIds(), heads);
+    }
   });
 }
 
-/** The write of one head: an insert when nobody wrote it yet, else an update that expects the loaded version. */
-export function headWrite(before: Head | null, after: Head): Document {
-  if (before === null) return { insertOne: { document: { ...after, v: 1 } } };
-  const old = new Map<string, unknown>(Object.entries(before));
-  const $set = Object.fromEntries(Object.entries(after).filter(([name, value]) => old.get(name) !== value));
-  return { updateOne: { filter: { _id: after._id, v: before.v }, update: { $set, $inc: { v: 1 } } } };
+function receptionsIn(groupId: string, senderIds: string[], heads: HeadSet): Reception[] {
+  const members = heads.group(groupId)?.members ?? [];
+  return members.flatMap(({ agentId: recipientId }) =>
+    senderIds.map((senderId) => ({ recipientId, senderId, conversationId: groupId })),
+  );
+}
+
+function groupIdsIn(items: LaneItem[]): string[] {
+  return [...new Set(items.flatMap((item) => groupIdOf(item) ?? []))];
+}
+
+function findHeads(database: Database, ids: string[]): Promise<Head[]> {
+  if (ids.length === 0) return Promise.resolve([]);
+  return database.heads.find({ _id: { $in: ids } }, { maxTimeMS: 5_000 }).toArray();
+}
+
+async function findReplays(database: Database, items: LaneItem[]): Promise<Map<string, Message>> {
+  const keys = items.flatMap((item) => (item.kind === 'change' ? [] : [item.clientKey]));
+  if (keys.length === 0) return new Map();
+  const rows = await database.messages
+    .find({ clientKey: { $in: keys } }, { readConcern: { level: 'majority' }, maxTimeMS: 5_000 })
+    .toArray();
+  return new Map(rows.map((message) => [message.clientKey.toString('base64'), message]));
+}
+
+/**
+ * Group members far from the cap need no look at what they dequeued: who ever got fewer envelopes than the cap cannot
+ * be over it. Counts of flushed envelopes are settled where the backlog matters (design: settle on touch).
+ */
+async function settleBacklogs(database: Database, heads: Head[]): Promise<Head[]> {
+  // The kind of a head stands in its _id: this is its parse point.
+  const inboxes = heads.filter(({ _id }) => _id.startsWith('inbox-in:')) as InboxInHead[];
+  const near = inboxes.filter(({ enqueued }) => enqueued >= BACKLOG_MAX - BACKLOG_MARGIN);
+  const owing = inboxes.filter((inbox) => hasUncounted(inbox) && inbox.enqueued >= BACKLOG_WARNING);
+  for (const { _id } of owing) await countFlushed(database, agentOf(_id));
+  const known = new Set(heads.map(({ _id }) => _id));
+  const missing = near.map(({ _id }) => inboxOutId(agentOf(_id))).filter((id) => !known.has(id));
+  const fresh = await findHeads(database, [...missing, ...owing.flatMap(({ _id }) => [_id, inboxOutId(agentOf(_id))])]);
+  const replaced = new Set(fresh.map(({ _id }) => _id));
+  return [...heads.filter(({ _id }) => !replaced.has(_id)), ...fresh];
+}
+
+const agentOf = (inboxId: string): string => inboxId.slice(inboxId.indexOf(':') + 1);
+
+async function findPastMembers(database: Database, items: LaneItem[], heads: HeadSet): Promise<Set<string>> {
+  const ids = items.flatMap((item) => {
+    if (item.kind !== 'group' || (heads.group(item.command.groupId)?.deleted ?? null) === null) return [];
+    return [membershipId(item.command.groupId, item.command.sender.id)];
+  });
+  if (ids.length === 0) return new Set();
+  const rows = await database.memberships
+    .find({ _id: { $in: ids } }, { projection: { _id: 1 }, maxTimeMS: 5_000 })
+    .toArray();
+  return new Set(rows.map(({ _id }) => _id));
 }

@@ -1,6 +1,7 @@
 import type { AgentCard } from '../agents';
 import type { Message, MessageType } from '../collections/messages';
 import type { InboxRow } from '../inbox';
+import type { GroupCard } from '../../domain/group';
 import type { PauseMode } from '../../domain/heads';
 
 export interface SendingAgent {
@@ -15,22 +16,43 @@ export interface SendingAgent {
   isRecalled: boolean;
 }
 
-/** A validated direct send; texts are compact JSON already. */
-export interface SendCommand {
+/** What every validated send has; texts are compact JSON already. */
+interface Send {
   sender: SendingAgent;
-  /** Normalised handle of the recipient. */
-  to: string;
   clientMsgId: string;
   type: Exclude<MessageType, 'system'>;
   content: string;
   metadata: string;
 }
 
+export interface SendCommand extends Send {
+  /** Normalised handle of the recipient. */
+  to: string;
+}
+
+export interface GroupSendCommand extends Send {
+  groupId: string;
+}
+
 /** What became of a send that was not refused. `backlog` is what `X-Backlog-Warning` tells, null below the warning line. */
 export type SendOutcome =
-  | { kind: 'accepted'; message: Message; sender: AgentCard; backlog: number | null }
+  | {
+      kind: 'accepted';
+      message: Message;
+      sender: AgentCard;
+      backlog: number | null;
+      /** Null for direct messages. */
+      group: GroupCard | null;
+      /** Handles of members that got no envelope because of their backlog. */
+      skipped: string[];
+    }
   | { kind: 'replayed'; message: Message }
   | { kind: 'unproven' };
+
+/** A change was decided; its caller has the value. */
+export interface ChangeSettled {
+  kind: 'decided';
+}
 
 /** One envelope of a finished commit, for live delivery. */
 export interface Committed {

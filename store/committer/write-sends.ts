@@ -1,12 +1,12 @@
 import type { AnyBulkWriteOperation, ClientSession } from 'mongodb';
 import { TRANSACTION, type Database, type Head } from '../database';
 import { WriteConflict } from './conflicts';
-import type { SendPlan } from './decide-sends';
-import { headWrite, type HeadSet } from './send-state';
+import { headWrite, type HeadSet } from './head-set';
+import type { SendPlan } from './plan';
 
 /**
  * Writes one batch in one transaction: heads (3 trips with messages and envelopes, 1 more for a reply that
- * establishes or for outbox rows), then the commit. Contended documents come first, so a conflict costs one trip.
+ * establishes, for outbox rows, or for the memberships of a group), then the commit. Contended documents come first, so a conflict costs one trip.
  *
  * If the process dies before the commit, nothing of the batch exists; after it, everything does and callers that got
  * no answer replay with the same client_msg_id. Two processes that touch one guarding document: the version filter or
@@ -15,15 +15,14 @@ import { headWrite, type HeadSet } from './send-state';
  */
 export async function writeSends(database: Database, heads: HeadSet, plan: SendPlan): Promise<void> {
   const changed = heads.changed();
-  if (changed.length === 0) return;
+  if (changed.length === 0 && plan.invitations.length === 0) return;
   const session = database.client.startSession();
   try {
     session.startTransaction(TRANSACTION);
-    await writeHeads(database, changed, session);
-    if (plan.messages.length > 0) {
-      await database.messages.insertMany(plan.messages, { session });
-      await database.envelopes.insertMany(plan.envelopes, { session });
-    }
+    if (changed.length > 0) await writeHeads(database, changed, session);
+    if (plan.messages.length > 0) await database.messages.insertMany(plan.messages, { session });
+    if (plan.envelopes.length > 0) await database.envelopes.insertMany(plan.envelopes, { session });
+    await writeGroupRows(database, plan, session);
     await writeContacts(database, plan, session);
     if (plan.outbox.length > 0) await database.outbox.insertMany(plan.outbox, { session });
     await session.commitTransaction();
@@ -45,6 +44,17 @@ export async function writeHeads(
   const operations = changed.map(({ before, after }) => headWrite(before, after)) as AnyBulkWriteOperation<Head>[];
   const result = await database.heads.bulkWrite(operations, { session, ordered: true });
   if (result.matchedCount + result.insertedCount !== changed.length) throw new WriteConflict();
+}
+
+/** Memberships before what was counted in them: a joiner's counts start at its join. */
+async function writeGroupRows(database: Database, plan: SendPlan, session: ClientSession): Promise<void> {
+  const counts = [...plan.memberCounts].map(([_id, { own, skipped }]) => ({
+    updateOne: { filter: { _id }, update: { $inc: { own, skipped } } },
+  }));
+  const memberships = [...plan.memberships, ...counts];
+  if (memberships.length > 0) await database.memberships.bulkWrite(memberships, { session });
+  if (plan.invitations.length > 0) await database.invitations.bulkWrite(plan.invitations, { session });
+  if (plan.deletions.length > 0) await database.groupDeletions.insertMany(plan.deletions, { session });
 }
 
 /** Existing entries and their notes stay as they are (messaging.md §3.4). */

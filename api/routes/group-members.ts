@@ -1,0 +1,85 @@
+import {
+  acceptInvitation,
+  addMember,
+  demoteMember,
+  listInvitations as listInvitationsEndpoint,
+  promoteMember,
+  rejectInvitation,
+  removeMember,
+} from '../../contract/endpoints-groups';
+import { AppError } from '../../contract/errors';
+import { normaliseHandle } from '../../contract/handles';
+import { addMemberSchema } from '../../contract/groups';
+import { refuseCaller } from '../../domain/group-changes';
+import { acceptChange, memberChange, rejectChange } from '../../store/group-changes';
+import { findInvitation, getGroupOf, listInvitations } from '../../store/groups';
+import { addToGroup } from '../group-adds';
+import { presentGroupDetail, presentInvitation } from '../presenters/group';
+import { agentRoute, type AgentContext, type Reply, type Route } from '../route';
+import { findAccount } from '../targets';
+import { settleLeaver, type GroupDeps } from './groups';
+
+/** Members and invitations: groups.md §5.6 to §5.12. */
+export function groupMemberRoutes(deps: GroupDeps): Route[] {
+  return [
+    agentRoute(addMember, (ctx) => add(ctx, deps)),
+    agentRoute(removeMember, (ctx) => change(ctx, deps, 'remove')),
+    agentRoute(promoteMember, (ctx) => change(ctx, deps, 'promote')),
+    agentRoute(demoteMember, (ctx) => change(ctx, deps, 'demote')),
+    agentRoute(listInvitationsEndpoint, (ctx) => list(ctx, deps)),
+    agentRoute(acceptInvitation, (ctx) => accept(ctx, deps)),
+    agentRoute(rejectInvitation, (ctx) => reject(ctx, deps)),
+  ];
+}
+
+async function add(ctx: AgentContext, deps: GroupDeps): Promise<Reply> {
+  const body = ctx.validate(addMemberSchema, await ctx.readBody());
+  await requireAdmin(ctx, deps);
+  const handle = normaliseHandle(body.handle);
+  if (handle === '') throw new AppError('VALIDATION_ERROR', undefined, undefined, 'handle is empty');
+  return { status: 201, body: await addToGroup(ctx, deps, ctx.params.id ?? '', handle) };
+}
+
+async function requireAdmin(ctx: AgentContext, deps: GroupDeps): Promise<void> {
+  const { group } = await getGroupOf(deps.database, ctx.params.id ?? '', ctx.agent._id);
+  const refused = refuseCaller(group, ctx.agent._id, 'admin');
+  if (refused !== null) throw new AppError(refused.code, refused.details);
+}
+
+const DONE = {
+  remove: 'The member was removed',
+  promote: 'The member is an admin now',
+  demote: 'The admin is a plain member now',
+} as const;
+
+/** Handles of members resolve whatever became of the account (groups.md D11). */
+async function change(ctx: AgentContext, deps: GroupDeps, kind: keyof typeof DONE): Promise<Reply> {
+  await requireAdmin(ctx, deps);
+  const target = await findAccount(deps.agents, ctx.params.handle ?? '');
+  await deps.committer.change(memberChange(kind, ctx.params.id ?? '', ctx.agent, target));
+  if (kind === 'remove' && target !== null) await settleLeaver(target._id, deps);
+  return { status: 200, body: { message: DONE[kind] } };
+}
+
+async function list(ctx: AgentContext, { database, publicBaseUrl }: GroupDeps): Promise<Reply> {
+  const rows = await listInvitations(database, ctx.agent._id);
+  return { status: 200, body: rows.map((row) => presentInvitation(row, publicBaseUrl)) };
+}
+
+async function accept(ctx: AgentContext, deps: GroupDeps): Promise<Reply> {
+  const invitation = await getInvitation(ctx, deps);
+  await deps.committer.change(acceptChange(deps, invitation, ctx.agent));
+  const { group } = await getGroupOf(deps.database, invitation.groupId, ctx.agent._id);
+  return { status: 200, body: await presentGroupDetail(group, ctx.agent._id, deps) };
+}
+
+async function reject(ctx: AgentContext, deps: GroupDeps): Promise<Reply> {
+  await deps.committer.change(rejectChange(deps, await getInvitation(ctx, deps)));
+  return { status: 200, body: { message: 'The invitation was rejected' } };
+}
+
+async function getInvitation(ctx: AgentContext, { database }: GroupDeps) {
+  const invitation = await findInvitation(database, ctx.params.invite_id ?? '', ctx.agent._id);
+  if (invitation === null) throw new AppError('INVITE_NOT_FOUND');
+  return invitation;
+}

@@ -1,0 +1,130 @@
+import { createGroup, deleteGroup, getGroup, leaveGroup, updateGroup } from '../../contract/endpoints-groups';
+import { AppError } from '../../contract/errors';
+import { normaliseHandle } from '../../contract/handles';
+import { createGroupSchema, updateGroupSchema, type AddResultView } from '../../contract/groups';
+import type { AddMode } from '../../domain/group-add';
+import { refuseCaller } from '../../domain/group-changes';
+import type { Logger } from '../../platform/logger';
+import type { Orders } from '../../platform/bus';
+import type { AgentReader } from '../../store/agents';
+import type { Committer } from '../../store/committer/committer';
+import type { Database } from '../../store/database';
+import { createGroup as storeGroup, deleteChange, leaveChange, updateChange } from '../../store/group-changes';
+import { getGroupOf } from '../../store/groups';
+import { flushInbox } from '../../store/flushing';
+import { addToGroup } from '../group-adds';
+import { groupAvatarUrl, presentGroupDetail } from '../presenters/group';
+import type { Live } from '../realtime/node';
+import { agentRoute, type AgentContext, type Reply, type Route } from '../route';
+
+export interface GroupDeps {
+  database: Database;
+  agents: AgentReader;
+  committer: Committer;
+  live: Live;
+  orders: Orders;
+  log: Logger;
+  publicBaseUrl: string;
+  addMode: AddMode;
+  /** Starts the flow that tells the members of a deleted group; its outbox row makes it certain. */
+  startDeletion: (groupId: string) => Promise<void>;
+}
+
+/** Groups themselves: groups.md §5.1 to §5.3, §5.13, §5.14. */
+export function groupRoutes(deps: GroupDeps): Route[] {
+  return [
+    agentRoute(createGroup, (ctx) => create(ctx, deps)),
+    agentRoute(getGroup, (ctx) => get(ctx, deps)),
+    agentRoute(updateGroup, (ctx) => update(ctx, deps)),
+    agentRoute(leaveGroup, (ctx) => leave(ctx, deps)),
+    agentRoute(deleteGroup, (ctx) => remove(ctx, deps)),
+  ];
+}
+
+const groupIdOf = (ctx: AgentContext): string => ctx.params.id ?? '';
+
+async function create(ctx: AgentContext, deps: GroupDeps): Promise<Reply> {
+  const body = ctx.validate(createGroupSchema, await ctx.readBody());
+  const { groupId } = await storeGroup(deps.database, ctx.agent, {
+    name: body.name,
+    description: body.description ?? null,
+    avatarUrl: body.avatar_url ?? null,
+    at: ctx.now,
+  });
+  const handles = new Set((body.member_handles ?? []).map(normaliseHandle));
+  handles.delete('');
+  handles.delete(ctx.agent.handle);
+  const results: AddResultView[] = [];
+  for (const handle of handles) {
+    const result = await addToGroup(ctx, deps, groupId, handle).catch((error: unknown) => {
+      // Whatever goes wrong with one handle never fails the group that exists already.
+      if (!(error instanceof AppError)) deps.log.warn({ event: 'group.add_failed', groupId, err: error });
+      return null;
+    });
+    if (result !== null) results.push(result);
+  }
+  return { status: 201, body: { group: await readDetail(ctx, deps, groupId), add_results: results } };
+}
+
+async function get(ctx: AgentContext, deps: GroupDeps): Promise<Reply> {
+  return { status: 200, body: await readDetail(ctx, deps, groupIdOf(ctx)) };
+}
+
+async function readDetail(ctx: AgentContext, deps: GroupDeps, groupId: string): Promise<object> {
+  const { group } = await getGroupOf(deps.database, groupId, ctx.agent._id);
+  return presentGroupDetail(group, ctx.agent._id, deps);
+}
+
+/** Order: body, then group and membership, then role, then the write (groups.md §5.3). */
+async function update(ctx: AgentContext, deps: GroupDeps): Promise<Reply> {
+  const body = ctx.validate(updateGroupSchema, await ctx.readBody());
+  const groupId = groupIdOf(ctx);
+  await requireRole(ctx, deps, 'admin');
+  const patch = {
+    ...(typeof body.name === 'string' ? { name: body.name } : {}),
+    ...(body.description === undefined ? {} : { description: body.description }),
+    ...(body.avatar_url === undefined ? {} : { avatarUrl: body.avatar_url }),
+  };
+  const shown = (group: Parameters<typeof groupAvatarUrl>[0]) => groupAvatarUrl(group, deps.publicBaseUrl);
+  await deps.committer.change(updateChange(groupId, ctx.agent, patch, shown));
+  return { status: 200, body: await readDetail(ctx, deps, groupId) };
+}
+
+/** @throws AppError GROUP_NOT_FOUND, GROUP_DELETED, FORBIDDEN: groups.md §4, before anything is written */
+async function requireRole(ctx: AgentContext, deps: GroupDeps, role: 'admin' | 'member') {
+  const { group } = await getGroupOf(deps.database, groupIdOf(ctx), ctx.agent._id);
+  const refused = refuseCaller(group, ctx.agent._id, role);
+  if (refused !== null) throw new AppError(refused.code, refused.details);
+  return group;
+}
+
+async function leave(ctx: AgentContext, deps: GroupDeps): Promise<Reply> {
+  const groupId = groupIdOf(ctx);
+  await requireRole(ctx, deps, 'member');
+  const { promotedHandle } = await deps.committer.change(leaveChange(deps, groupId, ctx.agent));
+  await settleLeaver(ctx.agent._id, deps);
+  return { status: 200, body: { message: 'You left the group', promoted_handle: promotedHandle } };
+}
+
+/**
+ * Before the answer no node pushes any more of what the agent lost; the rows are rewritten behind it. When the process
+ * dies first, sockets find it at their next read and the relay rewrites.
+ */
+export async function settleLeaver(agentId: string, { database, orders, log }: GroupDeps): Promise<void> {
+  await orders.give({ kind: 'recheck', agentId });
+  flushInbox(database, agentId).catch((error: unknown) => log.warn({ event: 'flush.failed', err: error }));
+}
+
+/**
+ * The answer comes once the cut-over is durable; the members are told by the flow. Its start is tried here and made
+ * certain by the outbox row that the cut-over wrote.
+ */
+async function remove(ctx: AgentContext, deps: GroupDeps): Promise<Reply> {
+  const groupId = groupIdOf(ctx);
+  const { createdBy } = await requireRole(ctx, deps, 'member');
+  const { deletedAt } = await deps.committer.change(deleteChange(groupId, ctx.agent, createdBy));
+  deps.startDeletion(groupId).catch((error: unknown) => {
+    deps.log.warn({ event: 'group_deletion.not_started', groupId, err: error });
+  });
+  return { status: 200, body: { message: 'The group was deleted', deleted_at: deletedAt.toISOString() } };
+}

@@ -1,0 +1,273 @@
+import { AppError } from '../../contract/errors';
+import { findMember, type GroupHead, type GroupMember } from '../../domain/group';
+import type { GroupEffects, SystemNote } from '../../domain/group-changes';
+import { decideGroupSend, isBacklogged, withMessage } from '../../domain/group-send';
+import { newId, newOutboxId } from '../../platform/ids';
+import { clientKey } from '../client-keys';
+import type { AgentCard } from '../agents';
+import { membershipId } from '../collections/groups';
+import type { Message } from '../collections/messages';
+import { deliveryId } from '../delivery-ids';
+import type { ChangeItem, GroupItem } from './items';
+import { cardOf, newEnvelope, newMessage, newOutboxRow, type DecideOptions, type SendPlan, type Settled } from './plan';
+import type { BatchState } from './send-state';
+
+/** A message on its way to the members. */
+interface FanOut {
+  message: Message;
+  card: AgentCard;
+  /** As it is after the message. */
+  group: GroupHead;
+  recipients: GroupMember[];
+  /** The notice of a deletion passes mutes and full backlogs (groups.md §10). */
+  isNotice: boolean;
+}
+
+/** One send into a group: null when the state from the cache cannot give the answer. */
+export function decideGroupItem(
+  item: GroupItem,
+  state: BatchState,
+  options: DecideOptions,
+  plan: SendPlan,
+): Settled | null {
+  const { sender, groupId } = item.command;
+  const head = state.heads.sender(sender.id);
+  if (head === null) throw new Error('the sender has no guarding document');
+  const decision = decideGroupSend(
+    {
+      sender: head,
+      group: state.heads.group(groupId),
+      wasMember: state.pastMembers.has(membershipId(groupId, sender.id)),
+    },
+    {
+      senderId: sender.id,
+      senderIsSystem: sender.isSystem,
+      senderKeyVersion: sender.keyVersion,
+      now: options.now,
+      limitRate: options.limitRate,
+    },
+  );
+  if (decision.kind === 'refused') {
+    if (sender.isRecalled) return { kind: 'unproven' };
+    if (state.isCached) return null;
+    if (decision.sender !== null) state.heads.put(decision.sender);
+    if (decision.group !== null) state.heads.put(decision.group);
+    return new AppError(decision.code, decision.details, decision.retryAfterMs);
+  }
+  const { group, seq, createdAt } = withMessage(decision.group, options.now);
+  const recipients = group.members.filter(({ agentId }) => agentId !== sender.id);
+  if (state.isCached && recipients.some(({ agentId }) => isFull(agentId, state))) return null;
+  state.heads.put(decision.sender);
+  state.heads.put(group);
+  const place = { conversationId: groupId, seq, createdAt, recipientId: null, commitId: options.commitId };
+  const message = newMessage(item, place);
+  const card = cardOf(item, state);
+  const skipped = fanOut({ message, card, group, recipients, isNotice: false }, state, plan);
+  item.skippedBy.set(options.commitId, skipped);
+  // A second item of this batch with the same key is a replay of this one.
+  state.replays.set(item.clientKeyText, message);
+  state.answered.add(message._id);
+  return { kind: 'accepted', message, sender: card, backlog: null, group, skipped };
+}
+
+/** One change of a group with its system messages; null when rows that it rests on have to be read again. */
+export function decideChange(
+  item: ChangeItem,
+  state: BatchState,
+  options: DecideOptions,
+  plan: SendPlan,
+): Settled | null {
+  const group = state.heads.group(item.groupId);
+  // Our own write whose answer was lost: its caller has the value of the try that wrote it.
+  if (group !== null && group.lastChangeId === item.changeId) return { kind: 'decided' };
+  if (plan.changedGroups.has(item.groupId)) return null;
+  const decision = item.decide(group, state.heads, options.now);
+  if (decision.kind === 'refused') {
+    return new AppError(decision.code, decision.details, undefined, decision.message);
+  }
+  if (decision.kind === 'changed') {
+    plan.changedGroups.add(item.groupId);
+    applyChange(item, decision.effects, state, options, plan);
+    for (const id of item.extras().guards ?? []) state.heads.touch(id);
+  }
+  const isDeletion = decision.kind === 'changed' && decision.effects.isDeletion === true;
+  writeExtras(item, isDeletion, state, options, plan);
+  return { kind: 'decided' };
+}
+
+function applyChange(
+  item: ChangeItem,
+  effects: GroupEffects,
+  state: BatchState,
+  options: DecideOptions,
+  plan: SendPlan,
+): void {
+  writeMembers(effects, options.now, plan);
+  for (const agentId of effects.left ?? []) flush(agentId, effects, state, options.now);
+  let group: GroupHead = { ...effects.group, lastChangeId: item.changeId };
+  for (const note of effects.notes) {
+    const { group: after, seq, createdAt } = withMessage(group, options.now);
+    group = after;
+    const message = newSystemMessage(note, { conversationId: item.groupId, seq, createdAt }, options.commitId);
+    const isNotice = effects.isDeletion === true;
+    fanOut({ message, card: item.cardOf(note.sender.id), group, recipients: note.recipients, isNotice }, state, plan);
+    if (isNotice) recordDeletion(group, message, effects, plan);
+  }
+  state.heads.put(group);
+}
+
+/** Envelopes, counters and outbox rows of one message. @returns handles of members whose backlog is full */
+function fanOut({ message, card, group, recipients, isNotice }: FanOut, state: BatchState, plan: SendPlan): string[] {
+  const skipped: string[] = [];
+  plan.messages.push(message);
+  if (findMember(group, message.senderId) !== null) count(plan, group.groupId, message.senderId, 'own');
+  const { conversationId, senderId } = message;
+  for (const { agentId: recipientId, handle } of recipients) {
+    const inbox = state.heads.inboxIn(recipientId);
+    if (inbox === null) throw new Error('a member has no guarding document');
+    if (inbox.status === 'deleted') continue;
+    if (!isNotice && isFull(recipientId, state)) {
+      skipped.push(handle);
+      count(plan, group.groupId, recipientId, 'skipped');
+      continue;
+    }
+    const position = inbox.nextPosition;
+    state.heads.put({ ...inbox, nextPosition: position + 1, enqueued: inbox.enqueued + 1 });
+    const reception = { recipientId, senderId, conversationId };
+    const muted = !isNotice && state.mutes.silences(reception, message.createdAt);
+    plan.envelopes.push(newEnvelope(message, { recipientId, position, muted }));
+    if (inbox.webhooks > 0 && inbox.pausedByOwner !== 'full' && !muted) {
+      plan.outbox.push(newOutboxRow(message, recipientId));
+      if (isNotice) plan.outbox.push(newDeletedRow(message, recipientId));
+    }
+    plan.committed.push({
+      recipientId,
+      pausedByOwner: inbox.pausedByOwner,
+      row: {
+        position,
+        deliveryId: deliveryId(recipientId, inbox.salt, position),
+        muted,
+        message,
+        sender: card,
+        group,
+      },
+    });
+  }
+  return skipped;
+}
+
+function isFull(agentId: string, state: BatchState): boolean {
+  const inbox = state.heads.inboxIn(agentId);
+  return inbox !== null && isBacklogged(inbox, state.heads.inboxOut(agentId)?.dequeued ?? 0);
+}
+
+function count(plan: SendPlan, groupId: string, agentId: string, what: 'own' | 'skipped'): void {
+  const id = membershipId(groupId, agentId);
+  const counts = plan.memberCounts.get(id) ?? { own: 0, skipped: 0 };
+  plan.memberCounts.set(id, { ...counts, [what]: counts[what] + 1 });
+}
+
+/** What the agent has not taken of this group yet counts as delivered from this commit on. */
+function flush(agentId: string, effects: GroupEffects, state: BatchState, now: Date): void {
+  const inbox = state.heads.inboxIn(agentId);
+  if (inbox === null) return;
+  const at = effects.group.deleted?.at ?? now;
+  const { groupId: conversationId } = effects.group;
+  const entry = { conversationId, beforePosition: inbox.nextPosition, at, isCounted: false };
+  state.heads.put({ ...inbox, flushing: [...(inbox.flushing ?? []), entry] });
+}
+
+function writeMembers(effects: GroupEffects, now: Date, plan: SendPlan): void {
+  const { groupId } = effects.group;
+  const { joined, left = [], roles = [] } = effects;
+  if (joined !== undefined) {
+    const { agentId, role, joinedAt, joinedSeq } = joined;
+    const $set = { groupId, agentId, role, joinedAt, joinedSeq, leftAt: null, own: 0, skipped: 0 };
+    plan.memberships.push({
+      updateOne: { filter: { _id: membershipId(groupId, agentId) }, update: { $set }, upsert: true },
+    });
+  }
+  if (left.length > 0) {
+    const filter = { _id: { $in: left.map((agentId) => membershipId(groupId, agentId)) } };
+    plan.memberships.push({ updateMany: { filter, update: { $set: { leftAt: effects.group.deleted?.at ?? now } } } });
+  }
+  for (const { agentId, role } of roles) {
+    plan.memberships.push({
+      updateOne: { filter: { _id: membershipId(groupId, agentId) }, update: { $set: { role } } },
+    });
+  }
+  if (effects.isDeletion !== true) {
+    for (const targetId of left) {
+      plan.outbox.push({ _id: newOutboxId(), kind: 'inbox.flush', targetId, createdAt: now });
+    }
+  }
+}
+
+function writeExtras(
+  item: ChangeItem,
+  isDeletion: boolean,
+  state: BatchState,
+  { now }: DecideOptions,
+  plan: SendPlan,
+): void {
+  const { newInvitation, deletesInvitationOf } = item.extras();
+  const { groupId } = item;
+  if (newInvitation !== undefined) {
+    const { _id: invitationId, inviteeId: targetId } = newInvitation;
+    plan.invitations.push({ insertOne: { document: { ...newInvitation, groupId, createdAt: now } } });
+    const inbox = state.heads.inboxIn(targetId);
+    if (inbox !== null && inbox.webhooks > 0 && inbox.pausedByOwner !== 'full') {
+      plan.outbox.push({ _id: newOutboxId(), kind: 'group.invite.received', targetId, invitationId, createdAt: now });
+    }
+  }
+  if (deletesInvitationOf !== undefined) {
+    plan.invitations.push({ deleteOne: { filter: { groupId, inviteeId: deletesInvitationOf } } });
+  }
+  if (isDeletion) plan.invitations.push({ deleteMany: { filter: { groupId } } });
+}
+
+/** Who has to be told, fixed now and for ever, and the intent to tell them. */
+function recordDeletion(group: GroupHead, notice: Message, effects: GroupEffects, plan: SendPlan): void {
+  const { deleted, groupId } = group;
+  if (deleted === null) return;
+  const recipients = plan.committed
+    .filter(({ row }) => row.message === notice)
+    .map(({ recipientId, row }) => ({ agentId: recipientId, position: row.position }));
+  plan.deletions.push({
+    _id: groupId,
+    deletedBy: deleted.byId,
+    deletedByHandle: deleted.byHandle,
+    deletedAt: deleted.at,
+    noticeId: notice._id,
+    recipients,
+    flushed: effects.left ?? [],
+  });
+  plan.outbox.push({ _id: newOutboxId(), kind: 'group.deletion', groupId, createdAt: deleted.at });
+}
+
+function newDeletedRow(notice: Message, targetId: string): SendPlan['outbox'][number] {
+  const { conversationId: groupId, createdAt } = notice;
+  return { _id: newOutboxId(), kind: 'group.deleted', targetId, groupId, createdAt };
+}
+
+/** groups.md §7. */
+function newSystemMessage(
+  note: SystemNote,
+  place: Pick<Message, 'conversationId' | 'seq' | 'createdAt'>,
+  commitId: string,
+): Message {
+  const _id = newId('message');
+  const clientMsgId = `sys_${_id}`;
+  return {
+    _id,
+    ...place,
+    senderId: note.sender.id,
+    recipientId: null,
+    clientKey: clientKey(note.sender.id, clientMsgId),
+    clientMsgId: JSON.stringify(clientMsgId),
+    type: 'system',
+    content: JSON.stringify({ data: { schema_version: 1, ...note.event } }),
+    metadata: '{}',
+    commitId,
+  };
+}

@@ -1,0 +1,71 @@
+import type { Document } from 'mongodb';
+import { groupHeadId, type GroupHead } from '../../domain/group';
+import {
+  emptyPair,
+  inboxInId,
+  inboxOutId,
+  senderHeadId,
+  type InboxInHead,
+  type InboxOutHead,
+  type PairHead,
+  type SenderHead,
+} from '../../domain/heads';
+import type { Head } from '../database';
+
+/** The guarding documents of one batch: as loaded, and as they are after the decisions so far. */
+export class HeadSet {
+  private readonly loaded = new Map<string, Head>();
+  private readonly current = new Map<string, Head>();
+
+  constructor(rows: Head[]) {
+    for (const row of rows) {
+      this.loaded.set(row._id, row);
+      this.current.set(row._id, row);
+    }
+  }
+
+  // The kind of a head stands in its _id; these five are the parse points of the union.
+  pair = (id: string): PairHead => (this.current.get(id) as PairHead | undefined) ?? emptyPair(id);
+  sender = (agentId: string): SenderHead | null => (this.current.get(senderHeadId(agentId)) as SenderHead) ?? null;
+  inboxIn = (agentId: string): InboxInHead | null => (this.current.get(inboxInId(agentId)) as InboxInHead) ?? null;
+  inboxOut = (agentId: string): InboxOutHead | null => (this.current.get(inboxOutId(agentId)) as InboxOutHead) ?? null;
+  group = (groupId: string): GroupHead | null => (this.current.get(groupHeadId(groupId)) as GroupHead) ?? null;
+
+  version(id: string): number {
+    return this.loaded.get(id)?.v ?? 0;
+  }
+
+  put(head: Head): void {
+    this.current.set(head._id, head);
+  }
+
+  /** Writes a head that a decision rests on although it stays as it is: whoever changes it collides with the commit. */
+  touch(id: string): void {
+    const head = this.current.get(id) ?? (id.startsWith('pair:') ? emptyPair(id) : null);
+    if (head !== null) this.current.set(id, { ...head });
+  }
+
+  /** Every head of the batch as it is after a successful write. */
+  afterWrite(): Head[] {
+    return [...this.current.values()].map((head) => {
+      const before = this.loaded.get(head._id);
+      return before === head ? head : { ...head, v: (before?.v ?? 0) + 1 };
+    });
+  }
+
+  /** Heads that differ from what was loaded, the contended kinds first, always in the same order. */
+  changed(): { before: Head | null; after: Head }[] {
+    return [...this.current.values()]
+      .filter((head) => this.loaded.get(head._id) !== head)
+      .map((after) => ({ before: this.loaded.get(after._id) ?? null, after }))
+      .sort((one, other) => (one.after._id < other.after._id ? -1 : 1));
+  }
+}
+
+/** The write of one head: an insert when nobody wrote it yet, else an update that expects the loaded version. */
+export function headWrite(before: Head | null, after: Head): Document {
+  if (before === null) return { insertOne: { document: { ...after, v: 1 } } };
+  const old = new Map<string, unknown>(Object.entries(before));
+  const $set = Object.fromEntries(Object.entries(after).filter(([name, value]) => old.get(name) !== value));
+  return { updateOne: { filter: { _id: after._id, v: before.v }, update: { $set, $inc: { v: 1 } } } };
+}

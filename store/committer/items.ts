@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import type { GroupDecision } from '../../domain/group-changes';
+import type { GroupHead } from '../../domain/group';
+import type { AgentCard } from '../agents';
+import { clientKey } from '../client-keys';
+import type { HeadSet } from './head-set';
+import type { GroupSendCommand, SendCommand } from './send-types';
+
+interface Item {
+  /** Commits that tried to write it: what is found with one of these ids is this item's own. */
+  commitIds: Set<string>;
+  tries: number;
+}
+
+interface KeyedItem extends Item {
+  clientKey: ReturnType<typeof clientKey>;
+  clientKeyText: string;
+}
+
+/** One send with everything of it that does not change between tries. */
+export interface DirectItem extends KeyedItem {
+  kind: 'direct';
+  command: SendCommand;
+}
+
+export interface GroupItem extends KeyedItem {
+  kind: 'group';
+  command: GroupSendCommand;
+  /** Handles of the members that each commit of it left out. */
+  skippedBy: Map<string, string[]>;
+}
+
+export type SendItem = DirectItem | GroupItem;
+
+/** A change of one group that takes its turn among the sends, so that it and its system messages have their seqs. */
+export interface ChangeItem extends Item {
+  kind: 'change';
+  groupId: string;
+  /** Guarding documents that the decision reads besides the group and the inboxes of its members. */
+  headIds: string[];
+  /**
+   * Reads the rows that the decision needs. After the group's head, so that what they say of the group holds as long as
+   * the head's version does.
+   */
+  load: (group: GroupHead | null) => Promise<void>;
+  decide: (group: GroupHead | null, heads: HeadSet, now: Date) => GroupDecision<unknown>;
+  /** What the commit writes besides what follows from the effects. */
+  extras: () => ChangeExtras;
+  /** What messages show of one of `senderIds`. */
+  cardOf: (agentId: string) => AgentCard;
+  /** Agents that its system messages may be attributed to. */
+  senderIds: () => string[];
+  /** The same over all tries: a head with it was written by this item. */
+  changeId: string;
+}
+
+/** Rows of the commit that the effects do not imply. */
+export interface ChangeExtras {
+  newInvitation?: { _id: string; inviteeId: string; inviterId: string; inviterHandle: string };
+  /** The pending invitation that this change answers. */
+  deletesInvitationOf?: string;
+  /** Heads that the decision rests on and does not change: written, so that who changes them collides. */
+  guards?: string[];
+}
+
+export type LaneItem = SendItem | ChangeItem;
+
+export function newDirectItem(command: SendCommand): DirectItem {
+  return { kind: 'direct', command, ...keyed(command) };
+}
+
+export function newGroupItem(command: GroupSendCommand): GroupItem {
+  return { kind: 'group', command, ...keyed(command), skippedBy: new Map() };
+}
+
+export function newChangeItem(facts: Omit<ChangeItem, 'kind' | 'commitIds' | 'tries' | 'changeId'>): ChangeItem {
+  return { kind: 'change', ...facts, commitIds: new Set(), tries: 0, changeId: randomUUID() };
+}
+
+function keyed({ sender, clientMsgId }: SendCommand | GroupSendCommand): KeyedItem {
+  const key = clientKey(sender.id, clientMsgId);
+  return { clientKey: key, clientKeyText: key.toString('base64'), commitIds: new Set(), tries: 0 };
+}
+
+/** The group that an item is about, if any. */
+export function groupIdOf(item: LaneItem): string | null {
+  switch (item.kind) {
+    case 'direct':
+      return null;
+    case 'group':
+      return item.command.groupId;
+    case 'change':
+      return item.groupId;
+  }
+}

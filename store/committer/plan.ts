@@ -1,0 +1,109 @@
+import type { AnyBulkWriteOperation } from 'mongodb';
+import type { AppError } from '../../contract/errors';
+import { newId, newOutboxId } from '../../platform/ids';
+import type { AgentCard } from '../agents';
+import type { GroupDeletion, Invitation, Membership } from '../collections/groups';
+import { envelopeId, type Envelope, type Message } from '../collections/messages';
+import type { OutboxRow } from '../collections/outbox';
+import type { Contact } from '../collections/relations';
+import type { LaneItem, SendItem } from './items';
+import type { BatchState } from './send-state';
+import type { ChangeSettled, Committed, SendOutcome } from './send-types';
+
+export type Settled = SendOutcome | ChangeSettled | AppError;
+
+/** What one commit writes besides the changed heads, and what its items are told once it is durable. */
+export interface SendPlan {
+  messages: Message[];
+  envelopes: Envelope[];
+  contacts: Contact[];
+  memberships: AnyBulkWriteOperation<Membership>[];
+  /** What members sent and missed in this commit, by membership id. */
+  memberCounts: Map<string, { own: number; skipped: number }>;
+  invitations: AnyBulkWriteOperation<Invitation>[];
+  deletions: GroupDeletion[];
+  outbox: OutboxRow[];
+  committed: Committed[];
+  /** Groups that a change of this batch was decided for: the rows of a second one were read before it. */
+  changedGroups: Set<string>;
+  /** Items that are missing here need a fresh state (see `decideSends`). */
+  outcomes: Map<LaneItem, Settled>;
+}
+
+export interface DecideOptions {
+  now: Date;
+  commitId: string;
+  limitRate: boolean;
+}
+
+export function emptyPlan(): SendPlan {
+  return {
+    messages: [],
+    envelopes: [],
+    contacts: [],
+    memberships: [],
+    memberCounts: new Map(),
+    invitations: [],
+    deletions: [],
+    outbox: [],
+    committed: [],
+    changedGroups: new Set(),
+    outcomes: new Map(),
+  };
+}
+
+/** The display name is the one that this commit's version of the sender's head has. */
+export function cardOf(item: SendItem, state: BatchState): AgentCard {
+  const { id, handle, isSystem } = item.command.sender;
+  return { handle, displayName: state.heads.sender(id)?.displayName ?? null, isSystem };
+}
+
+/** A send as the message that it becomes. */
+export function newMessage(
+  item: SendItem,
+  place: Pick<Message, 'conversationId' | 'seq' | 'recipientId' | 'createdAt' | 'commitId'>,
+): Message {
+  const { command } = item;
+  return {
+    _id: newId('message'),
+    senderId: command.sender.id,
+    clientKey: item.clientKey,
+    clientMsgId: JSON.stringify(command.clientMsgId),
+    type: command.type,
+    content: command.content,
+    metadata: command.metadata,
+    ...place,
+  };
+}
+
+export function newEnvelope(
+  message: Message,
+  { recipientId, position, muted }: Pick<Envelope, 'recipientId' | 'position' | 'muted'>,
+): Envelope {
+  return {
+    _id: envelopeId(recipientId, position),
+    recipientId,
+    position,
+    messageId: message._id,
+    conversationId: message.conversationId,
+    seq: message.seq,
+    senderId: message.senderId,
+    status: 'stored',
+    muted,
+    unread: 'shown',
+    deliveredAt: null,
+    readAt: null,
+    createdAt: message.createdAt,
+  };
+}
+
+export function newOutboxRow(message: Message, targetId: string): OutboxRow {
+  return {
+    _id: newOutboxId(),
+    kind: 'message.new',
+    targetId,
+    messageId: message._id,
+    conversationId: message.conversationId,
+    createdAt: message.createdAt,
+  };
+}
