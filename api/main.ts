@@ -51,7 +51,7 @@ async function main(): Promise<void> {
     limiter: createRateLimiter({ database, log, isOn: config.RATE_LIMITS }),
     health: { mongodb: () => answers(database), bus: node.isUp, temporal: flows.isUp },
   });
-  const attached = attachRealtime(app, { node, presence, config, database, agents, log, metrics });
+  const attached = attachRealtime(app, { node, presence, config, database, agents, committer, log, metrics });
   const server = listen(attached, config, log);
   stopOnSignal(log, DEADLINE_MS, async () => {
     const drained = drain(server);

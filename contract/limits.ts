@@ -116,7 +116,14 @@ export const UNAUTHENTICATED_SOCKETS_PER_ADDRESS = 50;
 export const SOCKETS_PER_AGENT = 10;
 export const CLIENT_VERSION_LENGTH_MAX = 64;
 export const PRESENCE_FRAMES_PER_MINUTE = 30;
+export const READ_ACK_FRAMES_PER_SECOND = 20;
+/** Per conversation and type. */
+export const TYPING_INTERVAL_MS = 2_000;
+/** Of `error RATE_LIMITED`. */
 export const ERROR_FRAME_INTERVAL_MS = 10_000;
+/** realtime.md §3.5. */
+export const WARNING_SHARE = 0.8;
+export const WARNING_INTERVAL_MS = 60_000;
 /** realtime.md §9: how late a socket may learn of a message when the bus is silent. */
 export const PUMP_CHECK_MS = 5_000;
 

@@ -112,6 +112,9 @@ export function pairId(one: string, other: string): string {
   return one < other ? `pair:${one}:${other}` : `pair:${other}:${one}`;
 }
 
+/** A head's kind stands in its `_id`. */
+export const isSenderHead = (head: { _id: string }): head is SenderHead => head._id.startsWith('sender:');
+
 export const senderHeadId = (agentId: string): string => `sender:${agentId}`;
 export const inboxInId = (agentId: string): string => `inbox-in:${agentId}`;
 export const inboxOutId = (agentId: string): string => `inbox-out:${agentId}`;

@@ -8,6 +8,8 @@ const GATHER_MS = 10;
 const GATHER_MAX = 500;
 /** Pushed messages whose position is remembered per agent; older ones are looked up. */
 const REMEMBERED_MAX = 10_000;
+/** Acks that wait to be written; a client that is faster than the database is not read from until it caught up. */
+const WAITING_MAX = 5_000;
 
 /** Gathers what one agent's sockets confirm into few commits. Shared by all of its sockets on this node. */
 export class AckBuffer {
@@ -16,6 +18,7 @@ export class AckBuffer {
   private unknown = new Set<string>();
   private timer: NodeJS.Timeout | null = null;
   private running: Promise<void> = Promise.resolve();
+  private isWriting = false;
 
   constructor(
     private readonly agentId: string,
@@ -30,6 +33,11 @@ export class AckBuffer {
       this.pushed.delete(oldest);
       break;
     }
+  }
+
+  /** True while no more should be taken before a flush. */
+  isFull(): boolean {
+    return this.positions.size + this.unknown.size >= WAITING_MAX;
   }
 
   /** An `ack` frame. Unknown, foreign, repeated: silently nothing (realtime.md §5.3). */
@@ -58,7 +66,8 @@ export class AckBuffer {
   }
 
   private schedule(): void {
-    if (this.positions.size + this.unknown.size >= GATHER_MAX) void this.flush();
+    // While a write runs, whatever comes gathers for the next one.
+    if (this.positions.size + this.unknown.size >= GATHER_MAX && !this.isWriting) void this.flush();
     else this.timer ??= setTimeout(() => void this.flush(), GATHER_MS);
   }
 
@@ -67,12 +76,22 @@ export class AckBuffer {
     const ids = [...this.unknown];
     this.positions = new Set();
     this.unknown = new Set();
+    this.isWriting = true;
     try {
-      const found = ids.length === 0 ? [] : await findPositions(this.deps.database, this.agentId, ids);
-      const positions = [...known, ...found];
+      const positions = [...known, ...(await this.lookUp(ids))];
       if (positions.length > 0) await this.deps.committer.ack({ recipientId: this.agentId, positions });
     } catch (error) {
       this.deps.log.warn({ event: 'ack.lost', err: error, count: known.length + ids.length });
     }
+    this.isWriting = false;
+  }
+
+  private async lookUp(messageIds: string[]): Promise<number[]> {
+    const positions: number[] = [];
+    for (let start = 0; start < messageIds.length; start += GATHER_MAX) {
+      const page = messageIds.slice(start, start + GATHER_MAX);
+      positions.push(...(await findPositions(this.deps.database, this.agentId, page)));
+    }
+    return positions;
   }
 }

@@ -1,20 +1,26 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type Koa from 'koa';
 import websockify from 'koa-websocket';
+import { WebSocket } from 'ws';
 import { FRAME_BYTES_MAX, PUMP_CHECK_MS } from '../../contract/limits';
+import { systemClock } from '../../platform/clock';
 import type { Config } from '../../platform/config';
 import type { Logger } from '../../platform/logger';
 import type { Metrics } from '../../platform/metrics';
 import type { AgentReader } from '../../store/agents';
+import type { Committer } from '../../store/committer/committer';
 import type { Database } from '../../store/database';
 import type { ApiState } from '../state';
-import { createAdmission } from './admission';
+import { createAdmission, type Admission } from './admission';
 import { evictChanged } from './evictions';
 import { endDeadNodes } from './housekeeping';
+import { parseClient, type Hello } from './frames';
 import type { Hub } from './hub';
 import type { LiveNode } from './node';
 import type { PresenceService } from './presence';
-import { Session } from './session';
+import { Session, type SessionDeps } from './session';
+import { TypingRelay } from './typing';
+import { createWarnings } from './warnings';
 import { createVerify, Waiting, type Accepted } from './upgrade';
 
 export interface RealtimeDeps {
@@ -23,6 +29,7 @@ export interface RealtimeDeps {
   config: Config;
   database: Database;
   agents: AgentReader;
+  committer: Committer;
   log: Logger;
   metrics: Metrics;
 }
@@ -41,12 +48,19 @@ const ALIVE_MS = 60_000;
 const GOODBYE_MS = 2_000;
 /** A database that does not answer must not keep the sockets from their goodbye. */
 const PRESENCE_MS = 2_000;
-/** `ws` closes larger frames without our reason text; ours is checked below this. */
+/** A frame between the two is read, so that it can be told from one that is only too large before hello. */
 const WS_PAYLOAD_MAX = FRAME_BYTES_MAX * 2;
+
+/** `ws` closes for a frame that it did not even read, without a reason. */
+class Socket extends WebSocket {
+  override close(code?: number, reason?: string | Buffer): void {
+    super.close(code, reason ?? (code === 1009 ? 'Frame too large' : undefined));
+  }
+}
 
 /** Puts `/v1/ws` beside the HTTP routes of `app`. */
 export function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Realtime {
-  const { config, database, agents, log, metrics, node, presence } = deps;
+  const { config, database, agents, log, node, presence } = deps;
   const { hub, connections, lease } = node;
   const admission = createAdmission({ agents, connections, database, log, limitRate: config.RATE_LIMITS });
   const waiting = new Waiting();
@@ -54,31 +68,19 @@ export function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Realtime
   const ip = { trustedHeader: config.TRUSTED_IP_HEADER, trustProxy: config.TRUST_PROXY };
   const verifyClient = createVerify({ agents, waiting, accepted, ip });
 
+  const shared = sessionDeps(deps, admission);
   // `koa-websocket` takes the options of the `ws` server, whose types it does not know exactly.
   const sockets = websockify(
     app as Koa,
-    { verifyClient, maxPayload: WS_PAYLOAD_MAX, perMessageDeflate: false } as never,
+    { verifyClient, maxPayload: WS_PAYLOAD_MAX, perMessageDeflate: false, WebSocket: Socket } as never,
   );
   sockets.ws.use((ctx) => {
     const request = ctx.req;
     const from = accepted.get(request);
     if (from === undefined) return ctx.websocket.terminate();
     waiting.enter(from.address);
-    const session = new Session(ctx.websocket, {
-      database,
-      agents,
-      log,
-      hub,
-      admission,
-      presence,
-      mayPush: lease.isHeld,
-      onPush: (row) => {
-        metrics.pushes.inc();
-        metrics.pushSeconds.observe(Math.max(0, Date.now() - row.message.createdAt.getTime()) / 1000);
-      },
-      onSettled: () => waiting.leave(from.address),
-    });
-    if (from.agent !== null) session.startAuthenticated(from.agent, capabilitiesOf(request));
+    const session = new Session(ctx.websocket, { ...shared, onSettled: () => waiting.leave(from.address) });
+    if (from.agent !== null) session.startAuthenticated(from.agent, helloOf(request));
   });
 
   lease.onRegained(() => Promise.resolve(presence.recount()));
@@ -97,15 +99,37 @@ export function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Realtime
   };
 }
 
-/** `X-AgentChat-Capabilities: ack`; null when the upgrade named none. */
-function capabilitiesOf(request: IncomingMessage): string[] | null {
-  const header = request.headers['x-agentchat-capabilities'];
-  return header === undefined
-    ? null
-    : header
-        .toString()
+/** What all sockets of this process share. */
+function sessionDeps(deps: RealtimeDeps, admission: Admission): Omit<SessionDeps, 'onSettled'> {
+  const { config, database, agents, committer, log, metrics, node, presence } = deps;
+  const warnings = createWarnings({ database, live: node, clock: systemClock, log, limitRate: config.RATE_LIMITS });
+  committer.onSpent((sender) => warnings.note(sender));
+  return {
+    database,
+    agents,
+    log,
+    hub: node.hub,
+    admission,
+    presence,
+    typing: new TypingRelay({ database, live: node, log }),
+    mayPush: node.lease.isHeld,
+    onPush: (row) => {
+      metrics.pushes.inc();
+      metrics.pushSeconds.observe(Math.max(0, Date.now() - row.message.createdAt.getTime()) / 1000);
+    },
+  };
+}
+
+/** What the Bearer path says in headers; capabilities are null when the upgrade named none. */
+function helloOf({ headers }: IncomingMessage): Omit<Hello, 'apiKey'> {
+  return {
+    capabilities:
+      headers['x-agentchat-capabilities']
+        ?.toString()
         .split(',')
-        .map((name) => name.trim());
+        .map((name) => name.trim()) ?? null,
+    client: parseClient(headers['x-agentchat-client'], headers['x-agentchat-client-version']),
+  };
 }
 
 /** Pings, proof of life, and what orders that did not reach this node would have ended. */

@@ -1,7 +1,8 @@
 import type { LiveFrame, Order } from '../../platform/bus';
 import type { Committed } from '../../store/committer/send-types';
 import type { Registered } from '../../store/connections';
-import { type AckBuffer } from './ack-buffer';
+import type { AckBuffer } from './ack-buffer';
+import { InboundLimits } from './inbound-limits';
 import type { Session } from './session';
 
 /** No admission takes longer; orders are remembered for this long. */
@@ -10,10 +11,17 @@ const ADMISSION_MS_MAX = 60_000;
 /** Subjects whose last version is remembered: more than change their presence within the life of a note. */
 const SUBJECTS_MAX = 50_000;
 
+/** What the sockets of one agent on this node share. */
+export interface AgentSockets {
+  sessions: Set<Session>;
+  /** One for all of them: the first confirmation wins. */
+  acks: AckBuffer;
+  limits: InboundLimits;
+}
+
 /** The live sockets of this node, by agent. */
 export class Hub {
-  private readonly sessions = new Map<string, Set<Session>>();
-  private readonly acks = new Map<string, AckBuffer>();
+  private readonly agents = new Map<string, AgentSockets>();
   /** The latest version of each subject of live frames that was handed out here. */
   private readonly versions = new Map<string, number>();
   /** When an order about an agent was last obeyed here, for sockets that were being admitted meanwhile. */
@@ -22,30 +30,32 @@ export class Hub {
 
   constructor(private readonly newAckBuffer: (agentId: string) => AckBuffer) {}
 
-  /** One buffer for all sockets of an agent: the first confirmation wins. */
-  acksOf(agentId: string): AckBuffer {
-    const buffer = this.acks.get(agentId) ?? this.newAckBuffer(agentId);
-    this.acks.set(agentId, buffer);
-    return buffer;
-  }
-
-  add(agentId: string, session: Session): void {
-    const own = this.sessions.get(agentId) ?? new Set();
-    own.add(session);
-    this.sessions.set(agentId, own);
+  /** Adds a socket; returns what it shares with the agent's others. */
+  add(agentId: string, session: Session): AgentSockets {
+    const shared = this.agents.get(agentId) ?? {
+      sessions: new Set(),
+      acks: this.newAckBuffer(agentId),
+      limits: new InboundLimits(),
+    };
+    shared.sessions.add(session);
+    this.agents.set(agentId, shared);
+    return shared;
   }
 
   remove(agentId: string, session: Session): void {
-    const own = this.sessions.get(agentId);
-    own?.delete(session);
-    if (own === undefined || own.size > 0) return;
-    this.sessions.delete(agentId);
-    void this.acks.get(agentId)?.flush();
-    this.acks.delete(agentId);
+    const shared = this.agents.get(agentId);
+    shared?.sessions.delete(session);
+    if (shared === undefined || shared.sessions.size > 0) return;
+    this.agents.delete(agentId);
+    void shared.acks.flush();
   }
 
   all(): Session[] {
-    return [...this.sessions.values()].flatMap((own) => [...own]);
+    return [...this.agents.values()].flatMap(({ sessions }) => [...sessions]);
+  }
+
+  private sessionsOf(agentId: string): Iterable<Session> {
+    return this.agents.get(agentId)?.sessions ?? [];
   }
 
   /** The sockets of `all` as the registry knows them. */
@@ -56,7 +66,7 @@ export class Hub {
   /** Hands fresh envelopes to the pumps of their recipients, in delivery order. */
   offer(commit: Committed[]): void {
     for (const committed of commit) {
-      for (const session of this.sessions.get(committed.recipientId) ?? []) session.pump?.offer(committed);
+      for (const session of this.sessionsOf(committed.recipientId)) session.pump?.offer(committed);
     }
   }
 
@@ -69,7 +79,7 @@ export class Hub {
     }
     this.orderedAtMs.delete(order.agentId);
     this.orderedAtMs.set(order.agentId, nowMs);
-    for (const session of [...(this.sessions.get(order.agentId) ?? [])]) {
+    for (const session of [...this.sessionsOf(order.agentId)]) {
       if (order.kind === 'recheck') session.pump?.recheck();
       else if (isMeant(order, session)) session.close(order.code, order.reason);
     }
@@ -95,12 +105,12 @@ export class Hub {
       const oldest = this.versions.keys().next();
       if (this.versions.size > SUBJECTS_MAX && oldest.done === false) this.versions.delete(oldest.value);
     }
-    for (const agentId of agentIds) for (const session of this.sessions.get(agentId) ?? []) session.sendLive(text);
+    for (const agentId of agentIds) for (const session of this.sessionsOf(agentId)) session.sendLive(text);
   }
 
   /** Lets the pumps of these agents look; an empty list means everybody. */
   wake(agentIds: string[]): void {
-    const woken = agentIds.length === 0 ? this.all() : agentIds.flatMap((id) => [...(this.sessions.get(id) ?? [])]);
+    const woken = agentIds.length === 0 ? this.all() : agentIds.flatMap((id) => [...this.sessionsOf(id)]);
     for (const session of woken) session.pump?.wake();
   }
 }

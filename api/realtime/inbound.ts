@@ -1,14 +1,25 @@
-import type { WebSocket } from 'ws';
-import { ERROR_FRAME_INTERVAL_MS, PRESENCE_FRAMES_PER_MINUTE } from '../../contract/limits';
+import type { z } from 'zod';
+import type { ErrorCode } from '../../contract/codes';
+import { ACK_ID_LENGTH_MAX, typingFrameSchema } from '../../contract/frames';
 import { setPresenceSchema } from '../../contract/presence';
 import type { Agent } from '../../store/collections/agents';
 import type { AckBuffer } from './ack-buffer';
-import { Budget } from './budget';
-import { errorFrame, type Frame } from './frames';
+import { errorFrame, type Frame, type TypingType } from './frames';
+import type { InboundLimits } from './inbound-limits';
 import type { PresenceService } from './presence';
+import type { TypingRelay } from './typing';
 
 export interface InboundDeps {
   presence: PresenceService;
+  typing: TypingRelay;
+}
+
+interface InboundSocket {
+  agent: Agent;
+  acks: AckBuffer;
+  limits: InboundLimits;
+  /** Sends text to the client; one that does not read is closed. */
+  reply: (text: string) => void;
 }
 
 /**
@@ -16,25 +27,22 @@ export interface InboundDeps {
  * stays open; what is wrong with it is told by an `error` frame, so rarely that a flood of bad frames gets no flood back.
  */
 export class Inbound {
-  private lastErrorMs = Number.NEGATIVE_INFINITY;
-  private readonly presenceBudget = new Budget(PRESENCE_FRAMES_PER_MINUTE, 60_000);
-
   constructor(
-    private readonly socket: WebSocket,
-    private readonly agent: Agent,
-    private readonly acks: AckBuffer,
+    private readonly socket: InboundSocket,
     private readonly deps: InboundDeps,
   ) {}
 
   handle(frame: Frame): void {
     switch (frame.type) {
       case 'ack':
-        if (typeof frame.message_id === 'string') this.acks.ackMessage(frame.message_id);
-        return;
+        return this.ack(frame);
       case 'ping':
-        return this.socket.send('{"type":"pong"}');
+        return this.socket.reply('{"type":"pong"}');
       case 'presence.update':
         return void this.setPresence(frame);
+      case 'typing.start':
+      case 'typing.stop':
+        return this.relayTyping(frame, frame.type);
       case 'message.send':
         return this.refuse('UNSUPPORTED_ACTION', 'Send with POST /v1/messages', frame);
       default:
@@ -42,18 +50,43 @@ export class Inbound {
     }
   }
 
+  /** Whatever it names that cannot be acked is silently nothing (realtime.md §5.3). */
+  private ack({ message_id: id }: Frame): void {
+    if (typeof id === 'string' && id.length <= ACK_ID_LENGTH_MAX) this.socket.acks.ackMessage(id);
+  }
+
   /** Like `PUT /v1/presence`; an invalid frame is ignored (social.md §9.2), one too many is told (realtime.md §4). */
   private async setPresence(frame: Frame): Promise<void> {
     const parsed = setPresenceSchema.safeParse(frame.payload);
     if (!parsed.success) return;
-    if (!this.presenceBudget.take(Date.now())) return this.refuse('RATE_LIMITED', 'Too many presence updates', frame);
-    await this.deps.presence.set(this.agent, parsed.data).catch(() => undefined);
+    if (!this.socket.limits.presence.take(Date.now())) return this.tooMany('presence updates', frame);
+    await this.deps.presence.set(this.socket.agent, parsed.data).catch(() => undefined);
   }
 
-  private refuse(code: string, message: string, frame: Frame): void {
-    const nowMs = performance.now();
-    if (nowMs - this.lastErrorMs < ERROR_FRAME_INTERVAL_MS) return;
-    this.lastErrorMs = nowMs;
-    this.socket.send(errorFrame(code, message, frame.id));
+  private relayTyping(frame: Frame, type: TypingType): void {
+    const payload = this.parse(typingFrameSchema, frame);
+    if (payload === null) return;
+    const conversationId = payload.conversation_id;
+    const { limits, agent } = this.socket;
+    if (!limits.takeTyping(`${type}:${conversationId}`, Date.now())) return this.tooMany('typing frames', frame);
+    this.deps.typing.relay(agent, { type, conversationId }, () =>
+      this.refuse('CONVERSATION_NOT_FOUND', 'No such conversation', frame),
+    );
+  }
+
+  /** The frame's payload, or null after the client was told what is wrong with it. */
+  private parse<T>(schema: z.ZodType<T>, frame: Frame): T | null {
+    const parsed = schema.safeParse(frame.payload);
+    if (parsed.success) return parsed.data;
+    this.refuse('VALIDATION_ERROR', parsed.error.issues[0]?.message ?? 'Invalid payload', frame);
+    return null;
+  }
+
+  private tooMany(what: string, frame: Frame): void {
+    this.refuse('RATE_LIMITED', `Too many ${what}`, frame);
+  }
+
+  private refuse(code: ErrorCode | 'UNSUPPORTED_ACTION', message: string, frame: Frame): void {
+    if (this.socket.limits.takeError(code, Date.now())) this.socket.reply(errorFrame(code, message, frame.id));
   }
 }

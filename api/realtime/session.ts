@@ -4,22 +4,22 @@ import {
   FRAME_BYTES_MAX,
   FRAME_BYTES_MAX_BEFORE_HELLO,
   HELLO_TIMEOUT_MS,
+  SOCKET_BUFFER_BYTES_MAX,
 } from '../../contract/limits';
 import type { Agent } from '../../store/collections/agents';
 import type { Registered } from '../../store/connections';
 import type { InboxRow } from '../../store/inbox';
 import type { AckBuffer } from './ack-buffer';
 import type { Admission, Refused } from './admission';
-import { helloOk, parseFrame, parseHello, type Hello } from './frames';
+import { helloOk, parseFrame, parseHello, type Frame, type Hello } from './frames';
 import type { Hub } from './hub';
-import type { LiveSocket, PresenceService } from './presence';
-import { Inbound } from './inbound';
+import { Inbound, type InboundDeps } from './inbound';
+import type { LiveSocket } from './presence';
 import { Pump, type PumpDeps } from './pump';
 
-export interface SessionDeps extends Omit<PumpDeps, 'onPushed' | 'onOverload'> {
+export interface SessionDeps extends Omit<PumpDeps, 'onPushed' | 'onOverload'>, InboundDeps {
   hub: Hub;
   admission: Admission;
-  presence: PresenceService;
   onPush: (row: InboxRow) => void;
   /** Called once, when the socket stops being an unauthenticated one: live or closed. */
   onSettled: () => void;
@@ -33,7 +33,11 @@ export class Session {
   private inbound: Inbound | null = null;
   private connectionId: string | null = null;
   private state: 'waiting' | 'checking' | 'live' | 'closed' = 'waiting';
+  /** True from our close on: what the peer still sends is only taken if it is an ack. */
+  private isClosing = false;
   private hasAck = false;
+  /** A second hello that came while the key of the first was checked. */
+  private laterHello: Frame | null = null;
   private entered: Promise<void> = Promise.resolve();
   private left: Promise<void> | null = null;
   private lastLifeMs = Date.now();
@@ -47,21 +51,23 @@ export class Session {
     socket.on('error', () => undefined);
     socket.on('message', (data, isBinary) => this.onFrame(data as Buffer, isBinary));
     socket.on('pong', () => this.noteLife());
-    socket.on('ping', () => this.noteLife());
+    // Its pong is sent by the library, into the same buffer.
+    socket.on('ping', () => (this.isOverloaded() ? this.overload() : this.noteLife()));
     socket.on('close', () => void this.onClose());
     this.helloTimer = setTimeout(() => this.close(1008, 'HELLO frame required'), HELLO_TIMEOUT_MS);
   }
 
   /** The Bearer path: the key was checked at the upgrade. `capabilities` null = the upgrade named none. */
-  startAuthenticated(agent: Agent, capabilities: string[] | null): void {
+  startAuthenticated(agent: Agent, hello: Omit<Hello, 'apiKey'>): void {
     this.state = 'checking';
     clearTimeout(this.helloTimer);
-    void this.admit(() => this.deps.admission.admit(agent), capabilities);
+    void this.admit(() => this.deps.admission.admit(agent), hello);
   }
 
   /** Closes with a code of realtime.md §2; a peer that does not answer the close is cut off. */
   close(code: number, reason: string): void {
-    if (this.state === 'closed') return;
+    if (this.state === 'closed' || this.isClosing) return;
+    this.isClosing = true;
     this.pump?.stop();
     this.socket.close(code, reason);
     setTimeout(() => this.socket.terminate(), 2_000).unref();
@@ -78,6 +84,8 @@ export class Session {
   /** Called every few seconds: pings every `pingMs`, cuts off who did not answer for as long (realtime.md §6). */
   beat(nowMs: number, pingMs: number): void {
     if (nowMs - this.lastPingMs < pingMs) return;
+    // Not read from on purpose: its pong may stand behind what waits.
+    if (this.socket.isPaused) this.noteLife();
     if (this.lastPingMs > this.lastLifeMs) return this.close(1001, 'Heartbeat timeout');
     this.lastPingMs = nowMs;
     this.socket.ping();
@@ -106,17 +114,22 @@ export class Session {
     const bytesMax = this.state === 'live' ? FRAME_BYTES_MAX : FRAME_BYTES_MAX_BEFORE_HELLO;
     if (data.length > bytesMax) return this.close(1009, 'Frame too large');
     const frame = parseFrame(data.toString('utf8'));
+    if (this.isClosing && frame?.type !== 'ack') return;
     if (this.state === 'live') return this.onLiveFrame(frame);
-    if (this.state !== 'waiting') return;
+    const hello = parseHello(frame);
+    if (this.state === 'checking' && hello !== null) this.laterHello = frame;
+    else if (hello === null) this.close(1008, 'HELLO frame required first');
+    if (this.state !== 'waiting' || hello === null) return;
     this.state = 'checking';
     clearTimeout(this.helloTimer);
-    const hello = parseHello(frame);
-    if (hello === null) return this.close(1008, 'HELLO frame required first');
-    void this.admit(() => this.deps.admission.authenticate(hello.apiKey), hello.capabilities);
+    void this.admit(() => this.deps.admission.authenticate(hello.apiKey), hello);
   }
 
   /** Checks, then registers, then `hello.ok`, then the drain: in this order (realtime.md §1.5). */
-  private async admit(decide: () => Promise<Admitted | Refused>, capabilities: string[] | null): Promise<void> {
+  private async admit(
+    decide: () => Promise<Admitted | Refused>,
+    { capabilities, client }: Omit<Hello, 'apiKey'>,
+  ): Promise<void> {
     const startedMs = performance.now();
     const admitted = await decide();
     if ('code' in admitted) return this.close(admitted.code, admitted.reason);
@@ -125,21 +138,42 @@ export class Session {
     this.connectionId = admitted.connectionId;
     if (await this.isEvicted(admitted.agent, startedMs)) return;
     if (this.socket.readyState !== this.socket.OPEN) return void (await this.leave());
-    this.agent = admitted.agent;
-    this.acks = this.deps.hub.acksOf(admitted.agent._id);
-    this.inbound = new Inbound(this.socket, admitted.agent, this.acks, this.deps);
+    this.goLive(admitted.agent, admitted.connectionId, capabilities);
+    this.deps.log.info({ event: 'socket.live', agent: admitted.agent.handle, client });
+  }
+
+  /** Registered, its key still current: `hello.ok` first, then whatever there is to push. */
+  private goLive(agent: Agent, connectionId: string, capabilities: string[] | null): void {
+    this.agent = agent;
     this.state = 'live';
     this.deps.onSettled();
     this.hasAck = capabilities?.includes('ack') ?? false;
     this.socket.send(helloOk(capabilities));
-    this.deps.hub.add(admitted.agent._id, this);
-    this.pump = new Pump(this.socket, admitted.agent, {
+    const { acks, limits } = this.deps.hub.add(agent._id, this);
+    this.acks = acks;
+    this.inbound = new Inbound({ agent, acks, limits, reply: (text) => this.reply(text) }, this.deps);
+    this.pump = new Pump(this.socket, agent, {
       ...this.deps,
       onPushed: (row) => this.onPushed(row),
-      onOverload: () => this.close(1013, 'overload'),
+      onOverload: () => this.overload(),
     });
     this.pump.wake();
-    this.entered = this.deps.presence.connect(admitted.agent, admitted.connectionId);
+    this.entered = this.deps.presence.connect(agent, connectionId);
+    if (this.laterHello !== null) this.onLiveFrame(this.laterHello);
+  }
+
+  /** An answer to the client's own frame: a client that asks without reading is not waited for. */
+  private reply(text: string): void {
+    if (this.isOverloaded()) this.overload();
+    else this.socket.send(text);
+  }
+
+  private isOverloaded(): boolean {
+    return this.socket.bufferedAmount > SOCKET_BUFFER_BYTES_MAX;
+  }
+
+  private overload(): void {
+    this.close(1013, 'overload');
   }
 
   /** An order that came between the last look at the agent and now found no socket to close: look again. */
@@ -163,6 +197,14 @@ export class Session {
   private onLiveFrame(frame: ReturnType<typeof parseFrame>): void {
     if (frame?.type === 'hello') void this.renegotiate(parseHello(frame));
     else if (frame !== null) this.inbound?.handle(frame);
+    if (this.acks?.isFull() === true) this.holdBack(this.acks);
+  }
+
+  /** Reads no more from a client that acks faster than acks are written. */
+  private holdBack(acks: AckBuffer): void {
+    if (this.socket.isPaused) return;
+    this.socket.pause();
+    void acks.flush().then(() => this.socket.resume());
   }
 
   /** A later hello of the same agent changes the capabilities; anybody else's ends the socket. */

@@ -1,3 +1,4 @@
+import type { SenderHead } from '../../domain/heads';
 import { AckLane } from './ack-lane';
 import type { GroupChange } from './group-change';
 import { SendLane, type CommitterDeps } from './send-lane';
@@ -12,6 +13,8 @@ export interface Committer {
   ack(command: { recipientId: string; upTo?: number; positions?: number[] }): Promise<number>;
   /** Called after each majority commit with the envelopes of this process's sends, in delivery order per recipient. */
   onCommitted(listener: (commit: Committed[]) => void): void;
+  /** Called after each commit with what its senders have used of their limits by then. */
+  onSpent(listener: (sender: SenderHead) => void): void;
   /** Resolves when all that was accepted so far is settled. */
   idle(): Promise<void>;
 }
@@ -37,6 +40,7 @@ export function createCommitter(deps: CommitterDeps): Committer {
       return range + single;
     },
     onCommitted: (listener) => void listeners.push(listener),
+    onSpent: (listener) => void (sends.onSpent = listener),
     idle: async () => {
       await Promise.all([sends.idle(), acks.idle()]);
     },

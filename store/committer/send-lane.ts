@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { isSenderHead, type SenderHead } from '../../domain/heads';
 import type { Clock } from '../../platform/clock';
 import type { Logger } from '../../platform/logger';
 import type { AgentCard, AgentReader } from '../agents';
@@ -62,6 +63,8 @@ export class SendLane {
   private readonly groupSizes = new Map<string, number>();
   /** How many batches load after the next misled one, and how many of them are still to come. */
   private distrust = { next: 1, left: 0 };
+  /** Told of every sender of a commit, as it is after it. */
+  onSpent: (sender: SenderHead) => void = () => undefined;
 
   constructor(
     private readonly deps: CommitterDeps,
@@ -190,7 +193,9 @@ export class SendLane {
     const plan = decideSends(items, state, { now: clock.now(), commitId, limitRate });
     for (const item of plan.outcomes.keys()) item.commitIds.add(commitId);
     await writeSends(database, state.heads, plan);
-    this.cache.put(state.heads.afterWrite());
+    const written = state.heads.afterWrite();
+    this.cache.put(written);
+    for (const head of written) if (isSenderHead(head)) this.onSpent(head);
     for (const { command, resolve, reject } of waiting) {
       const outcome = plan.outcomes.get(command);
       if (outcome instanceof Error) reject(outcome);

@@ -10,7 +10,7 @@ describe('peers that do not keep up', () => {
   let url: string;
 
   beforeAll(async () => {
-    stack = await startStack({ workers: 0, env: { SOCKET_PING_SECONDS: '1' } });
+    stack = await startStack({ workers: 0 });
     database = openStackDatabase(stack);
     url = stack.baseUrls[0] ?? '';
   });
@@ -64,12 +64,14 @@ describe('peers that do not keep up', () => {
 
   test('realtime#15: a peer that answers no ping is closed with 1001; one that is only quiet stays', async () => {
     const [, b] = await established();
-    const deaf = await SocketClient.hello(url, b.key, ['ack']);
-    const quiet = await SocketClient.hello(url, b.key, ['ack']);
+    const node = await stack.startApi({ SOCKET_PING_SECONDS: '1' });
+    const deaf = await SocketClient.hello(node.baseUrl, b.key, ['ack']);
+    const quiet = await SocketClient.hello(node.baseUrl, b.key, ['ack']);
     // The library answers pings by itself; this one no longer does.
     deaf.socket.pong = () => undefined;
     expect(await deaf.untilClosed()).toEqual({ code: 1001, reason: 'Heartbeat timeout' });
     expect(quiet.closed).toBeNull();
+    expect(await database.connections.countDocuments({ agentId: b.id })).toBe(1);
     quiet.end();
   });
 });

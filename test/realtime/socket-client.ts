@@ -4,7 +4,7 @@ import { waitFor } from '../support/wait';
 export interface Frame {
   type: string;
   capabilities?: string[];
-  payload?: { id: string; seq: number; conversation_id: string; delivery_id: string; code?: string };
+  payload?: { id: string; seq: number; conversation_id: string; delivery_id: string; code?: string; ref?: string };
 }
 
 /** A raw client that keeps every frame and how the socket ended. */
@@ -42,6 +42,14 @@ export class SocketClient {
 
   send(frame: unknown): void {
     this.socket.send(typeof frame === 'string' ? frame : JSON.stringify(frame));
+  }
+
+  /** Resolves when the server has read everything that was sent before, and what it sent before is here. */
+  async roundTrip(): Promise<void> {
+    const pongs = () => this.frames.filter(({ type }) => type === 'pong').length;
+    const before = pongs();
+    this.send({ type: 'ping' });
+    await waitFor(() => pongs() > before, { describe: 'a pong' });
   }
 
   messages(): NonNullable<Frame['payload']>[] {
