@@ -1,5 +1,6 @@
 import type { AgentReader } from '../store/agents';
 import type { EmailCaps } from '../store/transactions/create-agent';
+import { createDeleteAccount, type DeleteAccount } from './account-deletion';
 import type { KeySwapDeps } from './key-swap';
 import { createRecovery, type Recovery } from './recovery';
 import { createRegistration, type Registration } from './registration';
@@ -10,6 +11,7 @@ export interface Accounts {
   registration: Registration;
   recovery: Recovery;
   rotation: Rotation;
+  deleteAccount: DeleteAccount;
 }
 
 export function createAccounts(deps: KeySwapDeps & { agents: AgentReader; caps: EmailCaps }): Accounts {
@@ -17,5 +19,6 @@ export function createAccounts(deps: KeySwapDeps & { agents: AgentReader; caps: 
     registration: createRegistration(deps),
     recovery: createRecovery(deps),
     rotation: createRotation(deps),
+    deleteAccount: createDeleteAccount(deps),
   };
 }

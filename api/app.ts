@@ -26,6 +26,7 @@ import { upgradeRequired } from './middleware/upgrade-required';
 import type { Live } from './realtime/node';
 import type { PresenceService } from './realtime/presence';
 import type { RateLimiter } from './rate-limiter';
+import { accountRoutes } from './routes/account';
 import { agentRoutes } from './routes/agents';
 import { blockRoutes } from './routes/blocks';
 import { contactRoutes } from './routes/contacts';
@@ -71,6 +72,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...internalRoutes({ metrics: deps.metrics, metricsToken: deps.config.METRICS_TOKEN }),
     ...registerRoutes({ registration: deps.accounts.registration, publicBaseUrl }),
     ...keyRoutes(deps.accounts),
+    ...accountRoutes(deps.accounts),
     ...agentRoutes({ publicBaseUrl }),
     ...messageRoutes(deps),
     ...syncRoutes(deps),

@@ -1,8 +1,8 @@
 import type { Endpoint } from './endpoint';
-import { newKeySchema, recoverSchema } from './keys';
+import { accountDeletedSchema, newKeySchema, recoverSchema } from './keys';
 import { registeredSchema, verifySchema } from './registration';
 
-/** identity.md: key recovery and rotation. */
+/** identity.md: key recovery, key rotation, deletion. */
 
 export const recoverKey: Endpoint = {
   method: 'POST',
@@ -82,4 +82,15 @@ export const rotateKeyVerify: Endpoint = {
   ],
 };
 
-export const ACCOUNT_ENDPOINTS: Endpoint[] = [recoverKey, recoverKeyVerify, rotateKey, rotateKeyVerify];
+export const deleteAccount: Endpoint = {
+  method: 'DELETE',
+  path: '/v1/agents/:handle',
+  operationId: 'deleteAgent',
+  summary: 'Delete the own account, for ever: its key is dead at once, its handle is never free again',
+  tag: 'Identity',
+  auth: 'agent',
+  responses: { 200: { description: 'Deleted', schema: accountDeletedSchema } },
+  errors: ['FORBIDDEN', 'SYSTEM_AGENT_PROTECTED'],
+};
+
+export const ACCOUNT_ENDPOINTS: Endpoint[] = [deleteAccount, recoverKey, recoverKeyVerify, rotateKey, rotateKeyVerify];

@@ -2,6 +2,7 @@ import type { Flows } from '../platform/flows';
 import type { Logger } from '../platform/logger';
 import type { Database } from '../store/database';
 import { settleVisibility } from '../store/visibility';
+import { relayDeletions } from './relay-deletions';
 
 /** The api signals at once; what is left after this long is ours. */
 const AGE_MS = 2_000;
@@ -18,7 +19,7 @@ export function startRelay(deps: { database: Database; flows: Flows; log: Logger
   let wake: () => void = () => undefined;
   const loop = async (): Promise<void> => {
     while (!isStopped) {
-      await relayRound(deps).catch((error: unknown) => deps.log.warn({ event: 'relay.failed', err: error }));
+      await relayRound(deps);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, EVERY_MS);
         wake = () => {
@@ -38,9 +39,13 @@ export function startRelay(deps: { database: Database; flows: Flows; log: Logger
   };
 }
 
-async function relayRound(deps: { database: Database; flows: Flows }): Promise<void> {
-  await relayCommits(deps);
-  await relayVisibility(deps.database);
+/** One kind of row that cannot be relayed now (Temporal is down) holds up no other. */
+async function relayRound(deps: { database: Database; flows: Flows; log: Logger }): Promise<void> {
+  const due = { before: new Date(Date.now() - AGE_MS), limit: BATCH };
+  const relays = [relayCommits(deps), relayVisibility(deps.database), relayDeletions(deps, due)];
+  for (const result of await Promise.allSettled(relays)) {
+    if (result.status === 'rejected') deps.log.warn({ event: 'relay.failed', err: result.reason });
+  }
 }
 
 /** Contact books of an account that became hidden or visible: left over when the process that changed it died. */

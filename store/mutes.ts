@@ -35,8 +35,3 @@ export async function findMuted(
     .toArray();
   return new Set(rows.filter(({ mutedUntil }) => isMuteInForce(mutedUntil, now)).map(({ targetId }) => targetId));
 }
-
-/** Removes all mutes of an agent whose account ended; until then they silence nobody, as it receives nothing more. */
-export async function dropMutes(database: Database, muterId: string): Promise<void> {
-  await database.mutes.deleteMany({ muterId });
-}

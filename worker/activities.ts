@@ -1,3 +1,4 @@
+import { createDeletionActivities } from '../activities/account-deletion';
 import { createCodeActivities } from '../activities/codes';
 import { createSocketActivities } from '../activities/sockets';
 import type { SecretKey } from '../platform/config';
@@ -16,5 +17,5 @@ export interface ActivityDeps {
 /** The side effects of all flows. */
 export function createActivities(deps: ActivityDeps) {
   const orders = createOrders(deps);
-  return { ...createCodeActivities(deps), ...createSocketActivities({ orders }) };
+  return { ...createCodeActivities(deps), ...createSocketActivities({ orders }), ...createDeletionActivities(deps) };
 }

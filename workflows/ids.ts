@@ -7,6 +7,8 @@ export type CodeFlowName = 'registration' | 'recovery' | 'rotation';
 
 export const codeFlowId = (flow: CodeFlowName, pendingId: string): string => `${flow}:${pendingId}`;
 
+export const accountDeletionId = (agentId: string): string => `account-deletion:${agentId}`;
+
 export const TASK_QUEUES = { accounts: 'accounts' } as const;
 
 /** Search attributes that must exist on the namespace before the first flow starts. */

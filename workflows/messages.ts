@@ -44,3 +44,20 @@ export const committedSignal = defineSignal<[Commit]>('committed');
 
 /** Look: the state. */
 export const stateQuery = defineQuery<CodeFlowState>('state');
+
+/** Input of the background part of an account's deletion. */
+export interface AccountDeletionInput {
+  agentId: string;
+  handle: string;
+  /** False on servers that take no search attributes (the time-skipping test server). */
+  hasSearchAttributes: boolean;
+}
+
+/** Where the background part of a deletion stands: the step that runs, and those that are done. */
+export interface AccountDeletionProgress {
+  stage: string;
+  done: string[];
+}
+
+/** Look: how far a deletion got. */
+export const progressQuery = defineQuery<AccountDeletionProgress>('progress');

@@ -81,6 +81,8 @@ export const invitations: CollectionSpec = {
   indexes: [
     // one pending invitation per group and agent; removal of a deleted group's invitations
     { name: 'group_invitee', key: { groupId: 1, inviteeId: 1 }, unique: true },
+    // cancelInvitations: those that a deleted account made
+    { name: 'inviter', key: { inviterId: 1 } },
     // listInvitations: oldest first
     { name: 'invitee_created', key: { inviteeId: 1, createdAt: 1, _id: 1 } },
   ],

@@ -3,6 +3,7 @@ import { shape, type CollectionSpec } from './collection';
 /**
  * An intent recorded in the same commit as its fact; a relay turns it into the effect and deletes the row.
  * `message.new`: a webhook delivery for `targetId`. `flow.committed`: tell a flow that its commit happened.
+ * `account.deleted`: the background part of a deletion has to be started.
  * `contacts.visibility`: contact books have to show or hide `targetId`; until the row is gone, lists look at the account.
  * `message.read`: a webhook delivery for `targetId`, whose message `readerId` read; how far everything is read
  * (`readThroughSeq`) is looked up when the delivery is made.
@@ -20,6 +21,7 @@ export type OutboxRow =
       keyVersion: number;
       createdAt: Date;
     }
+  | { _id: string; kind: 'account.deleted'; targetId: string; handle: string; createdAt: Date }
   | { _id: string; kind: 'agent.created'; targetId: string; createdAt: Date }
   | { _id: string; kind: 'contacts.visibility'; targetId: string; createdAt: Date }
   | {

@@ -53,7 +53,11 @@ export const pendings: CollectionSpec = {
     expiresAt: 'date',
   }),
   // readers check expiresAt themselves: background deletion may lag a minute
-  indexes: [{ name: 'expires_at', key: { expiresAt: 1 }, expireAfterSeconds: 60 }],
+  indexes: [
+    { name: 'expires_at', key: { expiresAt: 1 }, expireAfterSeconds: 60 },
+    // burnPendings: those of a deleted account
+    { name: 'agent', key: { agentId: 1 }, partialFilterExpression: { agentId: { $type: 'string' } } },
+  ],
 };
 
 export const codeCounters: CollectionSpec = {

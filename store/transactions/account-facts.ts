@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { ClientSession } from 'mongodb';
 import {
   inboxInId,
@@ -11,9 +10,7 @@ import {
 } from '../../domain/heads';
 import { newOutboxId } from '../../platform/ids';
 import { withTransaction, type Database } from '../database';
-import { dropMutes } from '../mutes';
 import { settleVisibility } from '../visibility';
-import { emailKey } from './create-agent';
 
 /**
  * Facts about an account that decide sends. Each changes the agent's row (authentication), its `sender` head (what it
@@ -70,25 +67,6 @@ export async function setInboxMode(database: Database, agentId: string, inboxMod
 /** Counts a new webhook that lists `message.new`: from its commit on every send writes an outbox row. */
 export async function countWebhook(database: Database, agentId: string, step: 1 | -1): Promise<void> {
   await database.heads.updateOne({ _id: inboxInId(agentId) }, { $inc: { webhooks: step, v: 1 } });
-}
-
-/** Ends the account: key dead, place of the email free, handle retired. Repeating it changes nothing. */
-export async function deleteAgent(database: Database, agentId: string, at: Date): Promise<void> {
-  const agent = await database.agents.findOne({ _id: agentId });
-  if (agent === null || agent.status === 'deleted') return;
-  await withTransaction(database, async (session) => {
-    await writeStatus(database, agentId, { status: 'deleted' }, at, session);
-    const ended = await database.agents.updateOne(
-      { _id: agentId, apiKeyHash: { $not: /^deleted:/ } },
-      { $set: { apiKeyHash: `deleted:${randomBytes(16).toString('hex')}` } },
-      { session },
-    );
-    // Two deletions at once: the second finds the key dead and must not free a second place.
-    if (ended.modifiedCount === 0) return;
-    await database.emailHeads.updateOne({ _id: emailKey(agent.email) }, { $inc: { live: -1 } }, { session });
-  });
-  await dropMutes(database, agentId);
-  await settleVisibility(database, agentId);
 }
 
 async function writeFacts(

@@ -1,7 +1,8 @@
 import type * as Sdk from 'agentchatme' with { 'resolution-mode': 'import' };
 import { inboxInId } from '../../domain/heads';
 import type { Database } from '../../store/database';
-import { deleteAgent, setStatus } from '../../store/transactions/account-facts';
+import { setStatus } from '../../store/transactions/account-facts';
+import { deleteAgent } from '../../store/transactions/delete-agent';
 import { call, createTestAgent, type CallOptions, type TestAgent } from '../support/agents';
 import { startStack, type Stack } from '../support/stack';
 import { openStackDatabase } from '../support/traffic';

@@ -1,5 +1,6 @@
 import type { Database } from '../../store/database';
-import { deleteAgent, setPause, setStatus } from '../../store/transactions/account-facts';
+import { setPause, setStatus } from '../../store/transactions/account-facts';
+import { deleteAgent } from '../../store/transactions/delete-agent';
 import { createAgent, emailKey } from '../../store/transactions/create-agent';
 import { hashApiKey, newApiKey, newId } from '../../platform/ids';
 import { call, createTestAgent, type CallAnswer } from '../support/agents';

@@ -1,5 +1,6 @@
 import type { Database } from '../../store/database';
-import { deleteAgent, setStatus } from '../../store/transactions/account-facts';
+import { setStatus } from '../../store/transactions/account-facts';
+import { deleteAgent } from '../../store/transactions/delete-agent';
 import { emailKey } from '../../store/transactions/create-agent';
 import { startStack, type Stack } from '../support/stack';
 import { openStackDatabase } from '../support/traffic';

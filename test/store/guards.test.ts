@@ -1,6 +1,7 @@
 import { pairId, type PairHead } from '../../domain/heads';
 import type { Database } from '../../store/database';
-import { countWebhook, deleteAgent, setInboxMode, setPause, setStatus } from '../../store/transactions/account-facts';
+import { countWebhook, setInboxMode, setPause, setStatus } from '../../store/transactions/account-facts';
+import { deleteAgent } from '../../store/transactions/delete-agent';
 import { addContact, removeContact, setBlock } from '../../store/transactions/relations';
 import { startStack, type Stack } from '../support/stack';
 import { makeSenders, openStackDatabase, send, type Sender } from '../support/traffic';

@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto';
+import type { ClientSession } from 'mongodb';
+import { AppError } from '../../contract/errors';
+import { newOutboxId } from '../../platform/ids';
+import { agentActor, recordAudit } from '../audit';
+import type { Agent } from '../collections/agents';
+import { withTransaction, type Database } from '../database';
+import { writeStatus } from './account-facts';
+import { emailKey } from './create-agent';
+
+/**
+ * The cut-over of an account's end (identity.md §10): key dead, handle retired, place of the email free, hidden from
+ * lists, in one transaction with its event and the outbox row of the flow that does the rest. A racing send is before it
+ * or sees it. With `keyVersion` only for who still holds that key and is not suspended.
+ *
+ * Repeating it changes nothing; of two at once the second finds the account deleted. A crash leaves all of it or nothing.
+ * @returns whether the account was there
+ * @throws AppError with `keyVersion`: UNAUTHORIZED, SUSPENDED
+ */
+export async function deleteAgent(
+  database: Database,
+  agentId: string,
+  at: Date,
+  keyVersion?: number,
+): Promise<boolean> {
+  return withTransaction(database, async (session) => {
+    const agent = await endKey(database, agentId, session);
+    if (keyVersion !== undefined) refuse(agent, keyVersion);
+    if (agent === null) return false;
+    await writeStatus(database, agentId, { status: 'deleted' }, at, session);
+    await database.emailHeads.updateOne({ _id: emailKey(agent.email) }, { $inc: { live: -1 } }, { session });
+    await recordAudit(
+      database,
+      { actor: agentActor(agentId), action: 'agent.deleted', targetId: agentId, at },
+      session,
+    );
+    await database.outbox.insertOne(
+      { _id: newOutboxId(), kind: 'account.deleted', targetId: agentId, handle: agent.handle, createdAt: at },
+      { session },
+    );
+    return true;
+  });
+}
+
+/** First, so that a deletion and a change of key or state at once conflict here: one comes after the other. */
+function endKey(database: Database, agentId: string, session: ClientSession): Promise<Agent | null> {
+  return database.agents.findOneAndUpdate(
+    { _id: agentId, status: { $ne: 'deleted' } },
+    { $set: { apiKeyHash: `deleted:${randomBytes(16).toString('hex')}` } },
+    { returnDocument: 'before', session },
+  );
+}
+
+function refuse(agent: Agent | null, keyVersion: number): void {
+  if (agent === null || agent.keyVersion !== keyVersion) throw new AppError('UNAUTHORIZED');
+  if (agent.status === 'suspended') throw new AppError('SUSPENDED', { reason: 'community_enforcement' });
+}
