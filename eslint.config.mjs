@@ -36,6 +36,21 @@ export default tseslint.config(
   { files: ['**/*.cjs'], rules: { '@typescript-eslint/no-require-imports': 'off' } },
   { files: ['platform/environment.ts'], rules: { 'no-restricted-properties': 'off' } },
   {
+    files: ['contract/**/*.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        ...[
+          '[callee.object.callee.property.name="string"]',
+          '[callee.object.callee.object.callee.property.name="string"]',
+        ].map((chain) => ({
+          selector: `CallExpression[callee.property.name=/^(max|length)$/]${chain}`,
+          message: 'zod counts code points, the contract UTF-16 units: use boundedText of contract/text.ts.',
+        })),
+      ],
+    },
+  },
+  {
     files: ['domain/**/*.ts'],
     rules: {
       'no-restricted-syntax': [

@@ -73,7 +73,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...registerRoutes({ registration: deps.accounts.registration, publicBaseUrl }),
     ...keyRoutes(deps.accounts),
     ...accountRoutes(deps.accounts),
-    ...agentRoutes({ publicBaseUrl }),
+    ...agentRoutes({ ...deps, publicBaseUrl }),
     ...messageRoutes(deps),
     ...syncRoutes(deps),
     ...historyRoutes(deps),

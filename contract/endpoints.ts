@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { selfSchema } from './agents';
 import type { Endpoint } from './endpoint';
 import { PRESENCE_ENDPOINTS } from './endpoints-presence';
+import { PROFILE_ENDPOINTS } from './endpoints-profile';
 import { CONVERSATION_ENDPOINTS } from './endpoints-conversations';
 import { ACCOUNT_ENDPOINTS } from './endpoints-accounts';
 import { GROUP_ENDPOINTS } from './endpoints-groups';
@@ -105,17 +105,6 @@ export const registerVerify: Endpoint = {
   ],
 };
 
-export const getMe: Endpoint = {
-  method: 'GET',
-  path: '/v1/agents/me',
-  operationId: 'getMe',
-  summary: 'The calling agent, suspended or not',
-  tag: 'Identity',
-  auth: 'any-status',
-  responses: { 200: { description: 'The agent as it sees itself', schema: selfSchema } },
-  errors: [],
-};
-
 export const sendMessage: Endpoint = {
   method: 'POST',
   path: '/v1/messages',
@@ -179,7 +168,7 @@ export const ENDPOINTS: Endpoint[] = [
   openapi,
   register,
   registerVerify,
-  getMe,
+  ...PROFILE_ENDPOINTS,
   sendMessage,
   syncMessages,
   ackMessages,

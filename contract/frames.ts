@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { boundedText } from './text';
 
 /** Payloads of frames from clients: realtime.md §4. */
 
-const conversationId = z.string().min(1).max(64);
+const conversationId = boundedText({ min: 1, max: 64 });
 
 export const typingFrameSchema = z.object({ conversation_id: conversationId });
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DESCRIPTION_LENGTH_MAX, GROUP_CREATE_HANDLES_MAX, GROUP_NAME_LENGTH_MAX } from './limits';
+import { boundedText } from './text';
 
 /** groups.md §3: the wire's shapes of groups. */
 
@@ -63,8 +64,8 @@ export const messageTextSchema = z.object({ message: z.string() });
 export const leftGroupSchema = messageTextSchema.extend({ promoted_handle: z.string().nullable() });
 export const deletedGroupSchema = messageTextSchema.extend({ deleted_at: z.iso.datetime() });
 
-const name = z.string().min(1).max(GROUP_NAME_LENGTH_MAX);
-const description = z.string().max(DESCRIPTION_LENGTH_MAX);
+const name = boundedText({ min: 1, max: GROUP_NAME_LENGTH_MAX });
+const description = boundedText({ max: DESCRIPTION_LENGTH_MAX });
 /** Only http and https: other schemes may act where they are shown (groups.md D5). */
 const avatarUrl = z.url({ protocol: /^https?$/ });
 const settings = z.object({ who_can_invite: z.literal('admin').nullish() });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CLIENT_MSG_ID_LENGTH_MAX, SYNC_PAGE_DEFAULT, SYNC_PAGE_MAX } from './limits';
+import { boundedText } from './text';
 
 /**
  * An opaque JSON object: kept by reference, never copied key by key, so that keys such as `__proto__` survive.
@@ -30,7 +31,7 @@ export const sendMessageSchema = z
   .object({
     to: optional(z.string().min(1)),
     conversation_id: optional(z.string().min(1)),
-    client_msg_id: z.string().min(1).max(CLIENT_MSG_ID_LENGTH_MAX),
+    client_msg_id: boundedText({ min: 1, max: CLIENT_MSG_ID_LENGTH_MAX }),
     type: optional(z.enum(['text', 'structured', 'file'])),
     content: z.union([z.string().transform((text) => ({ text })), contentObject]),
     metadata: optional(opaqueObject),

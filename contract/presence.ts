@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { PRESENCE_BATCH_MAX, PRESENCE_MESSAGE_LENGTH_MAX } from './limits';
+import { boundedText } from './text';
 
 const status = z.enum(['online', 'offline', 'busy']);
 
@@ -15,7 +16,7 @@ export const presenceSchema = z
 
 export type PresenceView = z.infer<typeof presenceSchema>;
 
-const message = z.string().max(PRESENCE_MESSAGE_LENGTH_MAX).nullish();
+const message = boundedText({ max: PRESENCE_MESSAGE_LENGTH_MAX }).nullish();
 
 /** Replaces the whole state; `custom_status` counts when `custom_message` is absent (social.md D-24). */
 export const setPresenceSchema = z

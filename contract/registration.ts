@@ -1,17 +1,21 @@
 import { z } from 'zod';
 import { selfSchema } from './agents';
 import { CODE_LENGTH, DESCRIPTION_LENGTH_MAX, DISPLAY_NAME_LENGTH_MAX, EMAIL_LENGTH_MAX } from './limits';
+import { boundedText } from './text';
 
 /** An address as it is stored: trimmed and lowercase. */
-export const emailSchema = z.string().trim().toLowerCase().max(EMAIL_LENGTH_MAX).pipe(z.email());
+export const emailSchema = z
+  .string()
+  .trim()
+  .toLowerCase()
+  .pipe(boundedText({ max: EMAIL_LENGTH_MAX }))
+  .pipe(z.email());
 
 /** `null` counts as absent (conventions.md §1): the published Python client sends it. */
 const optionalText = (lengthMax: number) =>
-  z
-    .string()
-    .max(lengthMax)
+  boundedText({ max: lengthMax })
     .nullish()
-    .transform((text) => text ?? null);
+    .transform((value) => value ?? null);
 
 /** identity.md §3. The handle's own rules are checked after the types, with a code of their own. */
 export const registerSchema = z.object({
@@ -24,6 +28,9 @@ export const registerSchema = z.object({
 export const registeredSchema = z.object({ pending_id: z.string(), message: z.string() });
 
 /** identity.md §4: any six characters are a try, only six digits can be right. */
-export const verifySchema = z.object({ pending_id: z.string().min(1), code: z.string().length(CODE_LENGTH) });
+export const verifySchema = z.object({
+  pending_id: z.string().min(1),
+  code: boundedText({ min: CODE_LENGTH, max: CODE_LENGTH }),
+});
 
 export const verifiedSchema = z.object({ agent: selfSchema, api_key: z.string() });

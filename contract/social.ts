@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { CONTACT_NOTES_LENGTH_MAX, CONTACTS_PAGE_DEFAULT, CONTACTS_PAGE_MAX, REPORT_REASON_LENGTH_MAX } from './limits';
 import { pageQuery } from './paging';
+import { boundedText } from './text';
 
 /** social.md §2.1: one entry of a contact book. */
 export const contactSchema = z
@@ -17,7 +18,7 @@ export const contactSchema = z
 
 export type ContactView = z.infer<typeof contactSchema>;
 
-const notes = z.string().max(CONTACT_NOTES_LENGTH_MAX);
+const notes = boundedText({ max: CONTACT_NOTES_LENGTH_MAX });
 /** Empty notes are no notes. */
 const cleared = (text: string | null): string | null => (text === '' ? null : text);
 
@@ -43,9 +44,7 @@ export const checkedContactSchema = contactSchema.extend({ is_contact: z.literal
 
 /** social.md §4. `null` counts as absent. */
 export const reportSchema = z.object({
-  reason: z
-    .string()
-    .max(REPORT_REASON_LENGTH_MAX)
+  reason: boundedText({ max: REPORT_REASON_LENGTH_MAX })
     .nullish()
     .transform((text) => (text === undefined || text === '' ? null : text)),
 });

@@ -4,7 +4,6 @@ import {
   listedId,
   senderHeadId,
   type AccountStatus,
-  type InboxMode,
   type PauseMode,
   type StatusSource,
 } from '../../domain/heads';
@@ -50,18 +49,6 @@ export async function writeStatus(
 /** Sets the owner's pause. */
 export async function setPause(database: Database, agentId: string, pausedByOwner: PauseMode, at: Date): Promise<void> {
   await withTransaction(database, (session) => writeFacts(database, agentId, { pausedByOwner }, at, session));
-}
-
-/** Sets who may open conversations with the agent. */
-export async function setInboxMode(database: Database, agentId: string, inboxMode: InboxMode, at: Date): Promise<void> {
-  await withTransaction(database, async (session) => {
-    await database.agents.updateOne(
-      { _id: agentId },
-      { $set: { 'settings.inboxMode': inboxMode, updatedAt: at } },
-      { session },
-    );
-    await bump(database, inboxInId(agentId), { inboxMode }, session);
-  });
 }
 
 /** Counts a new webhook that lists `message.new`: from its commit on every send writes an outbox row. */

@@ -1,8 +1,9 @@
 import { pairId, type PairHead } from '../../domain/heads';
 import type { Database } from '../../store/database';
-import { countWebhook, setInboxMode, setPause, setStatus } from '../../store/transactions/account-facts';
+import { countWebhook, setPause, setStatus } from '../../store/transactions/account-facts';
 import { deleteAgent } from '../../store/transactions/delete-agent';
 import { addContact, removeContact, setBlock } from '../../store/transactions/relations';
+import { updateProfile } from '../../store/transactions/update-profile';
 import { startStack, type Stack } from '../support/stack';
 import { makeSenders, openStackDatabase, send, type Sender } from '../support/traffic';
 
@@ -29,6 +30,12 @@ describe('a fact and the sends that race it on two processes', () => {
 
   const nextSeq = async (a: Sender, b: Sender): Promise<number> =>
     (await database.heads.findOne<PairHead>({ _id: pairId(a.id, b.id) }))?.nextSeq ?? 1;
+
+  async function closeInbox({ id }: Sender): Promise<void> {
+    const agent = await database.agents.findOne({ _id: id });
+    if (agent === null) throw new Error('no such agent');
+    await updateProfile(database, agent, { settings: { inboxMode: 'contacts_only' } }, new Date());
+  }
 
   async function establish(a: Sender, b: Sender): Promise<void> {
     const [first = ''] = stack.baseUrls;
@@ -102,7 +109,7 @@ describe('a fact and the sends that race it on two processes', () => {
   });
 
   test.each([
-    ['contacts_only', (_a: Sender, b: Sender) => setInboxMode(database, b.id, 'contacts_only', new Date())],
+    ['contacts_only', (_a: Sender, b: Sender) => closeInbox(b)],
     [
       'leaving the contact book of a contacts_only agent',
       (a: Sender, b: Sender) => removeContact(database, { from: b.id, to: a.id }),
@@ -113,7 +120,7 @@ describe('a fact and the sends that race it on two processes', () => {
       if (a === undefined || b === undefined) throw new Error('two agents are needed');
       if (name !== 'contacts_only') {
         await addContact(database, { from: b.id, to: a.id, at: new Date() });
-        await setInboxMode(database, b.id, 'contacts_only', new Date());
+        await closeInbox(b);
       }
       const opening = Promise.all(stack.baseUrls.map((url, node) => send(url, a, b, `open-${node}`)));
       await fact(a, b);

@@ -1,0 +1,59 @@
+import type { ClientSession } from 'mongodb';
+import { inboxInId, senderHeadId } from '../../domain/heads';
+import type { Agent, AgentSettings } from '../collections/agents';
+import { withTransaction, type Database } from '../database';
+
+/** What an agent changes of itself; what is left out stays. */
+export interface ProfileChange {
+  displayName?: string | null;
+  description?: string | null;
+  settings?: Partial<AgentSettings>;
+}
+
+/**
+ * Changes an agent's texts and settings. The inbox mode lives in its `inbox-in` head too, where sends to it decide by
+ * it, and the display name in its `sender` head, from which messages take it: row and heads change in one transaction,
+ * so a racing send is before the change or sees it. A change that changes nothing writes nothing.
+ *
+ * Two at once are one after the other, the later one wins per field. A crash leaves all of it or nothing; a repeat
+ * finds nothing to change.
+ * @returns the agent afterwards, or null when its key or account ended since `agent` was read
+ */
+export async function updateProfile(
+  database: Database,
+  agent: Agent,
+  change: ProfileChange,
+  at: Date,
+): Promise<Agent | null> {
+  const changed = changedFields(agent, change);
+  if (Object.keys(changed).length === 0) return agent;
+  return withTransaction(database, async (session) => {
+    const { displayName } = change;
+    const inboxMode = change.settings?.inboxMode;
+    if (inboxMode !== undefined) await bump(database, inboxInId(agent._id), { inboxMode }, session);
+    if (displayName !== undefined) await bump(database, senderHeadId(agent._id), { displayName }, session);
+    return database.agents.findOneAndUpdate(
+      { _id: agent._id, keyVersion: agent.keyVersion, status: { $ne: 'deleted' } },
+      { $set: { ...changed, updatedAt: at } },
+      { returnDocument: 'after', session },
+    );
+  });
+}
+
+/** The fields of the row that differ, by their path in it. */
+function changedFields(agent: Agent, { settings = {}, ...texts }: ProfileChange): Record<string, unknown> {
+  const wanted: [string, unknown, unknown][] = [
+    ['displayName', texts.displayName, agent.displayName],
+    ['description', texts.description, agent.description],
+    ['settings.inboxMode', settings.inboxMode, agent.settings.inboxMode],
+    ['settings.groupInvitePolicy', settings.groupInvitePolicy, agent.settings.groupInvitePolicy],
+    ['settings.discoverable', settings.discoverable, agent.settings.discoverable],
+  ];
+  return Object.fromEntries(
+    wanted.flatMap(([path, value, now]) => (value === undefined || value === now ? [] : [[path, value]])),
+  );
+}
+
+async function bump(database: Database, headId: string, facts: object, session: ClientSession): Promise<void> {
+  await database.heads.updateOne({ _id: headId }, { $set: facts, $inc: { v: 1 } }, { session });
+}
