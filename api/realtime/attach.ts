@@ -18,6 +18,7 @@ import { parseClient, type Hello } from './frames';
 import type { Hub } from './hub';
 import type { LiveNode } from './node';
 import type { PresenceService } from './presence';
+import { ReadAcks } from './read-acks';
 import { Session, type SessionDeps } from './session';
 import { TypingRelay } from './typing';
 import { createWarnings } from './warnings';
@@ -93,7 +94,7 @@ export function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Realtime
       for (const timer of timers) clearInterval(timer);
       await Promise.race([presence.leave(), pause(PRESENCE_MS)]);
       await goodbye(hub);
-      await Promise.race([presence.idle(), pause(PRESENCE_MS)]);
+      await Promise.race([Promise.all([shared.reads.idle(), presence.idle()]), pause(PRESENCE_MS)]);
       await node.close();
     },
   };
@@ -112,6 +113,7 @@ function sessionDeps(deps: RealtimeDeps, admission: Admission): Omit<SessionDeps
     admission,
     presence,
     typing: new TypingRelay({ database, live: node, log }),
+    reads: new ReadAcks({ database, live: node, clock: systemClock, log }),
     mayPush: node.lease.isHeld,
     onPush: (row) => {
       metrics.pushes.inc();

@@ -1,17 +1,19 @@
 import type { z } from 'zod';
 import type { ErrorCode } from '../../contract/codes';
-import { ACK_ID_LENGTH_MAX, typingFrameSchema } from '../../contract/frames';
+import { ACK_ID_LENGTH_MAX, readAckFrameSchema, typingFrameSchema } from '../../contract/frames';
 import { setPresenceSchema } from '../../contract/presence';
 import type { Agent } from '../../store/collections/agents';
 import type { AckBuffer } from './ack-buffer';
 import { errorFrame, type Frame, type TypingType } from './frames';
 import type { InboundLimits } from './inbound-limits';
 import type { PresenceService } from './presence';
+import type { ReadAcks } from './read-acks';
 import type { TypingRelay } from './typing';
 
 export interface InboundDeps {
   presence: PresenceService;
   typing: TypingRelay;
+  reads: ReadAcks;
 }
 
 interface InboundSocket {
@@ -36,6 +38,8 @@ export class Inbound {
     switch (frame.type) {
       case 'ack':
         return this.ack(frame);
+      case 'message.read_ack':
+        return this.markRead(frame);
       case 'ping':
         return this.socket.reply('{"type":"pong"}');
       case 'presence.update':
@@ -69,9 +73,21 @@ export class Inbound {
     const conversationId = payload.conversation_id;
     const { limits, agent } = this.socket;
     if (!limits.takeTyping(`${type}:${conversationId}`, Date.now())) return this.tooMany('typing frames', frame);
-    this.deps.typing.relay(agent, { type, conversationId }, () =>
-      this.refuse('CONVERSATION_NOT_FOUND', 'No such conversation', frame),
-    );
+    this.deps.typing.relay(agent, { type, conversationId }, () => this.notFound(frame));
+  }
+
+  /** Larger than the newest seq means everything; what came before the last one changes nothing. */
+  private markRead(frame: Frame): void {
+    const payload = this.parse(readAckFrameSchema, frame);
+    if (payload === null) return;
+    const { limits, agent } = this.socket;
+    if (!limits.readAcks.take(Date.now())) return this.tooMany('read acks', frame);
+    const through = { conversationId: payload.conversation_id, throughSeq: payload.through_seq };
+    this.deps.reads.mark(agent, through, () => this.notFound(frame));
+  }
+
+  private notFound(frame: Frame): void {
+    this.refuse('CONVERSATION_NOT_FOUND', 'No such conversation', frame);
   }
 
   /** The frame's payload, or null after the client was told what is wrong with it. */
