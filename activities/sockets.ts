@@ -7,8 +7,10 @@ export function createSocketActivities({ orders }: { orders: Orders }) {
      * Closes the agent's sockets on every node, with `keyVersion` only those that were opened with an older key. A
      * second run finds none.
      */
-    closeSockets: ({ agentId, reason, keyVersion }: CloseSockets): Promise<void> =>
-      orders.give({ kind: 'close', agentId, code: 1008, reason, ...(keyVersion === undefined ? {} : { keyVersion }) }),
+    closeSockets: async ({ agentId, reason, keyVersion }: CloseSockets): Promise<void> => {
+      const age = keyVersion === undefined ? {} : { keyVersion };
+      await orders.give({ kind: 'close', agentId, code: 1008, reason, ...age });
+    },
   };
 }
 

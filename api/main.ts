@@ -11,6 +11,7 @@ import { startProcess } from '../platform/start';
 import { createAgentReader, type AgentReader } from '../store/agents';
 import { createCommitter, type Committer } from '../store/committer/committer';
 import { openDatabase, prepareDatabase, type Database } from '../store/database';
+import { settleDeletionStart } from '../store/group-deletions';
 import { createAccounts, type Accounts } from './accounts';
 import { createApp } from './app';
 import { answerHttpFaults } from './http-faults';
@@ -47,7 +48,10 @@ async function main(): Promise<void> {
     live: node,
     orders: node.orders,
     presence,
-    startDeletion: () => Promise.resolve(),
+    startDeletion: async (groupId) => {
+      await flows.startGroupDeletion(groupId);
+      await settleDeletionStart(database, groupId);
+    },
     limiter: createRateLimiter({ database, log, isOn: config.RATE_LIMITS }),
     health: { mongodb: () => answers(database), bus: node.isUp, temporal: flows.isUp },
   });

@@ -1,6 +1,7 @@
 import type { Flows } from '../platform/flows';
 import type { Logger } from '../platform/logger';
 import type { Database } from '../store/database';
+import { relayGroups } from './group-relay';
 import { settleVisibility } from '../store/visibility';
 import { relayDeletions } from './relay-deletions';
 
@@ -42,7 +43,7 @@ export function startRelay(deps: { database: Database; flows: Flows; log: Logger
 /** One kind of row that cannot be relayed now (Temporal is down) holds up no other. */
 async function relayRound(deps: { database: Database; flows: Flows; log: Logger }): Promise<void> {
   const due = { before: new Date(Date.now() - AGE_MS), limit: BATCH };
-  const relays = [relayCommits(deps), relayVisibility(deps.database), relayDeletions(deps, due)];
+  const relays = [relayCommits(deps), relayVisibility(deps.database), relayDeletions(deps, due), relayGroups(deps)];
   for (const result of await Promise.allSettled(relays)) {
     if (result.status === 'rejected') deps.log.warn({ event: 'relay.failed', err: result.reason });
   }

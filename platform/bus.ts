@@ -35,13 +35,16 @@ export type Order =
   /** Close them: the agent's key, status or account changed. With `keyVersion` those stay that were opened with that key. */
   | { kind: 'close'; agentId: string; code: number; reason: string; keyVersion?: number }
   /** Push nothing more until the inbox was read anew: the owner's pause changed. */
-  | { kind: 'recheck'; agentId: string };
+  | { kind: 'recheck'; agentId: string }
+  /** Hand over this frame, which nobody stores, once everything up to a delivery position was dealt with. */
+  | { kind: 'tell'; agentId: string; afterPosition: number; text: string };
 
 /** Orders that are obeyed everywhere before the caller goes on (design: acknowledged orders). */
 export interface Orders {
   /**
    * Resolves when every node that holds a socket of the agent has obeyed, or pushes nothing any more because its lease
    * has lapsed. Give it after the commit of what it is about.
+   * @returns false when a node with a lease did not confirm in time
    */
-  give(order: Order): Promise<void>;
+  give(order: Order): Promise<boolean>;
 }

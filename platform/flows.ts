@@ -1,11 +1,18 @@
 import { createAccountFlows, type AccountFlows } from './flows/account-flows';
 import { createCodeFlows, type CodeFlows } from './flows/code-flows';
+import { createGroupFlows, type GroupFlows } from './flows/group-flows';
 import { createFlowClient, type FlowClient, type FlowClientDeps } from './flows/flow-client';
 
 /** The one typed client of the durable flows; each kind of flow has its part in `flows/`. */
-export type Flows = CodeFlows & AccountFlows & Pick<FlowClient, 'isUp' | 'close'>;
+export type Flows = CodeFlows & AccountFlows & GroupFlows & Pick<FlowClient, 'isUp' | 'close'>;
 
 export function createFlows(deps: FlowClientDeps): Flows {
   const flows = createFlowClient(deps);
-  return { ...createCodeFlows(flows), ...createAccountFlows(flows), isUp: flows.isUp, close: flows.close };
+  return {
+    ...createCodeFlows(flows),
+    ...createAccountFlows(flows),
+    ...createGroupFlows(flows),
+    isUp: flows.isUp,
+    close: flows.close,
+  };
 }

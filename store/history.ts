@@ -1,4 +1,5 @@
 import { AppError } from '../contract/errors';
+import type { GroupCard } from '../domain/group';
 import { visibleFloor, walkVisible } from '../domain/history';
 import type { AgentCard, AgentReader } from './agents';
 import type { Agent } from './collections/agents';
@@ -6,7 +7,7 @@ import type { Envelope, Message } from './collections/messages';
 import type { Database } from './database';
 import { deliveryId } from './delivery-ids';
 import { findHiddenAfter, findHiddenBefore, isHidden } from './hidden';
-import { UNKNOWN_SENDER } from './inbox';
+import { loadGroupCards, UNKNOWN_SENDER } from './inbox';
 import { requireParticipation, safely, type Participation } from './participation';
 
 /** Where a page of history begins: at most one is set. */
@@ -24,6 +25,8 @@ export interface HistoryRow {
   envelope: Pick<Envelope, 'status' | 'deliveredAt' | 'readAt'> | null;
   /** Null when the reader itself has no envelope. */
   deliveryId: string | null;
+  /** Null in direct conversations. */
+  group: GroupCard | null;
 }
 
 type Active = Extract<Participation, { state: 'active' }>;
@@ -46,9 +49,10 @@ export async function readHistory(
       ? await readOlder(database, agent, place, await findStart(database, agent, place, page), page.limit)
       : await readNewer(database, agent, place, page.afterSeq + 1, page.limit);
   if (messages.length === 0) return [];
-  const [envelopes, cards] = await Promise.all([
+  const [envelopes, cards, groups] = await Promise.all([
     findEnvelopes(database, agent, place, messages),
     agents.loadCards(messages.map(({ senderId }) => senderId)),
+    loadGroupCards(database, [place.conversationId]),
   ]);
   const bySeq = new Map(envelopes.map((envelope) => [envelope.seq, envelope]));
   return messages.map((message) => {
@@ -59,6 +63,7 @@ export async function readHistory(
       sender: cards.get(message.senderId) ?? UNKNOWN_SENDER,
       envelope,
       deliveryId: envelope !== null && isOwn ? deliveryId(agent._id, agent.inboxSalt, envelope.position) : null,
+      group: groups.get(place.conversationId) ?? null,
     };
   });
 }

@@ -26,7 +26,7 @@ export function createOrders(deps: { database: Database; log: Logger }): Orders 
     give: async (order) => {
       const nodeIds = await deps.database.connections.distinct('nodeId', { agentId: order.agentId });
       const open = new Map((await findLeased(deps.database, nodeIds)).map((nodeId) => [randomUUID(), nodeId]));
-      if (open.size === 0) return;
+      if (open.size === 0) return true;
       await deps.database.bus.insertMany([...open].map(([id, nodeId]) => newNote(id, nodeId, order)));
       const deadline = performance.now() + GIVE_UP_MS;
       while (open.size > 0 && performance.now() < deadline) {
@@ -34,6 +34,7 @@ export function createOrders(deps: { database: Database; log: Logger }): Orders 
         await settle(deps.database, open);
       }
       if (open.size > 0) deps.log.error({ event: 'order.unconfirmed', kind: order.kind, nodes: open.size });
+      return open.size === 0;
     },
   };
 }

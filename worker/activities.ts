@@ -1,5 +1,6 @@
 import { createDeletionActivities } from '../activities/account-deletion';
 import { createCodeActivities } from '../activities/codes';
+import { createGroupDeletionActivities } from '../activities/group-deletion';
 import { createSocketActivities } from '../activities/sockets';
 import type { SecretKey } from '../platform/config';
 import type { Logger } from '../platform/logger';
@@ -17,5 +18,10 @@ export interface ActivityDeps {
 /** The side effects of all flows. */
 export function createActivities(deps: ActivityDeps) {
   const orders = createOrders(deps);
-  return { ...createCodeActivities(deps), ...createSocketActivities({ orders }), ...createDeletionActivities(deps) };
+  return {
+    ...createCodeActivities(deps),
+    ...createSocketActivities({ orders }),
+    ...createDeletionActivities(deps),
+    ...createGroupDeletionActivities({ ...deps, orders }),
+  };
 }

@@ -33,11 +33,11 @@ async function main(): Promise<void> {
     },
     shutdownSignals: [],
   });
-  const worker = await connectWorker();
+  const workers = await connectWorkers();
   const relay = startRelay({ database, flows, log });
-  const running = worker.run();
+  const running = Promise.all(workers.map((worker) => worker.run()));
   stopOnSignal(log, DEADLINE_MS, async () => {
-    worker.shutdown();
+    for (const worker of workers) worker.shutdown();
     await relay.stop();
     await running;
     mailer.close();
@@ -48,23 +48,28 @@ async function main(): Promise<void> {
   announceReady({});
   await running;
 
-  async function connectWorker(): Promise<Worker> {
-    let made: Worker | null = null;
+  /** One per task queue, so that no kind of work waits for another. */
+  async function connectWorkers(): Promise<Worker[]> {
+    const made: Worker[] = [];
+    const activities = createActivities({ database, mailer, secretKeys: config.SECRET_KEYS, log });
     await untilReady(log, 'temporal', async () => {
       const connection = await NativeConnection.connect(temporalConnectionOptions(config) as NativeConnectionOptions);
-      made = await Worker.create({
-        connection,
-        namespace: config.TEMPORAL_NAMESPACE,
-        taskQueue: TASK_QUEUES.accounts,
-        workflowBundle: { codePath: BUNDLE_PATH },
-        activities: createActivities({ database, mailer, secretKeys: config.SECRET_KEYS, log }),
-        shutdownGraceTime: GRACE_MS,
-        // Registrations wait for minutes with little state; two cores hold this many in memory without trouble.
-        maxCachedWorkflows: 500,
-        maxConcurrentActivityTaskExecutions: 50,
-      });
+      for (const taskQueue of Object.values(TASK_QUEUES).slice(made.length)) {
+        made.push(
+          await Worker.create({
+            connection,
+            namespace: config.TEMPORAL_NAMESPACE,
+            taskQueue,
+            workflowBundle: { codePath: BUNDLE_PATH },
+            activities,
+            shutdownGraceTime: GRACE_MS,
+            // Registrations wait for minutes with little state; two cores hold this many in memory without trouble.
+            maxCachedWorkflows: 500,
+            maxConcurrentActivityTaskExecutions: 50,
+          }),
+        );
+      }
     });
-    if (made === null) throw new Error('no worker was made');
     return made;
   }
 }

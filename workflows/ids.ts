@@ -9,10 +9,13 @@ export const codeFlowId = (flow: CodeFlowName, pendingId: string): string => `${
 
 export const accountDeletionId = (agentId: string): string => `account-deletion:${agentId}`;
 
-export const TASK_QUEUES = { accounts: 'accounts' } as const;
+export const groupDeletionId = (groupId: string): string => `group-deletion:${groupId}`;
+
+export const TASK_QUEUES = { accounts: 'accounts', delivery: 'delivery' } as const;
 
 /** Search attributes that must exist on the namespace before the first flow starts. */
 export const SEARCH_ATTRIBUTES = ['AgentHandle', 'Stage', 'WebhookId', 'GroupId'] as const;
 
 export const AGENT_HANDLE = defineSearchAttributeKey('AgentHandle', 'KEYWORD');
 export const STAGE = defineSearchAttributeKey('Stage', 'KEYWORD');
+export const GROUP_ID = defineSearchAttributeKey('GroupId', 'KEYWORD');

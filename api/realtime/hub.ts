@@ -81,6 +81,7 @@ export class Hub {
     this.orderedAtMs.set(order.agentId, nowMs);
     for (const session of [...this.sessionsOf(order.agentId)]) {
       if (order.kind === 'recheck') session.pump?.recheck();
+      else if (order.kind === 'tell') session.pump?.tellAfter(order.afterPosition, order.text);
       else if (isMeant(order, session)) session.close(order.code, order.reason);
     }
   }

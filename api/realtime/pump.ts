@@ -49,6 +49,8 @@ export class Pump {
   private isHeld = false;
   /** As of the last look at the inbox; true until the first. */
   private isPaused = true;
+  /** Frames that wait for the rows before them. */
+  private told: { position: number; text: string }[] = [];
 
   constructor(
     private readonly socket: WebSocket,
@@ -83,6 +85,12 @@ export class Pump {
     this.wake();
   }
 
+  /** Sends a frame that nobody stores once every row up to `position` was dealt with; a full pause drops it. */
+  tellAfter(position: number, text: string): void {
+    this.told.push({ position, text });
+    this.wake();
+  }
+
   /** True when nothing at all may go to the socket: full pause, or not known yet. */
   isSilent(): boolean {
     return this.isPaused || this.isHeld || this.isStopped || !this.deps.mayPush();
@@ -112,11 +120,12 @@ export class Pump {
       const { generation } = this;
       const inbox = await findInboxIn(this.deps.database, this.agent._id);
       this.isPaused = inbox === null || inbox.pausedByOwner === 'full';
+      if (this.isPaused) this.told = [];
       if (inbox === null || this.isPaused) return;
       if (generation === this.generation) this.isHeld = false;
       const head = inbox.nextPosition - 1;
       this.drainUpTo ??= head;
-      if (this.cursor >= head) return;
+      if (this.cursor >= head) return this.tellDue();
       const isDrain = this.cursor < this.drainUpTo;
       const rows = await readStored(this.deps.database, this.deps.agents, this.agent, {
         after: this.cursor,
@@ -129,10 +138,18 @@ export class Pump {
       sent += rows.length;
       const isEnd = rows.length < DRAIN_BATCH;
       if (isEnd) this.cursor = Math.max(this.cursor, isDrain ? this.drainUpTo : head);
+      this.tellDue();
       if (isEnd && !isDrain) return;
       if (sent >= DRAIN_ROWS_MAX) this.cursor = Math.max(this.cursor, this.drainUpTo);
       if (!isEnd) await pause(DRAIN_PAUSE_MS);
     }
+  }
+
+  private tellDue(): void {
+    if (this.told.length === 0 || this.isSilent()) return;
+    const due = this.told.filter(({ position }) => position <= this.cursor);
+    this.told = this.told.filter(({ position }) => position > this.cursor);
+    for (const { text } of due) this.socket.send(text);
   }
 
   private async pushPage(rows: InboxRow[], generation: number): Promise<boolean> {

@@ -25,6 +25,6 @@ async function history(ctx: AgentContext, { database, agents }: HistoryDeps): Pr
   return { status: 200, json: `[${rows.map(presentHistoryRow).join(',')}]` };
 }
 
-function presentHistoryRow({ message, sender, envelope, deliveryId }: HistoryRow): string {
-  return presentMessage(message, sender, { ...(envelope ?? STORED), deliveryId });
+function presentHistoryRow({ message, sender, envelope, deliveryId, group }: HistoryRow): string {
+  return presentMessage(message, sender, { ...(envelope ?? STORED), deliveryId }, group);
 }

@@ -2,7 +2,7 @@ import { markMessageRead } from '../../contract/endpoints-conversations';
 import type { AgentReader } from '../../store/agents';
 import type { Database } from '../../store/database';
 import { deliveryId } from '../../store/delivery-ids';
-import { UNKNOWN_SENDER } from '../../store/inbox';
+import { loadGroupCards, UNKNOWN_SENDER } from '../../store/inbox';
 import { markRead } from '../../store/transactions/read-messages';
 import { presentMessage } from '../presenters/message';
 import type { Live } from '../realtime/node';
@@ -24,8 +24,17 @@ async function read(ctx: AgentContext, { database, agents, live }: ReadDeps): Pr
   const { agent } = ctx;
   const { message, envelope, receipts } = await markRead(database, agent, ctx.params.id ?? '', ctx.now);
   tellSenders(live, receipts);
-  const cards = await agents.loadCards([message.senderId]);
+  const { conversationId } = message;
+  const [cards, groups] = await Promise.all([
+    agents.loadCards([message.senderId]),
+    loadGroupCards(database, [conversationId]),
+  ]);
   const shown = { ...envelope, deliveryId: deliveryId(agent._id, agent.inboxSalt, envelope.position) };
-  const json = presentMessage(message, cards.get(message.senderId) ?? UNKNOWN_SENDER, shown);
+  const json = presentMessage(
+    message,
+    cards.get(message.senderId) ?? UNKNOWN_SENDER,
+    shown,
+    groups.get(conversationId) ?? null,
+  );
   return { status: 200, json: `${json.slice(0, -1)},"ok":true}` };
 }

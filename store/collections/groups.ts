@@ -43,6 +43,8 @@ export interface GroupDeletion {
   recipients: { agentId: string; position: number }[];
   /** Everybody whose older envelopes of the group count as delivered since then: recipients and the deleter. */
   flushed: string[];
+  /** How telling them ended; absent until then. `dead`: agents whom no live notice reached. */
+  outcome?: { done: number; paused: number; dead: string[]; finishedAt: Date };
 }
 
 export const membershipId = (groupId: string, agentId: string): string => `${groupId}:${agentId}`;

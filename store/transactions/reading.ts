@@ -1,5 +1,6 @@
 import type { ClientSession, Collection } from 'mongodb';
-import { inboxOutId, type InboxOutHead } from '../../domain/heads';
+import { ID_PREFIX } from '../../contract/ids';
+import { inboxInId, inboxOutId, type InboxInHead, type InboxOutHead } from '../../domain/heads';
 import { WriteConflict } from '../committer/conflicts';
 import type { Envelope } from '../collections/messages';
 import type { ReadState } from '../collections/read-states';
@@ -58,16 +59,38 @@ async function writeState(database: Database, { before, after }: Reading, sessio
 
 /** Without an expected version: which rows left `stored` is proved by the envelopes themselves. */
 async function dequeue(database: Database, { rows }: Reading, session: ClientSession): Promise<void> {
+  const recipientId = rows[0]?.recipientId;
   const stored = rows.filter(({ status }) => status === 'stored');
-  const recipientId = stored[0]?.recipientId;
-  if (recipientId === undefined) return;
+  if (recipientId === undefined || stored.length === 0) return;
+  const left = stored.length - (await countedOut(database, recipientId, stored, session));
   // A head's kind stands in its _id: this is the parse point of the union.
   const inboxes = database.heads as unknown as Collection<InboxOutHead>;
   await inboxes.updateOne(
     { _id: inboxOutId(recipientId) },
-    { $inc: { dequeued: stored.length, v: 1 } },
+    { $inc: { dequeued: left, v: 1 } },
     { upsert: true, session },
   );
+}
+
+/**
+ * How many of these rows left the counter already, because the recipient lost them with a group, while they still say
+ * `stored`. As of this transaction: whoever counts them out writes the reading end of the inbox too.
+ */
+async function countedOut(
+  database: Database,
+  recipientId: string,
+  stored: Envelope[],
+  session: ClientSession,
+): Promise<number> {
+  if (!stored.some(({ conversationId }) => conversationId.startsWith(ID_PREFIX.group))) return 0;
+  const inbox = await database.heads.findOne<InboxInHead>(
+    { _id: inboxInId(recipientId) },
+    { projection: { flushing: 1 }, session },
+  );
+  const counted = (inbox?.flushing ?? []).filter(({ isCounted }) => isCounted);
+  return stored.filter(({ conversationId, position }) =>
+    counted.some((entry) => entry.conversationId === conversationId && position < entry.beforePosition),
+  ).length;
 }
 
 async function writeEnvelopes(database: Database, { rows, kind, at }: Reading, session: ClientSession): Promise<void> {

@@ -1,0 +1,109 @@
+import { ApplicationFailure, heartbeat } from '@temporalio/activity';
+import { deletedInfo } from '../domain/group';
+import type { Orders } from '../platform/bus';
+import type { Logger } from '../platform/logger';
+import type { GroupDeletion } from '../store/collections/groups';
+import type { Database } from '../store/database';
+import { flushInbox } from '../store/flushing';
+import { findDeletion, reachOf, recordOutcome } from '../store/group-deletions';
+
+export interface GroupDeletionActivityDeps {
+  database: Database;
+  orders: Orders;
+  log: Logger;
+}
+
+/** What became of one attempt to tell a member live. */
+export type TellOutcome = 'done' | 'paused' | 'failed';
+
+/** Members that are told side by side: an order waits for nodes, not for this machine. */
+const TOLD_AT_ONCE = 8;
+
+/** The side effects of a group's deletion after its cut-over. Inputs and results hold ids only. */
+export function createGroupDeletionActivities(deps: GroupDeletionActivityDeps) {
+  return {
+    /** Who was fixed at the cut-over. */
+    async loadGroupDeletion({ groupId }: { groupId: string }): Promise<{ recipients: string[]; flushed: string[] }> {
+      const { recipients, flushed } = await getDeletion(deps, groupId);
+      return { recipients: recipients.map(({ agentId }) => agentId), flushed };
+    },
+
+    /**
+     * Hands `group.deleted` to the sockets of each member, behind the notice. A second run may hand it over twice, with
+     * the same content (groups.md G10); one member that fails does not hold up the others.
+     */
+    async tellMembers({
+      groupId,
+      agentIds,
+    }: {
+      groupId: string;
+      agentIds: string[];
+    }): Promise<{ agentId: string; outcome: TellOutcome }[]> {
+      const deletion = await getDeletion(deps, groupId);
+      const told: { agentId: string; outcome: TellOutcome }[] = [];
+      for (let start = 0; start < agentIds.length; start += TOLD_AT_ONCE) {
+        const chunk = agentIds.slice(start, start + TOLD_AT_ONCE);
+        told.push(
+          ...(await Promise.all(
+            chunk.map(async (agentId) => ({ agentId, outcome: await tell(deps, deletion, agentId) })),
+          )),
+        );
+        heartbeat();
+      }
+      return told;
+    },
+
+    /** Rewrites what these agents lost with the group. A second run goes on where the first stopped. */
+    async flushMembers({ agentIds }: { agentIds: string[] }): Promise<void> {
+      for (const agentId of agentIds) {
+        await flushInbox(deps.database, agentId, heartbeat).catch(() => {
+          // Driver errors can quote documents; the history gets a code only.
+          throw ApplicationFailure.retryable('the database is out of reach', 'SERVICE_UNAVAILABLE');
+        });
+        heartbeat();
+      }
+    },
+
+    /** Leaves the outcome with the deletion; members whom nothing reached are told of in the log. */
+    async finishGroupDeletion(input: {
+      groupId: string;
+      done: number;
+      paused: number;
+      dead: string[];
+      now: number;
+    }): Promise<void> {
+      const { groupId, done, paused, dead, now } = input;
+      if (dead.length > 0) deps.log.error({ event: 'group_deletion.members_not_told', groupId, dead: dead.length });
+      await recordOutcome(deps.database, groupId, { done, paused, dead, finishedAt: new Date(now) });
+    },
+  };
+}
+
+export type GroupDeletionActivities = ReturnType<typeof createGroupDeletionActivities>;
+
+async function tell(
+  { database, orders, log }: GroupDeletionActivityDeps,
+  deletion: GroupDeletion,
+  agentId: string,
+): Promise<TellOutcome> {
+  try {
+    const reach = await reachOf(database, agentId);
+    if (reach !== 'live') return reach === 'paused' ? 'paused' : 'done';
+    const { deletedBy: byId, deletedByHandle: byHandle, deletedAt: at, _id: groupId } = deletion;
+    const payload = deletedInfo(groupId, { byId, byHandle, at });
+    const afterPosition = deletion.recipients.find((recipient) => recipient.agentId === agentId)?.position ?? 0;
+    const text = JSON.stringify({ type: 'group.deleted', payload });
+    return (await orders.give({ kind: 'tell', agentId, afterPosition, text })) ? 'done' : 'failed';
+  } catch (error) {
+    log.warn({ event: 'group_deletion.not_told', groupId: deletion._id, agentId, err: error });
+    return 'failed';
+  }
+}
+
+async function getDeletion({ database }: GroupDeletionActivityDeps, groupId: string): Promise<GroupDeletion> {
+  const deletion = await findDeletion(database, groupId).catch(() => {
+    throw ApplicationFailure.retryable('the database is out of reach', 'SERVICE_UNAVAILABLE');
+  });
+  if (deletion === null) throw ApplicationFailure.nonRetryable('this group was not deleted', 'GROUP_NOT_FOUND');
+  return deletion;
+}

@@ -1,0 +1,145 @@
+import type { Database } from '../../store/database';
+import { setPause, setStatus } from '../../store/transactions/account-facts';
+import { setMute } from '../../store/transactions/mutes';
+import type { Parsed, TestAgent } from '../support/agents';
+import { eventOf, groupCalls, outcomeOf } from '../support/groups';
+import { startStack, type Stack } from '../support/stack';
+import { openStackDatabase } from '../support/traffic';
+import { waitFor } from '../support/wait';
+import { SocketClient } from '../realtime/socket-client';
+
+describe('deletion of a group', () => {
+  let stack: Stack;
+  let database: Database;
+  let api: ReturnType<typeof groupCalls>;
+
+  beforeAll(async () => {
+    stack = await startStack({ apis: 2, workers: 1 });
+    database = openStackDatabase(stack);
+    api = groupCalls(stack, database);
+  });
+  afterAll(async () => {
+    await database.client.close();
+    await stack.stop();
+  });
+
+  const finished = (groupId: string) =>
+    waitFor(async () => (await database.groupDeletions.findOne({ _id: groupId }))?.outcome, {
+      timeoutMs: 60_000,
+      describe: 'the end of the flow',
+    });
+
+  async function group(members: number): Promise<{ groupId: string; creator: TestAgent; others: TestAgent[] }> {
+    const [creator, ...others] = await api.agents(members);
+    if (creator === undefined) throw new Error('a creator is needed');
+    return { groupId: await api.groupOf(creator, ...others), creator, others };
+  }
+
+  test('groups#19, G1, G5, G12: the notice is all that is left, whoever asks whatever', async () => {
+    const { groupId, creator, others } = await group(3);
+    const [bob, eve] = others;
+    if (bob === undefined || eve === undefined) throw new Error('two members');
+    const sent = await api.send(creator, groupId, 'before');
+    await api.leave(eve, groupId);
+    const deleted = await api.deleteGroup(creator, groupId);
+    expect(deleted.status).toBe(200);
+    const rows = await api.sync(bob);
+    expect(rows).toHaveLength(1);
+    expect(rows[0]).toMatchObject({
+      type: 'system',
+      created_at: deleted.body.deleted_at,
+      sender: api.handleOf(creator),
+    });
+    expect(rows[0].seq).toBeGreaterThan(sent.body.seq);
+    expect(eventOf(rows[0])).toEqual({
+      schema_version: 1,
+      event: 'group_deleted',
+      actor_handle: api.handleOf(creator),
+    });
+    expect([await api.sync(eve), await api.sync(creator)]).toEqual([[], []]);
+    const info = { group_id: groupId, deleted_by_handle: api.handleOf(creator), deleted_at: deleted.body.deleted_at };
+    const [stranger] = await api.agents(1);
+    if (stranger === undefined) throw new Error('a stranger');
+    const asks: [string, string, unknown?][] = [
+      ['GET', ''],
+      ['PATCH', '', { name: 'x' }],
+      ['DELETE', ''],
+      ['POST', '/leave'],
+      ['POST', '/members', { handle: api.handleOf(stranger) }],
+      ['DELETE', `/members/${api.handleOf(bob)}`],
+      ['POST', `/members/${api.handleOf(bob)}/promote`],
+      ['POST', `/members/${api.handleOf(bob)}/demote`],
+    ];
+    for (const [method, path, body] of asks) {
+      for (const who of [creator, bob, eve]) {
+        const answer = await api.as(who, method, `/v1/groups/${groupId}${path}`, { body });
+        expect([method, path, ...outcomeOf(answer)]).toEqual([method, path, 410, 'GROUP_DELETED']);
+        expect(answer.body.details).toEqual(info);
+      }
+      const masked = await api.as(stranger, method, `/v1/groups/${groupId}${path}`, { body });
+      const unknown = await api.as(stranger, method, `/v1/groups/grp_AAAAAAAAAAAAAAAA${path}`, { body });
+      expect([masked.status, masked.text]).toEqual([404, unknown.text]);
+    }
+    expect((await api.send(bob, groupId, 'too late')).body.details).toEqual(info);
+    expect(outcomeOf(await api.send(stranger, groupId, 'who?'))).toEqual([404, 'GROUP_NOT_FOUND']);
+    expect((await api.as(bob, 'GET', `/v1/messages/${groupId}`)).body.details).toEqual(info);
+    await finished(groupId);
+    expect(await database.envelopes.countDocuments({ conversationId: groupId, status: 'stored' })).toBe(1);
+  });
+
+  test('groups#22, D18: a replay of a send from before the deletion still answers the original', async () => {
+    const { groupId, creator } = await group(2);
+    const body = { conversation_id: groupId, client_msg_id: 'kept', content: { text: 'x' } };
+    const sent = await api.as(creator, 'POST', '/v1/messages', { body });
+    await api.deleteGroup(creator, groupId);
+    const replay = await api.as(creator, 'POST', '/v1/messages', { body });
+    expect([replay.status, replay.body.id]).toEqual([200, sent.body.id]);
+  });
+
+  test('groups#20, G11, G13, G14, G15: muted, paused and suspended members, each socket in order', async () => {
+    const { groupId, creator, others } = await group(5);
+    const [online, muted, paused, suspended] = others;
+    if (online === undefined || muted === undefined || paused === undefined || suspended === undefined) {
+      throw new Error('four members');
+    }
+    const at = new Date();
+    await setMute(database, {
+      muterId: api.idOf(muted),
+      kind: 'conversation',
+      targetId: groupId,
+      mutedUntil: null,
+      at,
+    });
+    await setMute(database, {
+      muterId: api.idOf(muted),
+      kind: 'agent',
+      targetId: api.idOf(creator),
+      mutedUntil: null,
+      at,
+    });
+    await setPause(database, api.idOf(paused), 'full', at);
+    await setStatus(database, api.idOf(suspended), 'suspended', at);
+    const sockets = await Promise.all(
+      [online, muted].map((who, node) => SocketClient.hello(stack.baseUrls[node] ?? '', who.apiKey)),
+    );
+    await Promise.all(sockets.map((socket) => socket.untilMessages(1)));
+    const { body } = await api.deleteGroup(creator, groupId);
+    for (const socket of sockets) {
+      await waitFor(() => socket.frames.some(({ type }) => type === 'group.deleted'), { timeoutMs: 30_000 });
+      const [notice, last]: Parsed[] = socket.frames.slice(-2);
+      expect(notice.type).toBe('message.new');
+      expect(notice.payload.content).toMatchObject({ data: { event: 'group_deleted' } });
+      expect(last.payload).toEqual({
+        group_id: groupId,
+        deleted_by_handle: api.handleOf(creator),
+        deleted_at: body.deleted_at,
+      });
+      socket.end();
+    }
+    expect(await finished(groupId)).toMatchObject({ done: 4, paused: 1, dead: [] });
+    await setPause(database, api.idOf(paused), 'none', new Date());
+    await setStatus(database, api.idOf(suspended), 'active', new Date());
+    for (const who of [paused, suspended])
+      expect((await api.sync(who)).map(eventOf)).toMatchObject([{ event: 'group_deleted' }]);
+  });
+});
