@@ -1,6 +1,7 @@
 import { NativeConnection, Runtime, Worker, type NativeConnectionOptions } from '@temporalio/worker';
 import { startRelay } from '../delivery/relay';
 import { createFlows } from '../platform/flows';
+import type { Logger } from '../platform/logger';
 import { createMailer } from '../platform/mail';
 import { createMetrics } from '../platform/metrics';
 import { announceReady } from '../platform/ready';
@@ -22,17 +23,7 @@ async function main(): Promise<void> {
   await untilReady(log, 'database', () => prepareDatabase(database));
   const mailer = createMailer(config.SMTP_URL, config.MAIL_FROM);
   const flows = createFlows({ config, metrics: createMetrics(), log });
-  Runtime.install({
-    logger: {
-      log: (level, message) => log.debug({ event: 'temporal', level, message }),
-      trace: () => undefined,
-      debug: () => undefined,
-      info: () => undefined,
-      warn: (message) => log.warn({ event: 'temporal.warning', message }),
-      error: (message) => log.error({ event: 'temporal.error', message }),
-    },
-    shutdownSignals: [],
-  });
+  installRuntime(log);
   const workers = await connectWorkers();
   const relay = startRelay({ database, flows, log });
   const running = Promise.all(workers.map((worker) => worker.run()));
@@ -72,6 +63,21 @@ async function main(): Promise<void> {
     });
     return made;
   }
+}
+
+/** Temporal's own lines go into our log; signals are ours to handle. */
+function installRuntime(log: Logger): void {
+  Runtime.install({
+    logger: {
+      log: (level, message) => log.debug({ event: 'temporal', level, message }),
+      trace: () => undefined,
+      debug: () => undefined,
+      info: () => undefined,
+      warn: (message) => log.warn({ event: 'temporal.warning', message }),
+      error: (message) => log.error({ event: 'temporal.error', message }),
+    },
+    shutdownSignals: [],
+  });
 }
 
 void main();
