@@ -1,4 +1,5 @@
 import Koa from 'koa';
+import type { BlobStore } from '../platform/blobs/blob-store';
 import type { Clock } from '../platform/clock';
 import type { Config } from '../platform/config';
 import type { Logger } from '../platform/logger';
@@ -9,6 +10,7 @@ import type { Committer } from '../store/committer/committer';
 import type { Database } from '../store/database';
 import { createIdempotencyStore } from '../store/idempotency';
 import type { Accounts } from './accounts';
+import type { Avatars } from './avatars';
 import { authenticate } from './middleware/authenticate';
 import { bodyGuard } from './middleware/body-guard';
 import { callEndpoint } from './middleware/call-endpoint';
@@ -28,6 +30,7 @@ import type { PresenceService } from './realtime/presence';
 import type { RateLimiter } from './rate-limiter';
 import { accountRoutes } from './routes/account';
 import { agentRoutes } from './routes/agents';
+import { avatarRoutes } from './routes/avatars';
 import { blockRoutes } from './routes/blocks';
 import { contactRoutes } from './routes/contacts';
 import { historyRoutes } from './routes/history';
@@ -60,6 +63,8 @@ export interface AppDeps {
   presence: PresenceService;
   startDeletion: (groupId: string) => Promise<void>;
   limiter: RateLimiter;
+  blobs: BlobStore;
+  avatars: Avatars;
   health: Health;
 }
 
@@ -74,6 +79,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...keyRoutes(deps.accounts),
     ...accountRoutes(deps.accounts),
     ...agentRoutes({ ...deps, publicBaseUrl }),
+    ...avatarRoutes({ ...deps, publicBaseUrl }),
     ...messageRoutes(deps),
     ...syncRoutes(deps),
     ...historyRoutes(deps),

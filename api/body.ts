@@ -1,32 +1,83 @@
 import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import type { Endpoint } from '../contract/endpoint';
 import { AppError } from '../contract/errors';
 import { JSON_BODY_BYTES_MAX } from '../contract/limits';
 
 type OversizeCode = 'PAYLOAD_TOO_LARGE' | 'CONTENT_TOO_LARGE';
 
+/** How large a body may be, and what a larger one is called. */
+export interface BodyCap {
+  bytesMax: number;
+  code: OversizeCode;
+}
+
+/** The cap of an endpoint (conventions.md §15). */
+export function bodyCapOf(endpoint: Pick<Endpoint, 'bodyBytesMax' | 'bodyCode'> | undefined): BodyCap {
+  return {
+    bytesMax: endpoint?.bodyBytesMax ?? JSON_BODY_BYTES_MAX,
+    code: endpoint?.bodyCode ?? 'PAYLOAD_TOO_LARGE',
+  };
+}
+
 /** Refuses by `Content-Length` before a byte is read (conventions.md §15). */
-export function refuseOversize(request: IncomingMessage, code: OversizeCode): void {
-  if (Number(request.headers['content-length'] ?? 0) > JSON_BODY_BYTES_MAX) throw tooLarge(code);
+export function refuseOversize(request: IncomingMessage, cap: BodyCap): void {
+  if (Number(request.headers['content-length'] ?? 0) > cap.bytesMax) throw tooLarge(cap);
 }
 
 /** Reads the body when it is first asked for, and never twice. @throws AppError 413 */
-export function createBodyReader(request: IncomingMessage, code: OversizeCode): () => Promise<Buffer> {
+export function createBodyReader(request: IncomingMessage, cap: BodyCap): () => Promise<Buffer> {
   let bytes: Promise<Buffer> | null = null;
-  return () => (bytes ??= readBytes(request, code));
+  return () => (bytes ??= readBytes(request, cap));
+}
+
+/** The body as it comes in. Not destroyed with its reader: a refusal still has to reach the caller over the socket. */
+export function streamBody(request: IncomingMessage): Readable {
+  return Readable.from(request.iterator({ destroyOnReturn: false }), { objectMode: false });
 }
 
 /** Reads the body up to the cap, counting streamed bytes, so that chunked uploads cannot pass it. */
-async function readBytes(request: IncomingMessage, code: OversizeCode): Promise<Buffer> {
+async function readBytes(request: IncomingMessage, cap: BodyCap): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   // Not destroyed on the way out: the refusal still has to reach the caller over the same socket.
   const stream: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
   for await (const chunk of stream) {
     bytes += chunk.length;
-    if (bytes > JSON_BODY_BYTES_MAX) throw tooLarge(code);
+    if (bytes > cap.bytesMax) throw tooLarge(cap);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
+}
+
+/** How much of a refused body is read on, for how long in all, and how long its sender may be silent meanwhile. */
+const DISCARD_BYTES_MAX = 33_554_432;
+const DISCARD_MS_MAX = 5_000;
+const SILENT_MS_MAX = 500;
+
+/**
+ * Reads on and throws away, within bounds: a caller that is still writing when the connection closes would see a broken
+ * connection in place of its refusal.
+ */
+export async function discardRest(request: IncomingMessage): Promise<void> {
+  if (request.readableEnded || request.destroyed) return;
+  await new Promise<void>((resolve) => {
+    let bytes = 0;
+    const onData = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      silent.refresh();
+      if (bytes > DISCARD_BYTES_MAX) end();
+    };
+    const end = (): void => {
+      clearTimeout(silent);
+      clearTimeout(late);
+      request.off('data', onData).pause();
+      resolve();
+    };
+    const silent = setTimeout(end, SILENT_MS_MAX);
+    const late = setTimeout(end, DISCARD_MS_MAX);
+    request.on('data', onData).once('end', end).once('close', end).once('error', end);
+  });
 }
 
 /** The body text as a JSON object; the content type does not matter (conventions.md D-1). */
@@ -44,6 +95,6 @@ export function parseObject(text: string): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-function tooLarge(code: OversizeCode): AppError {
-  return new AppError(code, { max_bytes: JSON_BODY_BYTES_MAX });
+function tooLarge({ code, bytesMax }: BodyCap): AppError {
+  return new AppError(code, { max_bytes: bytesMax });
 }

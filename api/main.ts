@@ -1,8 +1,10 @@
 import type { Server } from 'node:http';
 import type { Orders } from '../platform/bus';
+import { openBlobStore } from '../platform/blobs/open';
 import { systemClock } from '../platform/clock';
 import type { Config } from '../platform/config';
 import { createFlows, type Flows } from '../platform/flows';
+import { createAvatarPool } from '../platform/images/avatar-pool';
 import type { Logger } from '../platform/logger';
 import { createMetrics, type Metrics } from '../platform/metrics';
 import { announceReady } from '../platform/ready';
@@ -14,6 +16,7 @@ import { openDatabase, prepareDatabase, type Database } from '../store/database'
 import { settleDeletionStart } from '../store/group-deletions';
 import { createAccounts, type Accounts } from './accounts';
 import { createApp } from './app';
+import { createAvatars } from './avatars';
 import { answerHttpFaults } from './http-faults';
 import { createRateLimiter } from './rate-limiter';
 import { joinNodes } from './realtime/node';
@@ -33,6 +36,8 @@ async function main(): Promise<void> {
   const agents = createAgentReader(database);
   const flows = createFlows({ config, metrics, log });
   const committer = buildCommitter({ config, database, agents, log, metrics });
+  const blobs = await openBlobStore(config.BLOB_STORE);
+  const pool = createAvatarPool();
   const node = await joinNodes({ database, committer, log });
   const { nodeId } = node.connections;
   const presence = new PresenceService({ database, live: node, clock: systemClock, log, nodeId });
@@ -53,7 +58,9 @@ async function main(): Promise<void> {
       await settleDeletionStart(database, groupId);
     },
     limiter: createRateLimiter({ database, log, isOn: config.RATE_LIMITS }),
-    health: { mongodb: () => answers(database), bus: node.isUp, temporal: flows.isUp },
+    blobs,
+    avatars: createAvatars({ database, blobs, pool, log }),
+    health: { mongodb: () => answers(database), bus: node.isUp, temporal: flows.isUp, blobs: blobs.isUp },
   });
   const attached = attachRealtime(app, { node, presence, config, database, agents, committer, log, metrics });
   const server = listen(attached, config, log);
@@ -62,6 +69,8 @@ async function main(): Promise<void> {
     await attached.close();
     await drained;
     await committer.idle();
+    await pool.close();
+    blobs.close();
     await flows.close();
     await database.client.close();
   });

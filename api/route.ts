@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { z } from 'zod';
 import type { Endpoint } from '../contract/endpoint';
 import type { AGENT_LIMITS } from '../contract/limits';
@@ -16,6 +17,10 @@ export interface RequestContext {
   log: Logger;
   /** A request header, empty when absent. */
   header(name: string): string;
+  /** The raw body, within the cap. @throws AppError 413 */
+  readBytes(): Promise<Buffer>;
+  /** The raw body as it comes in, for endpoints that declare `streamsBody`. */
+  streamBody(): Readable;
   /** The body as text, within the cap. @throws AppError 413 */
   readText(): Promise<string>;
   /** The body as a JSON object. @throws AppError 400 VALIDATION_ERROR for anything else, 413 */
@@ -37,6 +42,10 @@ export interface Reply {
   json?: string;
   /** Another type than JSON, for pages and metrics. */
   text?: { type: string; content: string | Buffer };
+  /** Bytes of this type and number, sent as they are read. */
+  file?: { type: string; bytes: number; content: Readable };
+  /** No body at all. */
+  isEmpty?: true;
   headers?: Record<string, string>;
 }
 

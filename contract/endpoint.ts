@@ -33,6 +33,10 @@ export interface Endpoint {
   agentLimits?: readonly (keyof typeof AGENT_LIMITS)[];
   /** What an oversize body is called: conventions.md D-8. */
   bodyCode?: 'PAYLOAD_TOO_LARGE' | 'CONTENT_TOO_LARGE';
+  /** The body is raw bytes, at most this many; absent = JSON within its own cap. */
+  bodyBytesMax?: number;
+  /** The handler reads the body as a stream and keeps the bounds itself. */
+  streamsBody?: true;
   /** `Idempotency-Key` is ignored: conventions.md §8 lists which. */
   ignoresIdempotencyKey?: true;
   /** `bytes`: the media type of a body that is not JSON. */

@@ -5,6 +5,7 @@ import { PROFILE_ENDPOINTS } from './endpoints-profile';
 import { CONVERSATION_ENDPOINTS } from './endpoints-conversations';
 import { ACCOUNT_ENDPOINTS } from './endpoints-accounts';
 import { GROUP_ENDPOINTS } from './endpoints-groups';
+import { AVATAR_ENDPOINTS } from './endpoints-avatars';
 import { SOCIAL_ENDPOINTS } from './endpoints-social';
 import { ackedSchema, ackSchema, messageSchema, sendMessageSchema, syncQuerySchema } from './messages';
 import { registerSchema, registeredSchema, verifiedSchema, verifySchema } from './registration';
@@ -29,6 +30,7 @@ const healthSchema = z.object({
   mongodb: z.boolean(),
   bus: z.boolean(),
   temporal: z.boolean(),
+  blobs: z.boolean(),
 });
 
 export const health: Endpoint = {
@@ -174,6 +176,7 @@ export const ENDPOINTS: Endpoint[] = [
   ackMessages,
   ...CONVERSATION_ENDPOINTS,
   ...ACCOUNT_ENDPOINTS,
+  ...AVATAR_ENDPOINTS,
   ...SOCIAL_ENDPOINTS,
   ...PRESENCE_ENDPOINTS,
   ...GROUP_ENDPOINTS,

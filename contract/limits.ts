@@ -143,3 +143,18 @@ export const GROUP_SENDS_PER_SECOND = 20;
 export const PRESENCE_MESSAGE_LENGTH_MAX = 200;
 export const PRESENCE_BATCH_MAX = 100;
 export const PRESENCE_EXPIRY_MS = 300_000;
+
+/** identity.md §13, groups.md §5.4: pictures of agents and groups. */
+export const AVATAR_BYTES_MAX = 5_242_880;
+export const AVATAR_PIXELS_MAX = 25_165_824;
+export const AVATAR_SIDE_MIN = 128;
+export const AVATAR_SIDE = 512;
+
+/** messaging.md §12. */
+export const ATTACHMENT_BYTES_MAX = 26_214_400;
+export const FILENAME_LENGTH_MAX = 255;
+export const UPLOAD_URL_SECONDS = 7_200;
+export const DOWNLOAD_URL_SECONDS = 300;
+/** messaging.md §12.6: how long attachments wait for their bytes (after the URL's end) and for a message. */
+export const UNUPLOADED_KEEP_MS = 86_400_000;
+export const UNREFERENCED_KEEP_MS = 604_800_000;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isBlobStoreUrl } from './blobs/open';
 
 /** `on/off`, `true/false`, `1/0`, in any case. */
 const aSwitch = z
@@ -61,7 +62,7 @@ const variables = z.object({
   TEMPORAL_TLS_SERVER_NAME: z.string().optional(),
   SMTP_URL: z.string().default('smtp://127.0.0.1:1025'),
   MAIL_FROM: z.string().default('AgentChat <no-reply@agentchat.local>'),
-  BLOB_STORE: z.string().optional(),
+  BLOB_STORE: z.string().refine(isBlobStoreUrl, 'file:<folder> or s3://bucket?region=…').optional(),
   DATA_DIR: z.string().default('.local'),
   SECRET_KEYS: secretKeys.optional(),
   CORS_ORIGINS: list.optional(),

@@ -9,6 +9,7 @@ import {
 import type { GroupHead } from '../domain/group';
 import type { InboxInHead, InboxOutHead, ListedHead, PairHead, SenderHead } from '../domain/heads';
 import * as agentSpecs from './collections/agents';
+import * as blobSpecs from './collections/blobs';
 import { auditEvents, type AuditEvent } from './collections/audit';
 import * as groupSpecs from './collections/groups';
 import { heads } from './collections/heads';
@@ -32,6 +33,7 @@ export interface Database {
   db: Db;
   agents: Collection<agentSpecs.Agent>;
   emailHeads: Collection<agentSpecs.EmailHead>;
+  avatars: Collection<blobSpecs.Avatar>;
   heads: Collection<Head>;
   messages: Collection<messageSpecs.Message>;
   envelopes: Collection<messageSpecs.Envelope>;
@@ -59,6 +61,7 @@ export interface Database {
 const SPECS: CollectionSpec[] = [
   agentSpecs.agents,
   agentSpecs.emailHeads,
+  blobSpecs.avatars,
   heads,
   messageSpecs.messages,
   messageSpecs.envelopes,
@@ -110,6 +113,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     db,
     agents: db.collection('agents'),
     emailHeads: db.collection('emailHeads'),
+    avatars: db.collection('avatars'),
     heads: db.collection('heads'),
     messages: db.collection('messages'),
     envelopes: db.collection('envelopes'),

@@ -1,6 +1,6 @@
 import type { Clock } from '../../platform/clock';
 import type { Logger } from '../../platform/logger';
-import { parseObject } from '../body';
+import { parseObject, streamBody } from '../body';
 import type { RateLimiter } from '../rate-limiter';
 import type { Reply, RequestContext, Route } from '../route';
 import type { ApiContext, ApiMiddleware } from '../state';
@@ -52,6 +52,8 @@ function contextOf(ctx: ApiContext, deps: CallDeps): RequestContext {
     now: deps.clock.now(),
     log: deps.log,
     header: (name) => ctx.get(name),
+    readBytes: ctx.state.readBytes,
+    streamBody: () => streamBody(ctx.req),
     readText,
     readBody: async () => parseObject(await readText()),
     validate,
@@ -67,6 +69,17 @@ function writeReply(ctx: ApiContext, reply: Reply): void {
   if (reply.text !== undefined) {
     ctx.type = reply.text.type;
     ctx.body = reply.text.content;
+    return;
+  }
+  if (reply.file !== undefined) {
+    ctx.type = reply.file.type;
+    ctx.length = reply.file.bytes;
+    ctx.body = reply.file.content;
+    return;
+  }
+  if (reply.isEmpty === true) {
+    ctx.body = '';
+    ctx.remove('Content-Type');
     return;
   }
   ctx.type = 'application/json; charset=utf-8';

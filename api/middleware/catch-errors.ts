@@ -1,4 +1,5 @@
 import { AppError, isAppError, toEnvelope } from '../../contract/errors';
+import { discardRest } from '../body';
 import type { Logger } from '../../platform/logger';
 import type { ApiContext, ApiMiddleware } from '../state';
 
@@ -61,6 +62,7 @@ export function catchErrors(log: Logger): ApiMiddleware {
       if (known.status >= 500 && !isAppError(error)) {
         log.error({ event: 'request.failed', requestId: ctx.state.requestId, err: error });
       }
+      if (known.status === 413) await discardRest(ctx.req);
       writeError(ctx, known);
     }
   };

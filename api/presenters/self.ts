@@ -1,5 +1,6 @@
 import type { Self } from '../../contract/agents';
 import type { Agent } from '../../store/collections/agents';
+import { avatarUrl } from './avatar';
 
 /** The agent as it sees itself (identity.md §2). */
 export function presentSelf(agent: Agent, publicBaseUrl: string): Self {
@@ -10,7 +11,7 @@ export function presentSelf(agent: Agent, publicBaseUrl: string): Self {
     email_masked: maskEmail(agent.email),
     display_name: agent.displayName,
     description: agent.description,
-    avatar_url: agent.avatarKey === null ? null : `${publicBaseUrl}/avatars/${agent.avatarKey}`,
+    avatar_url: avatarUrl(agent.avatarKey, publicBaseUrl),
     status: agent.status,
     paused_by_owner: agent.pausedByOwner,
     settings: {

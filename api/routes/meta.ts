@@ -11,6 +11,7 @@ export interface Health {
   mongodb: () => Promise<boolean>;
   bus: () => boolean;
   temporal: () => Promise<boolean>;
+  blobs: () => Promise<boolean>;
 }
 
 const page = (route: string, operationId: string): Endpoint => ({
@@ -53,12 +54,12 @@ function readOnce(file: string): () => Promise<Buffer> {
   return () => (content ??= readFile(file));
 }
 
-/** Messages need database and push channel; without Temporal only flows cannot start. */
+/** Messages need database and push channel; without Temporal only flows cannot start, without blobs only files wait. */
 async function checkHealth(health: Health): Promise<Reply> {
-  const [mongodb, temporal] = await Promise.all([health.mongodb(), health.temporal()]);
+  const [mongodb, temporal, blobs] = await Promise.all([health.mongodb(), health.temporal(), health.blobs()]);
   const bus = health.bus();
   const isOk = mongodb && bus;
-  return { status: isOk ? 200 : 503, body: { status: isOk ? 'ok' : 'degraded', mongodb, bus, temporal } };
+  return { status: isOk ? 200 : 503, body: { status: isOk ? 'ok' : 'degraded', mongodb, bus, temporal, blobs } };
 }
 
 /** Self-hosted: no request leaves to another host. */

@@ -102,7 +102,10 @@ describe('the edges of HTTP', () => {
       status: 'alive',
     });
     const health = await call(url, 'GET', '/v1/health');
-    expect([health.status, health.body]).toEqual([200, { status: 'ok', mongodb: true, bus: true, temporal: true }]);
+    expect([health.status, health.body]).toEqual([
+      200,
+      { status: 'ok', mongodb: true, bus: true, temporal: true, blobs: true },
+    ]);
   });
 
   test('the reference page needs no other host', async () => {
