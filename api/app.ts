@@ -34,6 +34,7 @@ import { avatarRoutes } from './routes/avatars';
 import { blockRoutes } from './routes/blocks';
 import { contactRoutes } from './routes/contacts';
 import { historyRoutes } from './routes/history';
+import { conversationRoutes } from './routes/conversations';
 import { hideRoutes } from './routes/hides';
 import { groupMemberRoutes } from './routes/group-members';
 import { groupRoutes } from './routes/groups';
@@ -85,6 +86,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...historyRoutes(deps),
     ...readRoutes(deps),
     ...hideRoutes(deps),
+    ...conversationRoutes({ ...deps, publicBaseUrl }),
     ...contactRoutes({ ...deps, publicBaseUrl }),
     ...blockRoutes(deps),
     ...groupRoutes(groups),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { HISTORY_PAGE_DEFAULT, HISTORY_PAGE_MAX } from './limits';
+import { CONVERSATIONS_PAGE_DEFAULT, CONVERSATIONS_PAGE_MAX, HISTORY_PAGE_DEFAULT, HISTORY_PAGE_MAX } from './limits';
 import { messageSchema } from './messages';
 
 /** An empty value counts as absent (messaging.md §8). */
@@ -47,3 +47,66 @@ export const historyQuerySchema = z
 
 /** messaging.md §10.1. */
 export const readMessageSchema = messageSchema.extend({ ok: z.literal(true) });
+
+/** The largest offset that is looked at; pages behind it are empty for every list. */
+const OFFSET_MAX = 2_147_483_647;
+
+/** messaging.md §11.1. */
+export const conversationsQuerySchema = z.object({
+  limit: strictlyNumeric({ default: CONVERSATIONS_PAGE_DEFAULT, min: 1, max: CONVERSATIONS_PAGE_MAX }),
+  offset: strictlyNumeric({ default: 0, min: 0, max: OFFSET_MAX }),
+});
+
+export const personSchema = z
+  .object({ handle: z.string(), display_name: z.string().nullable(), avatar_url: z.string().nullable() })
+  .meta({ id: 'Person' });
+
+export type PersonView = z.infer<typeof personSchema>;
+
+const seqOrNull = z.int().min(1).nullable();
+
+/** messaging.md §11.1: one entry of the list. */
+export const conversationSchema = z
+  .object({
+    id: z.string(),
+    type: z.enum(['direct', 'group']),
+    participants: z.array(personSchema),
+    group_name: z.string().nullable(),
+    group_avatar_url: z.string().nullable(),
+    group_member_count: z.int().nullable(),
+    last_message_preview: z.string().nullable(),
+    last_message_is_own: z.boolean(),
+    last_message_type: z.enum(['text', 'structured', 'file', 'system']).nullable(),
+    last_message_at: z.iso.datetime().nullable(),
+    updated_at: z.iso.datetime(),
+    unread_count: z.int().min(0),
+    oldest_unread_seq: seqOrNull,
+    newest_unread_seq: seqOrNull,
+    is_muted: z.boolean(),
+  })
+  .meta({ id: 'Conversation' });
+
+export type ConversationView = z.infer<typeof conversationSchema>;
+
+/** messaging.md §11.3. */
+export const conversationContextSchema = z
+  .object({
+    conversation_id: z.string(),
+    type: z.enum(['direct', 'group']),
+    group: z
+      .object({
+        name: z.string(),
+        description: z.string().nullable(),
+        member_count: z.int().min(0),
+        your_role: z.enum(['admin', 'member']),
+      })
+      .nullable(),
+    counterparty: personSchema.nullable(),
+    relationship: z
+      .object({ is_contact: z.boolean(), added_at: z.iso.datetime().nullable(), note: z.string().nullable() })
+      .nullable(),
+    unread: z.object({ count: z.int().min(0), oldest_seq: seqOrNull, newest_seq: seqOrNull }),
+  })
+  .meta({ id: 'ConversationContext' });
+
+export type ConversationContextView = z.infer<typeof conversationContextSchema>;

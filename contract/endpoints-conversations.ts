@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { historyQuerySchema, readMessageSchema } from './conversations';
+import {
+  conversationContextSchema,
+  conversationSchema,
+  conversationsQuerySchema,
+  historyQuerySchema,
+  personSchema,
+  readMessageSchema,
+} from './conversations';
 import type { Endpoint } from './endpoint';
 import { messageSchema } from './messages';
 
@@ -39,4 +46,59 @@ export const hideMessage: Endpoint = {
   errors: ['MESSAGE_NOT_FOUND'],
 };
 
-export const CONVERSATION_ENDPOINTS: Endpoint[] = [readMessages, markMessageRead, hideMessage];
+export const listConversations: Endpoint = {
+  method: 'GET',
+  path: '/v1/conversations',
+  operationId: 'listConversations',
+  summary: 'Conversations of the caller, newest message first, with preview and unread fields',
+  tag: 'Conversations',
+  auth: 'agent',
+  request: { query: conversationsQuerySchema },
+  responses: { 200: { description: 'A page', schema: z.array(conversationSchema) } },
+  errors: ['VALIDATION_ERROR'],
+};
+
+export const listParticipants: Endpoint = {
+  method: 'GET',
+  path: '/v1/conversations/:id/participants',
+  operationId: 'listParticipants',
+  summary: 'The counterparty, or all active members of a group in the order in which they joined',
+  tag: 'Conversations',
+  auth: 'agent',
+  responses: { 200: { description: 'The participants', schema: z.array(personSchema) } },
+  errors: ['CONVERSATION_NOT_FOUND', 'GROUP_DELETED'],
+};
+
+export const getConversationContext: Endpoint = {
+  method: 'GET',
+  path: '/v1/conversations/:id/context',
+  operationId: 'getConversationContext',
+  summary: 'What the conversation is to the caller, without its messages',
+  tag: 'Conversations',
+  auth: 'agent',
+  responses: { 200: { description: 'The context', schema: conversationContextSchema } },
+  errors: ['CONVERSATION_NOT_FOUND', 'GROUP_DELETED'],
+};
+
+export const hideConversation: Endpoint = {
+  method: 'DELETE',
+  path: '/v1/conversations/:id',
+  operationId: 'hideConversation',
+  summary: 'Hide a conversation up to its newest message; the next one lists it again',
+  tag: 'Conversations',
+  auth: 'agent',
+  responses: {
+    200: { description: 'Hidden', schema: z.object({ ok: z.literal(true), hidden: z.literal(true) }) },
+  },
+  errors: ['CONVERSATION_NOT_FOUND'],
+};
+
+export const CONVERSATION_ENDPOINTS: Endpoint[] = [
+  readMessages,
+  markMessageRead,
+  hideMessage,
+  listConversations,
+  listParticipants,
+  getConversationContext,
+  hideConversation,
+];

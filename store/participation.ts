@@ -1,19 +1,14 @@
 import type { ClientSession } from 'mongodb';
-import { AppError } from '../contract/errors';
+import { AppError, type ErrorDetails } from '../contract/errors';
 import { ID_PREFIX } from '../contract/ids';
+import { deletedInfo, groupHeadId, type GroupHead, type GroupRole } from '../domain/group';
 import type { PairHead } from '../domain/heads';
+import { membershipId, type Membership } from './collections/groups';
 import { newReadState, readStateId, type ReadState } from './collections/read-states';
 import type { Database } from './database';
 
-/** What the caller is told about a deleted group that it was ever in (groups.md §3). */
-export interface DeletedGroupInfo {
-  group_id: string;
-  deleted_by_handle: string;
-  deleted_at: string;
-}
-
 /** What every active participant has: which messages it may see, and how many it received. */
-interface ActiveParticipation {
+export interface ActivePlace {
   state: 'active';
   conversationId: string;
   /** The first seq that the agent may see: its arrival in a group, 1 in a direct conversation. */
@@ -27,20 +22,31 @@ interface ActiveParticipation {
 }
 
 /** One of the two of a direct conversation: for ever. */
-export interface DirectParticipation extends ActiveParticipation {
+export interface DirectParticipation extends ActivePlace {
   type: 'direct';
   counterpartyId: string;
   /** Either of the two blocks the other. */
   isBlocked: boolean;
 }
 
+/** An active member of a group. */
+export interface GroupParticipation extends ActivePlace {
+  type: 'group';
+  role: GroupRole;
+  group: ListedGroup;
+}
+
 /** An agent that is or was in a conversation. */
 export type Participation =
   | DirectParticipation
+  | GroupParticipation
   /** It left the group or was removed, and the group lives. */
   | { state: 'left'; type: 'group'; conversationId: string }
   /** The group was deleted, whether the agent was still in it or had left before. */
-  | { state: 'deleted'; type: 'group'; conversationId: string; info: DeletedGroupInfo };
+  | { state: 'deleted'; type: 'group'; conversationId: string; info: ErrorDetails };
+
+/** A group without the list of its members. */
+export type ListedGroup = Omit<GroupHead, 'members'>;
 
 export interface ReadOptions {
   session?: ClientSession;
@@ -63,13 +69,30 @@ export async function findParticipation(
   conversationId: string,
   options: ReadOptions = {},
 ): Promise<Participation | null> {
-  if (!conversationId.startsWith(ID_PREFIX.directConversation)) return null;
+  const isGroup = conversationId.startsWith(ID_PREFIX.group);
+  if (!isGroup && !conversationId.startsWith(ID_PREFIX.directConversation)) return null;
   const finding = findReadState(database, agentId, conversationId, options);
   // Operations of one session follow one another.
   if (options.session !== undefined) await finding;
+  if (isGroup) return findGroupPlace(database, agentId, conversationId, { ...options, finding });
   const pair = await database.heads.findOne<PairHead>({ conversationId }, safely(options));
   const reader = await finding;
   return pair === null ? null : directParticipation(pair, agentId, reader);
+}
+
+async function findGroupPlace(
+  database: Database,
+  agentId: string,
+  groupId: string,
+  { finding, ...options }: ReadOptions & { finding: Promise<ReadState> },
+): Promise<Participation | null> {
+  const membership = await database.memberships.findOne({ _id: membershipId(groupId, agentId) }, safely(options));
+  const group = await database.heads.findOne<ListedGroup>(
+    { _id: groupHeadId(groupId) },
+    { ...safely(options), projection: { members: 0 } },
+  );
+  const reader = await finding;
+  return membership === null || group === null ? null : groupParticipation(group, membership, reader);
 }
 
 /**
@@ -104,6 +127,18 @@ export function directParticipation(pair: PairHead, agentId: string, reader: Rea
     received: lastSeq - (pair.sent[agentId] ?? 0),
     reader,
   };
+}
+
+/** What the agent of `membership` is to the group now. */
+export function groupParticipation(group: ListedGroup, membership: Membership, reader: ReadState): Participation {
+  const { groupId: conversationId, deleted } = group;
+  const { joinedSeq, role, own, skipped } = membership;
+  if (deleted !== null)
+    return { state: 'deleted', type: 'group', conversationId, info: deletedInfo(conversationId, deleted) };
+  if (membership.leftAt !== null) return { state: 'left', type: 'group', conversationId };
+  const lastSeq = group.nextSeq - 1;
+  const received = lastSeq - joinedSeq + 1 - own - skipped;
+  return { state: 'active', type: 'group', conversationId, role, group, joinedSeq, lastSeq, received, reader };
 }
 
 /** What the agent has read and hidden in the conversation. */

@@ -82,7 +82,12 @@ function presentContext(message: Message, sender: AgentCard, group: GroupCard | 
 /** Only texts with an `@` are parsed: most have none. */
 function mentionsIn(message: Message): string[] {
   if (!message.content.includes('@')) return [];
+  const text = textOf(message);
+  return text === undefined ? [] : findMentions(text);
+}
+
+/** The text of a message that has one. */
+export function textOf(message: Message): string | undefined {
   // The stored text is our own compact JSON of a validated content object: this is its parse point.
-  const content = JSON.parse(message.content) as { text?: string };
-  return content.text === undefined ? [] : findMentions(content.text);
+  return (JSON.parse(message.content) as { text?: string }).text;
 }
