@@ -1,5 +1,5 @@
 import type { Database } from '../../store/database';
-import { countWebhook, setInboxMode, setPause, setStatus } from '../../store/transactions/account-facts';
+import { countWebhook, setPause, setStatus } from '../../store/transactions/account-facts';
 import { SocketClient } from '../realtime/socket-client';
 import { callsOf, say, seqsOf, startTalk } from '../support/conversations';
 import { expectExactCounters } from '../support/exact';
@@ -246,9 +246,8 @@ describe('conversations', () => {
     }
   });
 
-  test('lists are read under either pause, and by a receiver that takes contacts only', async () => {
+  test('lists are read under either pause', async () => {
     const { b, conversationId } = await startTalk(database, url);
-    await setInboxMode(database, b.id, 'contacts_only', new Date());
     for (const mode of ['send', 'full'] as const) {
       await setPause(database, b.id, mode, new Date());
       expect(await callsOf(url, b).conversations()).toMatchObject([{ id: conversationId }]);
