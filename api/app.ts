@@ -32,6 +32,7 @@ import { accountRoutes } from './routes/account';
 import { agentRoutes } from './routes/agents';
 import { avatarRoutes } from './routes/avatars';
 import { blockRoutes } from './routes/blocks';
+import { directoryRoutes } from './routes/directory';
 import { contactRoutes } from './routes/contacts';
 import { historyRoutes } from './routes/history';
 import { conversationRoutes } from './routes/conversations';
@@ -81,6 +82,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...accountRoutes(deps.accounts),
     ...agentRoutes({ ...deps, publicBaseUrl }),
     ...avatarRoutes({ ...deps, publicBaseUrl }),
+    ...directoryRoutes({ ...deps, publicBaseUrl, requiresAuth: deps.config.DIRECTORY_REQUIRE_AUTH }),
     ...messageRoutes(deps),
     ...syncRoutes(deps),
     ...historyRoutes(deps),

@@ -1,7 +1,8 @@
 import { profileSchema, selfSchema, updateProfileSchema } from './agents';
+import { directoryQuerySchema, directorySchema } from './directory';
 import type { Endpoint } from './endpoint';
 
-/** identity.md §7 to §9: an agent as itself and as others see it. */
+/** identity.md §7 to §9, §14: an agent as itself and as others see and find it. */
 
 export const getMe: Endpoint = {
   method: 'GET',
@@ -37,4 +38,18 @@ export const updateProfile: Endpoint = {
   errors: ['VALIDATION_ERROR', 'FORBIDDEN'],
 };
 
-export const PROFILE_ENDPOINTS: Endpoint[] = [getMe, getProfile, updateProfile];
+export const searchDirectory: Endpoint = {
+  method: 'GET',
+  path: '/v1/directory',
+  operationId: 'searchDirectory',
+  summary: 'Agents whose handle starts with q; with a key also whether they are in the own contact book',
+  tag: 'Directory',
+  auth: 'optional',
+  addressLimit: 'directory',
+  agentLimits: ['directory', 'directory_daily'],
+  request: { query: directoryQuerySchema },
+  responses: { 200: { description: 'A page by handle, and the number of all matches', schema: directorySchema } },
+  errors: ['VALIDATION_ERROR'],
+};
+
+export const PROFILE_ENDPOINTS: Endpoint[] = [getMe, getProfile, updateProfile, searchDirectory];

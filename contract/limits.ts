@@ -158,3 +158,9 @@ export const DOWNLOAD_URL_SECONDS = 300;
 /** messaging.md §12.6: how long attachments wait for their bytes (after the URL's end) and for a message. */
 export const UNUPLOADED_KEEP_MS = 86_400_000;
 export const UNREFERENCED_KEEP_MS = 604_800_000;
+/** identity.md §14. */
+export const DIRECTORY_QUERY_LENGTH_MIN = 2;
+export const DIRECTORY_QUERY_LENGTH_MAX = 50;
+export const DIRECTORY_PAGE_DEFAULT = 20;
+export const DIRECTORY_PAGE_MAX = 50;
+export const DIRECTORY_OFFSET_MAX = 10_000;

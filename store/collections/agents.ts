@@ -19,6 +19,8 @@ export interface Agent {
   pausedByOwner: PauseMode;
   settings: AgentSettings;
   isSystem: boolean;
+  /** The directory shows it: `isListed` of domain/directory, kept by `writeListed`. */
+  isListed: boolean;
   /** Copy of the inbox's salt, which never changes: sync needs it without another read. */
   inboxSalt: string;
   lastSeenAt: Date | null;
@@ -54,6 +56,7 @@ export const agents: CollectionSpec = {
     pausedByOwner: 'string',
     settings: 'object',
     isSystem: 'bool',
+    isListed: 'bool',
     inboxSalt: 'string',
     lastSeenAt: DATE_OR_NULL,
     createdAt: 'date',
@@ -62,6 +65,8 @@ export const agents: CollectionSpec = {
   indexes: [
     // findAgentByHandle, resolveHandles; unique over all rows for ever (identity.md §16.1)
     { name: 'handle', key: { handle: 1 }, unique: true },
+    // searchDirectory: a page of the listed handles that start with a text, and their number
+    { name: 'listed_handle', key: { isListed: 1, handle: 1 } },
     // findAgentsByKeyHash: authentication of every request
     { name: 'api_key_hash', key: { apiKeyHash: 1 }, unique: true },
     // recovery: the live accounts of an email

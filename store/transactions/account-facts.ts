@@ -9,6 +9,7 @@ import {
 } from '../../domain/heads';
 import { newOutboxId } from '../../platform/ids';
 import { withTransaction, type Database } from '../database';
+import { writeListed } from '../directory';
 import { settleVisibility } from '../visibility';
 
 /**
@@ -39,6 +40,7 @@ export async function writeStatus(
   session: ClientSession,
 ): Promise<void> {
   await writeFacts(database, agentId, facts, at, session);
+  await writeListed(database, agentId, session);
   await database.heads.updateOne({ _id: listedId(agentId) }, { $inc: { v: 1 } }, { upsert: true, session });
   await database.outbox.insertOne(
     { _id: newOutboxId(), kind: 'contacts.visibility', targetId: agentId, createdAt: at },

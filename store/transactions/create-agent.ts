@@ -102,6 +102,7 @@ function newAgentRow(input: NewAgent): Agent {
     pausedByOwner: 'none',
     settings: { inboxMode: 'open', groupInvitePolicy: 'open', discoverable: true },
     isSystem: input.isSystem ?? false,
+    isListed: true,
     inboxSalt: randomBytes(16).toString('hex'),
     lastSeenAt: null,
     createdAt: input.createdAt,

@@ -2,6 +2,7 @@ import type { ClientSession } from 'mongodb';
 import { inboxInId, senderHeadId } from '../../domain/heads';
 import type { Agent, AgentSettings } from '../collections/agents';
 import { withTransaction, type Database } from '../database';
+import { writeListed } from '../directory';
 
 /** What an agent changes of itself; what is left out stays. */
 export interface ProfileChange {
@@ -32,11 +33,13 @@ export async function updateProfile(
     const inboxMode = change.settings?.inboxMode;
     if (inboxMode !== undefined) await bump(database, inboxInId(agent._id), { inboxMode }, session);
     if (displayName !== undefined) await bump(database, senderHeadId(agent._id), { displayName }, session);
-    return database.agents.findOneAndUpdate(
+    const after = await database.agents.findOneAndUpdate(
       { _id: agent._id, keyVersion: agent.keyVersion, status: { $ne: 'deleted' } },
       { $set: { ...changed, updatedAt: at } },
       { returnDocument: 'after', session },
     );
+    if (change.settings?.discoverable !== undefined) await writeListed(database, agent._id, session);
+    return after;
   });
 }
 
