@@ -115,6 +115,18 @@ describe('key recovery', () => {
     expect(await database.agents.findOne({ _id: agent._id })).toMatchObject({ keyVersion: 2 });
   });
 
+  test('identity#8: of tries at once five are compared, one burns the pending, and the right code is too late', async () => {
+    const { agent } = await createTestAgent(database);
+    const { body } = await recover(agent.email);
+    const code = await codeFor(stack, agent.email);
+    const answers = await Promise.all(Array.from({ length: 12 }, () => verify(body.pending_id, notCode(code))));
+    const codes = answers.map((answer) => answer.body.code);
+    expect(codes.filter((one) => one === 'INVALID_CODE')).toHaveLength(5);
+    expect(codes.filter((one) => one === 'OTP_ATTEMPTS_EXHAUSTED')).toHaveLength(1);
+    expect(codes.filter((one) => one === 'EXPIRED')).toHaveLength(6);
+    expect((await verify(body.pending_id, code)).body.code).toBe('EXPIRED');
+  });
+
   test('mail failure and hourly cap are answered like success; a mail that is accepted later still works', async () => {
     const [failing, capped] = [await createTestAgent(database), await createTestAgent(database)];
     stack.mailbox.refuse(true);

@@ -1,14 +1,11 @@
-import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { Worker } from '@temporalio/worker';
 import type { CodeActivities } from '../../activities/codes';
-import { compiled } from '../../local/root';
 import { beginUpdate, committedSignal, stateQuery, verifyUpdate, type BeginAnswer } from '../../workflows/messages';
 import type { registration } from '../../workflows/registration';
-import { testServers } from '../support/servers';
+import { createGate, openSkippedTime, type SkippedTime } from '../support/skipped-time';
 import { waitFor } from '../support/wait';
 
 describe('the timers and tries of a registration', () => {
-  let environment: TestWorkflowEnvironment;
+  let time: SkippedTime;
   let mails = 0;
   let answer: BeginAnswer = { kind: 'mailed' };
   let flows = 0;
@@ -30,45 +27,26 @@ describe('the timers and tries of a registration', () => {
   };
 
   beforeAll(async () => {
-    const { timeSkippingBinary } = testServers();
-    environment = await TestWorkflowEnvironment.createTimeSkipping({
-      server: { executable: { type: 'existing-path', path: timeSkippingBinary } },
-    });
+    time = await openSkippedTime();
   });
-  afterAll(() => environment.teardown());
+  afterAll(() => time.close());
   beforeEach(() => {
     mails = 0;
     answer = { kind: 'mailed' };
     held = {};
   });
 
-  async function run<T>(body: (start: () => ReturnType<typeof startFlow>) => Promise<T>): Promise<T> {
-    const worker = await Worker.create({
-      connection: environment.nativeConnection,
-      taskQueue: 'accounts-test',
-      workflowBundle: { codePath: compiled('worker/workflow-bundle') },
-      activities,
-    });
-    return worker.runUntil(() => body(startFlow));
-  }
+  const run = <T>(body: (start: () => ReturnType<typeof startFlow>) => Promise<T>): Promise<T> =>
+    time.withWorker(activities, () => body(startFlow));
 
   function startFlow() {
-    flows += 1;
-    return environment.client.workflow.start<typeof registration>('registration', {
-      workflowId: `registration:test-${flows}`,
-      taskQueue: 'accounts-test',
-      args: [{ pendingId: `test-${flows}`, handle: 'timer-agent', hasSearchAttributes: false }],
-    });
-  }
-
-  function gate(): { isOpen: Promise<void>; open: () => void } {
-    let open: () => void = () => undefined;
-    const isOpen = new Promise<void>((resolve) => (open = resolve));
-    return { isOpen, open: () => open() };
+    const pendingId = `test-${(flows += 1)}`;
+    const input = { pendingId, handle: 'timer-agent', hasSearchAttributes: false };
+    return time.start<typeof registration>('registration', `registration:${pendingId}`, [input]);
   }
 
   const soon = async () => ({
-    args: [{ answerBy: (await environment.currentTimeMs()) + 4_000 }] as [{ answerBy: number }],
+    args: [{ answerBy: (await time.nowMs()) + 4_000 }] as [{ answerBy: number }],
   });
 
   test.each([
@@ -78,7 +56,7 @@ describe('the timers and tries of a registration', () => {
     await run(async (start) => {
       const flow = await start();
       expect(await flow.executeUpdate(beginUpdate, await soon())).toEqual({ kind: 'mailed' });
-      await environment.sleep(wait * 1_000);
+      await time.environment.sleep(wait * 1_000);
       const given = flow.executeUpdate(verifyUpdate, { args: [{ proof: 'right' }] });
       if (verdict === null) await expect(given).rejects.toThrow();
       else expect(await given).toEqual({ kind: verdict });
@@ -114,7 +92,7 @@ describe('the timers and tries of a registration', () => {
   test('a begin that comes after its time mails nothing', async () => {
     await run(async (start) => {
       const flow = await start();
-      const answerBy = (await environment.currentTimeMs()) - 1;
+      const answerBy = (await time.nowMs()) - 1;
       expect(await flow.executeUpdate(beginUpdate, { args: [{ answerBy }] })).toEqual({ kind: 'too_late' });
       expect(await flow.result()).toMatchObject({ outcome: 'abandoned' });
       expect(mails).toBe(0);
@@ -129,26 +107,27 @@ describe('the timers and tries of a registration', () => {
 
   test('a late begin with a slow mail: the flow waits for the mail and does not end before it', async () => {
     await run(async (start) => {
-      const mail = gate();
+      const mail = createGate();
       held = { mail: mail.isOpen };
       const flow = await start();
-      await environment.sleep(28_000);
+      await time.environment.sleep(28_000);
       const begun = await flow.startUpdate(beginUpdate, { ...(await soon()), waitForStage: 'ACCEPTED' });
       await waitFor(() => mails === 1);
-      await environment.sleep(5_000);
+      await time.environment.sleep(5_000);
       expect(await flow.query(stateQuery)).toMatchObject({ stage: 'mailing' });
       mail.open();
       expect(await begun.result()).toEqual({ kind: 'mailed' });
       expect(await flow.executeUpdate(verifyUpdate, { args: [{ proof: 'right' }] })).toEqual({ kind: 'consumed' });
+      expect(await flow.result()).toMatchObject({ outcome: 'start_over' });
     });
   });
 
   test('a begin that comes while the flow is closing mails nothing', async () => {
     await run(async (start) => {
-      const closing = gate();
+      const closing = createGate();
       held = { closing: closing.isOpen };
       const flow = await start();
-      await environment.sleep(31_000);
+      await time.environment.sleep(31_000);
       await waitFor(async () => (await flow.query(stateQuery)).stage === 'abandoned');
       expect(await flow.executeUpdate(beginUpdate, await soon())).toEqual({ kind: 'too_late' });
       expect(await flow.executeUpdate(verifyUpdate, { args: [{ proof: 'right' }] })).toEqual({ kind: 'expired' });
