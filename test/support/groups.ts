@@ -16,6 +16,9 @@ export function groupCalls(stack: Stack, database: Database) {
     for (let index = 0; index < count; index += 1) list.push(await createTestAgent(database));
     return list;
   };
+  const agent = () => createTestAgent(database);
+  const two = (): Promise<[TestAgent, TestAgent]> => Promise.all([agent(), agent()]);
+  const three = (): Promise<[TestAgent, TestAgent, TestAgent]> => Promise.all([agent(), agent(), agent()]);
   const idOf = (who: TestAgent): string => who.agent._id;
   const handleOf = (who: TestAgent): string => who.agent.handle;
   /** `who` saves `whom`: from then on `whom` may add it at once. */
@@ -49,6 +52,9 @@ export function groupCalls(stack: Stack, database: Database) {
   return {
     as,
     agents,
+    agent,
+    two,
+    three,
     idOf,
     handleOf,
     saves,
