@@ -11,6 +11,7 @@ import type { Database } from '../store/database';
 import { createIdempotencyStore } from '../store/idempotency';
 import type { Accounts } from './accounts';
 import type { Avatars } from './avatars';
+import type { Enforcement } from './enforcement';
 import { authenticate } from './middleware/authenticate';
 import { bodyGuard } from './middleware/body-guard';
 import { callEndpoint } from './middleware/call-endpoint';
@@ -34,6 +35,7 @@ import { avatarRoutes } from './routes/avatars';
 import { blockRoutes } from './routes/blocks';
 import { directoryRoutes } from './routes/directory';
 import { contactRoutes } from './routes/contacts';
+import { enforcementRoutes } from './routes/internal-enforcement';
 import { historyRoutes } from './routes/history';
 import { conversationRoutes } from './routes/conversations';
 import { hideRoutes } from './routes/hides';
@@ -64,6 +66,7 @@ export interface AppDeps {
   orders: Orders;
   presence: PresenceService;
   startDeletion: (groupId: string) => Promise<void>;
+  enforcement: Enforcement;
   limiter: RateLimiter;
   blobs: BlobStore;
   avatars: Avatars;
@@ -77,6 +80,7 @@ export function allRoutes(deps: AppDeps): Route[] {
   return [
     ...metaRoutes({ publicBaseUrl, health: deps.health }),
     ...internalRoutes({ metrics: deps.metrics, metricsToken: deps.config.METRICS_TOKEN }),
+    ...enforcementRoutes(deps),
     ...registerRoutes({ registration: deps.accounts.registration, publicBaseUrl }),
     ...keyRoutes(deps.accounts),
     ...accountRoutes(deps.accounts),

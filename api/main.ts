@@ -15,8 +15,10 @@ import { createCommitter, type Committer } from '../store/committer/committer';
 import { openDatabase, prepareDatabase, type Database } from '../store/database';
 import { settleDeletionStart } from '../store/group-deletions';
 import { createAccounts, type Accounts } from './accounts';
+import { createOrders } from '../store/orders';
 import { createApp } from './app';
 import { createAvatars } from './avatars';
+import { createEnforcement, reconsideredCallers } from './enforcement';
 import { answerHttpFaults } from './http-faults';
 import { createRateLimiter } from './rate-limiter';
 import { joinNodes } from './realtime/node';
@@ -33,8 +35,10 @@ async function main(): Promise<void> {
   const metrics = createMetrics();
   const database = openDatabase({ uri: config.MONGODB_URI, name: config.MONGODB_DB });
   await untilReady(log, 'database', () => prepareDatabase(database));
-  const agents = createAgentReader(database);
   const flows = createFlows({ config, metrics, log });
+  const orders = createOrders({ database, log });
+  const enforcement = createEnforcement({ database, flows, orders, clock: systemClock, log });
+  const agents = reconsideredCallers(createAgentReader(database), enforcement);
   const committer = buildCommitter({ config, database, agents, log, metrics });
   const blobs = await openBlobStore(config.BLOB_STORE);
   const pool = createAvatarPool();
@@ -57,6 +61,7 @@ async function main(): Promise<void> {
       await flows.startGroupDeletion(groupId);
       await settleDeletionStart(database, groupId);
     },
+    enforcement,
     limiter: createRateLimiter({ database, log, isOn: config.RATE_LIMITS }),
     blobs,
     avatars: createAvatars({ database, blobs, pool, log }),

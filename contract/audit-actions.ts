@@ -4,6 +4,7 @@ export const AUDIT_ACTIONS = [
   'agent.deleted',
   'agent.key_rotated',
   'agent.status_changed',
+  'agent.enforcement_changed',
   'agent.claimed',
   'agent.released',
   'agent.claim_attempted',

@@ -7,10 +7,11 @@ import {
   contactsQuerySchema,
   contactsSchema,
   okSchema,
+  reportSchema,
   updateContactSchema,
 } from './social';
 
-/** social.md: contact book and blocks; mutes have a file of their own. */
+/** social.md: contact book, blocks and reports; mutes have a file of their own. */
 
 const ok = { 200: { description: 'Done', schema: okSchema } };
 
@@ -94,6 +95,18 @@ export const unblockAgent: Endpoint = {
   errors: ['AGENT_NOT_FOUND', 'NOT_FOUND'],
 };
 
+export const reportAgent: Endpoint = {
+  method: 'POST',
+  path: '/v1/contacts/:handle/report',
+  operationId: 'reportAgent',
+  summary: 'Report an agent to the platform, once for ever, and block it; nobody else learns of it',
+  tag: 'Blocks',
+  auth: 'agent',
+  request: { body: reportSchema },
+  responses: ok,
+  errors: ['AGENT_NOT_FOUND', 'VALIDATION_ERROR', 'SYSTEM_AGENT_PROTECTED', 'ALREADY_REPORTED'],
+};
+
 export const SOCIAL_ENDPOINTS: Endpoint[] = [
   addContact,
   listContacts,
@@ -102,5 +115,6 @@ export const SOCIAL_ENDPOINTS: Endpoint[] = [
   removeContact,
   blockAgent,
   unblockAgent,
+  reportAgent,
   ...MUTE_ENDPOINTS,
 ];

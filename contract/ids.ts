@@ -9,6 +9,7 @@ export const ID_PREFIX = {
   message: 'msg_',
   delivery: 'del_',
   auditEvent: 'evt_',
+  report: 'rpt_',
   outboxRow: 'obx_',
 } as const;
 

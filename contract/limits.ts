@@ -98,9 +98,12 @@ export const SERVICE_LIMITS = {
   ops_rotate: { limit: 10, windowMs: 3_600_000, window: 'fixed' },
 } as const satisfies Record<string, RateLimit>;
 
-/** conventions.md §18: what a restricted or suspended caller is told. */
+/** social.md §5.1: counting blocks and reports that restrict or suspend. */
 export const RESTRICTION_BLOCKS = 15;
 export const RESTRICTION_WINDOW_HOURS = 24;
+export const SUSPENSION_BLOCKS = 50;
+export const SUSPENSION_REPORTS = 10;
+export const SUSPENSION_WINDOW_DAYS = 7;
 
 /** realtime.md §1.4, §4, §5.4–5.6, §6. */
 export const HELLO_TIMEOUT_MS = 5_000;

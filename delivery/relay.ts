@@ -2,6 +2,7 @@ import type { Flows } from '../platform/flows';
 import type { Logger } from '../platform/logger';
 import type { Database } from '../store/database';
 import { relayGroups } from './group-relay';
+import { createEnforcementRelay, type EnforcementRelay } from './enforcement-relay';
 import { settleVisibility } from '../store/visibility';
 import { relayDeletions } from './relay-deletions';
 
@@ -16,11 +17,12 @@ const BATCH = 100;
  * between signal and delete): the flow takes the second for the first.
  */
 export function startRelay(deps: { database: Database; flows: Flows; log: Logger }): { stop: () => Promise<void> } {
+  const enforcement = createEnforcementRelay(deps);
   let isStopped = false;
   let wake: () => void = () => undefined;
   const loop = async (): Promise<void> => {
     while (!isStopped) {
-      await relayRound(deps);
+      await relayRound(deps, enforcement);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, EVERY_MS);
         wake = () => {
@@ -41,9 +43,18 @@ export function startRelay(deps: { database: Database; flows: Flows; log: Logger
 }
 
 /** One kind of row that cannot be relayed now (Temporal is down) holds up no other. */
-async function relayRound(deps: { database: Database; flows: Flows; log: Logger }): Promise<void> {
+async function relayRound(
+  deps: { database: Database; flows: Flows; log: Logger },
+  enforcement: EnforcementRelay,
+): Promise<void> {
   const due = { before: new Date(Date.now() - AGE_MS), limit: BATCH };
-  const relays = [relayCommits(deps), relayVisibility(deps.database), relayDeletions(deps, due), relayGroups(deps)];
+  const relays = [
+    enforcement.round(AGE_MS),
+    relayCommits(deps),
+    relayVisibility(deps.database),
+    relayDeletions(deps, due),
+    relayGroups(deps),
+  ];
   for (const result of await Promise.allSettled(relays)) {
     if (result.status === 'rejected') deps.log.warn({ event: 'relay.failed', err: result.reason });
   }

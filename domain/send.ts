@@ -10,6 +10,7 @@ import {
   SYSTEM_SENDS_PER_SECOND,
 } from '../contract/limits';
 import type { ErrorCode } from '../contract/codes';
+import { suspensionReason } from './enforcement';
 import { isVisible, type InboxInHead, type PairHead, type SenderHead } from './heads';
 
 /** Everything that the answer to a direct send depends on (messaging.md §3.3, direct column). */
@@ -116,7 +117,7 @@ function refuseByAccount(state: DirectSendState, command: DirectSendCommand): Re
 /** Authentication was some milliseconds ago: an old key or an ended account must not get a message in. */
 export function refuseSender(sender: SenderHead, keyVersion: number): Refusal | null {
   if (sender.status === 'deleted' || sender.keyVersion !== keyVersion) return refuse('UNAUTHORIZED');
-  if (sender.status === 'suspended') return refuse('SUSPENDED', { reason: 'community_enforcement' });
+  if (sender.status === 'suspended') return refuse('SUSPENDED', { reason: suspensionReason(sender.statusSource) });
   return null;
 }
 

@@ -11,6 +11,7 @@ import type { InboxInHead, InboxOutHead, ListedHead, PairHead, SenderHead } from
 import * as agentSpecs from './collections/agents';
 import * as blobSpecs from './collections/blobs';
 import { auditEvents, type AuditEvent } from './collections/audit';
+import * as enforcementSpecs from './collections/enforcement';
 import * as groupSpecs from './collections/groups';
 import { heads } from './collections/heads';
 import { idempotency, type IdempotencyEntry } from './collections/idempotency';
@@ -45,6 +46,9 @@ export interface Database {
   memberships: Collection<groupSpecs.Membership>;
   invitations: Collection<groupSpecs.Invitation>;
   groupDeletions: Collection<groupSpecs.GroupDeletion>;
+  reports: Collection<enforcementSpecs.Report>;
+  enforcements: Collection<enforcementSpecs.EnforcementState>;
+  enforcementTransitions: Collection<enforcementSpecs.EnforcementTransition>;
   outbox: Collection<OutboxRow>;
   pendings: Collection<verificationSpecs.Pending>;
   recoveries: Collection<Recovery>;
@@ -70,6 +74,9 @@ const SPECS: CollectionSpec[] = [
   relationSpecs.contacts,
   relationSpecs.blocks,
   relationSpecs.mutes,
+  enforcementSpecs.reports,
+  enforcementSpecs.enforcements,
+  enforcementSpecs.enforcementTransitions,
   groupSpecs.memberships,
   groupSpecs.invitations,
   groupSpecs.groupDeletions,
@@ -122,6 +129,9 @@ export function openDatabase(options: DatabaseOptions): Database {
     contacts: db.collection('contacts'),
     blocks: db.collection('blocks'),
     mutes: db.collection('mutes'),
+    reports: db.collection('reports'),
+    enforcements: db.collection('enforcements'),
+    enforcementTransitions: db.collection('enforcementTransitions'),
     memberships: db.collection('memberships'),
     invitations: db.collection('invitations'),
     groupDeletions: db.collection('groupDeletions'),

@@ -1,6 +1,7 @@
 import { createDeletionActivities } from '../activities/account-deletion';
 import { createCodeActivities } from '../activities/codes';
 import { createGroupDeletionActivities } from '../activities/group-deletion';
+import { createEnforcementActivities } from '../activities/enforcement';
 import { createSocketActivities } from '../activities/sockets';
 import type { SecretKey } from '../platform/config';
 import type { Logger } from '../platform/logger';
@@ -23,5 +24,6 @@ export function createActivities(deps: ActivityDeps) {
     ...createSocketActivities({ orders }),
     ...createDeletionActivities(deps),
     ...createGroupDeletionActivities({ ...deps, orders }),
+    ...createEnforcementActivities({ ...deps, orders }),
   };
 }

@@ -8,6 +8,7 @@ export type CodeFlowName = 'registration' | 'recovery' | 'rotation';
 export const codeFlowId = (flow: CodeFlowName, pendingId: string): string => `${flow}:${pendingId}`;
 
 export const accountDeletionId = (agentId: string): string => `account-deletion:${agentId}`;
+export const enforcementId = (agentId: string): string => `enforcement:${agentId}`;
 
 export const groupDeletionId = (groupId: string): string => `group-deletion:${groupId}`;
 

@@ -1,4 +1,5 @@
 export { accountDeletion } from './account-deletion';
+export { enforcement } from './enforcement';
 export { groupDeletion } from './group-deletion';
 export { recovery } from './recovery';
 export { registration } from './registration';

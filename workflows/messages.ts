@@ -1,5 +1,7 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { CodeFlowOutcome, CodeFlowState } from '../domain/code-flow';
+import type { EnforcementCounts, EnforcementTrigger } from '../domain/enforcement';
+import type { AccountStatus, StatusSource } from '../domain/heads';
 
 /** Input of a flow that mails a code: ids and the handle only. Address and profile stay in the pending row. */
 export interface CodeFlowInput {
@@ -86,3 +88,37 @@ export interface GroupDeletionProgress {
 
 /** Look: how far the deletion of a group got. */
 export const groupProgressQuery = defineQuery<GroupDeletionProgress>('progress');
+
+/** Input of an agent's enforcement: never who blocked or reported. */
+export interface EnforcementInput {
+  agentId: string;
+  handle: string;
+  /** False on servers that take no search attributes (the time-skipping test server). */
+  hasSearchAttributes: boolean;
+  /** What a run that grew too long hands to the next. */
+  resumed?: { asked: EnforcementTrigger | null; view: EnforcementView };
+}
+
+/** What a recount found. */
+export interface EnforcementCount {
+  status: AccountStatus;
+  source: StatusSource;
+  isSticky: boolean;
+  counts: EnforcementCounts;
+  /** Epoch ms; null = nothing to wait for. */
+  nextEvaluationAt: number | null;
+  /** Transitions whose side effects are still to do, in their order. */
+  unsettled: number[];
+}
+
+/** Where an agent's enforcement stands, for operators and tests. */
+export type EnforcementView = Omit<EnforcementCount, 'unsettled'> & {
+  trigger: EnforcementTrigger;
+  evaluatedAt: number;
+};
+
+/** Tell: something happened that can change the agent's state. May come any number of times. */
+export const evaluateSignal = defineSignal<[{ trigger: EnforcementTrigger }]>('evaluate');
+
+/** Look: the last recount; null before the first. */
+export const enforcementQuery = defineQuery<EnforcementView | null>('enforcement');

@@ -1,6 +1,8 @@
 import { AppError } from '../../contract/errors';
 import { hashApiKey } from '../../platform/ids';
+import { suspensionReason } from '../../domain/enforcement';
 import type { AgentReader } from '../../store/agents';
+import type { Agent } from '../../store/collections/agents';
 import type { ApiMiddleware } from '../state';
 
 /** Scheme in any case, exactly one space, the token verbatim (conventions.md D-4). */
@@ -12,8 +14,8 @@ export function bearerKey(header: string): string | null {
 }
 
 /** What a suspended caller is told. */
-export function suspended(): AppError {
-  return new AppError('SUSPENDED', { reason: 'community_enforcement' });
+export function suspended({ statusSource }: Pick<Agent, 'statusSource'>): AppError {
+  return new AppError('SUSPENDED', { reason: suspensionReason(statusSource) });
 }
 
 /**
@@ -35,7 +37,7 @@ export function authenticate(agents: AgentReader): ApiMiddleware {
     ctx.state.lookUpAgent = async () => {
       const agent = await agents.findByKeyHash(hash);
       if (agent === null || agent.status === 'deleted') throw new AppError('UNAUTHORIZED');
-      if (agent.status === 'suspended' && auth !== 'any-status') throw suspended();
+      if (agent.status === 'suspended' && auth !== 'any-status') throw suspended(agent);
       return agent;
     };
     const recalled = provesCaller === true ? agents.recallByKeyHash(hash) : null;

@@ -91,6 +91,6 @@ async function decide(
   const key = bearerKey(header);
   const agent = key === null ? null : await deps.agents.findByKeyHash(hashApiKey(key));
   if (agent === null || agent.status === 'deleted') throw new AppError('UNAUTHORIZED');
-  if (agent.status === 'suspended') throw suspended();
+  if (agent.status === 'suspended') throw suspended(agent);
   return agent;
 }

@@ -69,6 +69,12 @@ export const agents: CollectionSpec = {
     { name: 'listed_handle', key: { isListed: 1, handle: 1 } },
     // findAgentsByKeyHash: authentication of every request
     { name: 'api_key_hash', key: { apiKeyHash: 1 }, unique: true },
+    // listEnforced: restricted or suspended agents by handle
+    {
+      name: 'enforced_handle',
+      key: { status: 1, handle: 1 },
+      partialFilterExpression: { status: { $in: ['restricted', 'suspended'] } },
+    },
     // recovery: the live accounts of an email
     { name: 'email', key: { email: 1, status: 1 } },
   ],

@@ -1,3 +1,4 @@
+import type { EnforcementTrigger } from '../../domain/enforcement';
 import { shape, type CollectionSpec } from './collection';
 
 /**
@@ -10,6 +11,7 @@ import { shape, type CollectionSpec } from './collection';
  * `inbox.flush`: rewrite the envelopes that `targetId` lost with a group. `group.deletion`: start the flow that tells the
  * members. `group.deleted`, `group.invite.received`: a webhook delivery for `targetId`.
  * `contact.blocked`: a webhook delivery for `targetId`, whom `blockedBy` (a handle) blocked.
+ * `enforcement.requested`: tell the enforcement flow of `targetId` to evaluate.
  */
 export type OutboxRow =
   | { _id: string; kind: 'message.new'; targetId: string; messageId: string; conversationId: string; createdAt: Date }
@@ -38,7 +40,14 @@ export type OutboxRow =
   | { _id: string; kind: 'group.deletion'; groupId: string; createdAt: Date }
   | { _id: string; kind: 'group.deleted'; targetId: string; groupId: string; createdAt: Date }
   | { _id: string; kind: 'group.invite.received'; targetId: string; invitationId: string; createdAt: Date }
-  | { _id: string; kind: 'contact.blocked'; targetId: string; blockedBy: string; createdAt: Date };
+  | { _id: string; kind: 'contact.blocked'; targetId: string; blockedBy: string; createdAt: Date }
+  | {
+      _id: string;
+      kind: 'enforcement.requested';
+      targetId: string;
+      trigger: EnforcementTrigger;
+      createdAt: Date;
+    };
 
 export const outbox: CollectionSpec = {
   name: 'outbox',
@@ -46,5 +55,11 @@ export const outbox: CollectionSpec = {
   indexes: [
     // claimOldest: the relay takes rows of a kind in the order in which they were written
     { name: 'kind_created', key: { kind: 1, createdAt: 1 } },
+    // countRequested: evaluations of an agent that are still to be passed on
+    {
+      name: 'enforcement_target',
+      key: { targetId: 1 },
+      partialFilterExpression: { kind: 'enforcement.requested' },
+    },
   ],
 };

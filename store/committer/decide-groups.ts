@@ -54,6 +54,8 @@ export function decideGroupItem(
     if (decision.group !== null) state.heads.put(decision.group);
     return new AppError(decision.code, decision.details, decision.retryAfterMs);
   }
+  // A restricted caller is evaluated first, which is part of the look-up.
+  if (sender.isRecalled && decision.sender.status !== 'active') return { kind: 'unproven' };
   const { group, seq, createdAt } = withMessage(decision.group, options.now);
   const recipients = group.members.filter(({ agentId }) => agentId !== sender.id);
   if (state.isCached && recipients.some(({ agentId }) => isFull(agentId, state))) return null;

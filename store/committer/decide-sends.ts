@@ -62,7 +62,8 @@ function decideDirectItem(
 ): SendOutcome | AppError | null {
   const { isRecalled } = item.command.sender;
   const decision = decide(item, state, options);
-  if (decision.kind === 'refused' && isRecalled) return { kind: 'unproven' };
+  // A restricted caller is evaluated first, which is part of the look-up.
+  if (isRecalled && (decision.kind === 'refused' || decision.sender.status !== 'active')) return { kind: 'unproven' };
   if (state.isCached && (decision.kind === 'refused' || decision.backlog !== null)) return null;
   if (decision.kind === 'refused') {
     if (decision.sender !== null) state.heads.put(decision.sender);

@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import type { ClientSession } from 'mongodb';
 import { AppError } from '../../contract/errors';
+import { suspensionReason } from '../../domain/enforcement';
 import { newOutboxId } from '../../platform/ids';
 import { agentActor, recordAudit } from '../audit';
 import type { Agent } from '../collections/agents';
 import { withTransaction, type Database } from '../database';
 import { writeStatus } from './account-facts';
 import { emailKey } from './create-agent';
+import { endEnforcement } from './enforcement-requests';
 
 /**
  * The cut-over of an account's end (identity.md §10): key dead, handle retired, place of the email free, hidden from
@@ -28,6 +30,7 @@ export async function deleteAgent(
     if (keyVersion !== undefined) refuse(agent, keyVersion);
     if (agent === null) return false;
     await writeStatus(database, agentId, { status: 'deleted' }, at, session);
+    await endEnforcement(database, agentId, at, session);
     await database.emailHeads.updateOne({ _id: emailKey(agent.email) }, { $inc: { live: -1 } }, { session });
     await recordAudit(
       database,
@@ -53,5 +56,5 @@ function endKey(database: Database, agentId: string, session: ClientSession): Pr
 
 function refuse(agent: Agent | null, keyVersion: number): void {
   if (agent === null || agent.keyVersion !== keyVersion) throw new AppError('UNAUTHORIZED');
-  if (agent.status === 'suspended') throw new AppError('SUSPENDED', { reason: 'community_enforcement' });
+  if (agent.status === 'suspended') throw new AppError('SUSPENDED', { reason: suspensionReason(agent.statusSource) });
 }

@@ -1,9 +1,12 @@
 import type { ClientSession, Collection, UpdateFilter } from 'mongodb';
+import type { AuditAction } from '../../contract/audit-actions';
 import { AppError } from '../../contract/errors';
 import { emptyPair, inboxInId, isVisible, listedId, pairId, type InboxInHead, type PairHead } from '../../domain/heads';
 import { newOutboxId } from '../../platform/ids';
+import { agentActor, recordAudit } from '../audit';
 import type { Contact } from '../collections/relations';
 import { withTransaction, type Database } from '../database';
+import { requestEvaluation, type EvaluationRequest } from './enforcement-requests';
 
 /** Who does it to whom. */
 export interface Relation {
@@ -12,22 +15,39 @@ export interface Relation {
   at: Date;
 }
 
-/**
- * Records that `from` blocks `to`. The row and the pair's head change in one transaction, and every send between the
- * two writes that head: a send racing the block is either committed before it or refused with BLOCKED.
- * Repeating it changes nothing, nor the block's time; two at once make one row; a crash leaves all of it or nothing.
- * @returns whether there was none before
- */
-export function setBlock(database: Database, relation: Relation): Promise<boolean> {
-  return withTransaction(database, (session) => writeBlock(database, relation, session));
+/** What a change of blocks or reports did. */
+export interface RelationChange {
+  /** False: it was so before. */
+  isNew: boolean;
+  /** Present when the change can alter what the community decides about `to`. */
+  request: EvaluationRequest | null;
 }
 
-/** The block's part of a transaction: 2 trips, 4 when it is new. */
+/**
+ * Records that `from` blocks `to`. The row and the pair's head change in one transaction, and every send between the
+ * two writes that head: a send racing the block is either committed before it or refused with BLOCKED. A block that
+ * counts asks for an evaluation in the same commit; one that does not could change no decision.
+ * Repeating it changes nothing, nor the block's time; two at once make one row; a crash leaves all of it or nothing.
+ */
+export function setBlock(database: Database, relation: Relation): Promise<RelationChange> {
+  return withTransaction(database, async (session) => {
+    const { isNew, counts } = await writeBlock(database, relation, session);
+    const { to: agentId, at } = relation;
+    const isAsked = isNew && counts;
+    const request = isAsked ? await requestEvaluation(database, { agentId, trigger: 'block', at }, session) : null;
+    return { isNew, request };
+  });
+}
+
+/**
+ * The block's part of a transaction: 2 trips, up to 6 when it is new.
+ * @returns `counts`: whether `to` had written to `from` first (social.md §5.2)
+ */
 export async function writeBlock(
   database: Database,
   { from, to, at }: Relation,
   session: ClientSession,
-): Promise<boolean> {
+): Promise<{ isNew: boolean; counts: boolean }> {
   const pair = await changePair(database, from, to, session, { $addToSet: { blockedBy: from } });
   const counts = pair.initiatedBy === to;
   const { upsertedCount } = await database.blocks.updateOne(
@@ -35,9 +55,22 @@ export async function writeBlock(
     { $setOnInsert: { blockerId: from, blockedId: to, createdAt: at, counts } },
     { upsert: true, session },
   );
-  if (upsertedCount === 0) return false;
+  if (upsertedCount === 0) return { isNew: false, counts };
   await announceBlock(database, { from, to, at }, session);
-  return true;
+  await recordRelation(database, 'agent.blocked', { from, to, at }, session);
+  return { isNew: true, counts };
+}
+
+/** An event in the activity log of the agent who did it. */
+export async function recordRelation(
+  database: Database,
+  action: AuditAction,
+  { from, to, at }: Relation,
+  session: ClientSession,
+): Promise<void> {
+  const target = await database.agents.findOne({ _id: to }, { projection: { handle: 1 }, session, maxTimeMS: 5_000 });
+  const metadata = { handle: target?.handle ?? null };
+  await recordAudit(database, { actor: agentActor(from), action, targetId: from, metadata, at }, session);
 }
 
 /** The webhook `contact.blocked` (social.md §3.3): only for a blocked agent that has webhooks and is not fully paused. */
@@ -52,12 +85,26 @@ async function announceBlock(database: Database, { from, to, at }: Relation, ses
   );
 }
 
-/** Takes the block back. @returns whether there was one */
-export async function removeBlock(database: Database, { from, to }: Omit<Relation, 'at'>): Promise<boolean> {
+/**
+ * Takes the block back. One that counted asks for an evaluation, whatever the state of `to` seems to be: an evaluation
+ * that still saw the block may be about to commit.
+ * @returns `isNew` false: there was none
+ */
+export function removeBlock(database: Database, { from, to, at }: Relation): Promise<RelationChange> {
   return withTransaction(database, async (session) => {
-    await changePair(database, from, to, session, { $pull: { blockedBy: from } });
-    const { deletedCount } = await database.blocks.deleteOne({ _id: `${from}:${to}` }, { session });
-    return deletedCount > 0;
+    const pair = await changePair(database, from, to, session, { $pull: { blockedBy: from } });
+    const gone = await database.blocks.findOneAndDelete({ _id: `${from}:${to}` }, { session });
+    if (gone === null) return { isNew: false, request: null };
+    await recordRelation(database, 'agent.unblocked', { from, to, at }, session);
+    if (pair.initiatedBy === null) {
+      // From now on `to` may write first, and then a report of `from` counts.
+      const report = { reporterId: from, reportedId: to };
+      await database.reports.updateOne(report, { $set: { isUndecided: true } }, { session });
+    }
+    const request = gone.counts
+      ? await requestEvaluation(database, { agentId: to, trigger: 'unblock', at }, session)
+      : null;
+    return { isNew: true, request };
   });
 }
 

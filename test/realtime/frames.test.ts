@@ -106,7 +106,7 @@ describe('frames that nobody stores', () => {
       await lookedUp(client);
       expect(ofType(client, 'error').map(({ payload }) => payload?.ref)).not.toContain('blocked');
     }
-    await removeBlock(database, { from: a.id, to: b.id });
+    await removeBlock(database, { from: a.id, to: b.id, at: new Date() });
     for (const client of [one, two]) client.send({ type: 'typing.stop', payload: { conversation_id } });
     for (const client of [one, two]) {
       await waitFor(() => ofType(client, 'typing.stop').length === 1);

@@ -132,7 +132,7 @@ describe('presence', () => {
       expect((await as(watcher, 'GET', `/v1/presence/${subject.agent.handle}`)).status).toBe(404);
       const { body } = await as(watcher, 'POST', '/v1/presence/batch', { handles: [subject.agent.handle] });
       expect(body.presences[0]).toMatchObject({ status: 'offline', last_seen: null });
-      await removeBlock(database, { from: from.agent._id, to: to.agent._id });
+      await removeBlock(database, { from: from.agent._id, to: to.agent._id, at: new Date() });
     }
     await settle(eye, subject);
     for (const client of [eye, probe]) client.end();

@@ -1,0 +1,66 @@
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import type { EnforcementTrigger } from '../domain/enforcement';
+import type { Orders } from '../platform/bus';
+import type { Logger } from '../platform/logger';
+import type { Database } from '../store/database';
+import { findUnsettled } from '../store/enforcement';
+import { evaluateEnforcement } from '../store/transactions/evaluate-enforcement';
+import { settleTransition } from '../store/transitions';
+import type { EnforcementCount } from '../workflows/messages';
+
+export interface EnforcementActivityDeps {
+  database: Database;
+  orders: Orders;
+  log: Logger;
+}
+
+/** Failures in a row after which an operator has to look. */
+const ALARM_AFTER = 5;
+
+/** What an agent that does not exist any more counts. */
+const GONE: EnforcementCount = {
+  status: 'deleted',
+  source: 'community',
+  isSticky: false,
+  counts: { blocksInDay: 0, blocksInWeek: 0, reportsInWeek: 0 },
+  nextEvaluationAt: null,
+  unsettled: [],
+};
+
+/** The side effects of enforcement. Inputs and results hold ids, states and counts; never who blocked or reported. */
+export function createEnforcementActivities(deps: EnforcementActivityDeps) {
+  const { database } = deps;
+  return {
+    /**
+     * Recounts and sets the state that follows. A second run with the same rows changes nothing; one that died after
+     * its commit is found in `unsettled`.
+     */
+    evaluate: (input: { agentId: string; trigger: EnforcementTrigger; now: number }): Promise<EnforcementCount> =>
+      alarmed(deps, input.agentId, async () => {
+        const now = new Date(input.now);
+        const seen = await evaluateEnforcement(database, { ...input, now, isFlow: true });
+        if (seen === null) return GONE;
+        const { status, source, isSticky, counts, nextEvaluationAt } = seen;
+        const unsettled = await findUnsettled(database, input.agentId);
+        return { status, source, isSticky, counts, nextEvaluationAt: nextEvaluationAt?.getTime() ?? null, unsettled };
+      }),
+
+    /** Does what a transition demands, once: a second run finds it done. */
+    settleTransition: ({ agentId, number }: { agentId: string; number: number }): Promise<void> =>
+      alarmed(deps, agentId, () => settleTransition(deps, agentId, number)),
+  };
+}
+
+export type EnforcementActivities = ReturnType<typeof createEnforcementActivities>;
+
+/** Driver errors can quote documents: the history gets a fixed text, the log of this process the error. */
+async function alarmed<T>({ log }: EnforcementActivityDeps, agentId: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const { attempt, activityType } = Context.current().info;
+    const level = attempt >= ALARM_AFTER ? 'error' : 'warn';
+    log[level]({ event: 'enforcement.failing', activity: activityType, agentId, attempt, err: error });
+    throw ApplicationFailure.retryable('the database is out of reach', 'SERVICE_UNAVAILABLE');
+  }
+}

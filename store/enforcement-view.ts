@@ -1,0 +1,62 @@
+import type { EnforcementDecision } from '../domain/enforcement';
+import type { Agent } from './collections/agents';
+import type { EnforcementTransition, KeptEnforcement } from './collections/enforcement';
+import type { Database } from './database';
+import { listTransitions, type Evidence } from './enforcement';
+import { look } from './transactions/evaluate-enforcement';
+
+/** Everything that operators can ask about one agent (social.md §6 G10). */
+export interface EnforcementOverview {
+  state: Pick<KeptEnforcement, 'isSticky' | 'since' | 'baseline'>;
+  decision: EnforcementDecision;
+  evidence: Evidence;
+  /** Requests that no flow has heard of yet. */
+  pending: number;
+  history: EnforcementTransition[];
+}
+
+/** More are not counted. */
+const PENDING_MAX = 1_000;
+
+/** As it is now; null for an agent that does not exist. */
+export async function viewEnforcement(
+  database: Database,
+  agentId: string,
+  { now, page }: { now: Date; page: { limit: number; offset: number } },
+): Promise<EnforcementOverview | null> {
+  const [seen, pending, history] = await Promise.all([
+    look(database, { agentId, now }),
+    database.outbox.countDocuments(
+      { targetId: agentId, kind: 'enforcement.requested' },
+      { limit: PENDING_MAX, maxTimeMS: 5_000 },
+    ),
+    listTransitions(database, agentId, page),
+  ]);
+  return seen === null ? null : { ...seen, pending, history };
+}
+
+export type EnforcedAgent = Pick<Agent, '_id' | 'handle' | 'status' | 'statusSource' | 'updatedAt'>;
+
+/** A page of restricted or suspended agents by handle, and how many there are. */
+export async function listEnforced(
+  database: Database,
+  status: 'restricted' | 'suspended',
+  page: { limit: number; offset: number },
+): Promise<{ agents: EnforcedAgent[]; total: number }> {
+  const [agents, total] = await Promise.all([
+    database.agents
+      .find(
+        { status },
+        {
+          projection: { handle: 1, status: 1, statusSource: 1, updatedAt: 1 },
+          sort: { handle: 1 },
+          skip: page.offset,
+          limit: page.limit,
+          maxTimeMS: 5_000,
+        },
+      )
+      .toArray(),
+    database.agents.countDocuments({ status }, { maxTimeMS: 5_000 }),
+  ]);
+  return { agents, total };
+}

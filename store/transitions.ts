@@ -1,0 +1,43 @@
+import type { Orders } from '../platform/bus';
+import type { Logger } from '../platform/logger';
+import { transitionId } from './collections/enforcement';
+import type { Database } from './database';
+
+/** The close of sockets whose agent was suspended (social.md §5.5). */
+export const SUSPENDED_CLOSE = { code: 1008, reason: 'Account suspended' } as const;
+
+/**
+ * What a transition demands beside its own transaction: sockets of a suspended agent are closed on all nodes, and an
+ * operator is told. May run any number of times: closed sockets stay closed, the notice carries the transition's id,
+ * and the mark at the end makes later runs return at once. An older transition closes nothing when the agent has been
+ * reinstated since.
+ */
+export async function settleTransition(
+  { database, orders, log }: { database: Database; orders: Orders; log: Logger },
+  agentId: string,
+  number: number,
+): Promise<void> {
+  const _id = transitionId(agentId, number);
+  const transition = await database.enforcementTransitions.findOne({ _id }, { maxTimeMS: 5_000 });
+  if (transition === null || transition.settledAt !== null) return;
+  const agent = await database.agents.findOne(
+    { _id: agentId },
+    { projection: { status: 1, handle: 1 }, readConcern: { level: 'majority' }, maxTimeMS: 5_000 },
+  );
+  if (transition.to === 'suspended' && agent?.status === 'suspended') {
+    await orders.give({ kind: 'close', agentId, ...SUSPENDED_CLOSE });
+  }
+  const { from, to, source, trigger, counts, operator } = transition;
+  log.warn({
+    event: 'enforcement.transition',
+    transition: _id,
+    agent: agent?.handle,
+    from,
+    to,
+    source,
+    trigger,
+    counts,
+    operator,
+  });
+  await database.enforcementTransitions.updateOne({ _id, settledAt: null }, { $set: { settledAt: new Date() } });
+}
