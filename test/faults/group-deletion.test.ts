@@ -1,0 +1,157 @@
+import { groupHeadId, type GroupHead } from '../../domain/group';
+import { inboxInId, inboxOutId, type InboxInHead, type InboxOutHead } from '../../domain/heads';
+import { envelopeId, type Envelope } from '../../store/collections/messages';
+import type { Database } from '../../store/database';
+import { countWebhook } from '../../store/transactions/account-facts';
+import type { TestAgent } from '../support/agents';
+import { eventOf, groupCalls, outcomeOf } from '../support/groups';
+import { startStack, type Stack } from '../support/stack';
+import { openStackDatabase } from '../support/traffic';
+import { waitFor } from '../support/wait';
+import { SocketClient } from '../realtime/socket-client';
+
+/** Whoever dies and whenever: a deletion is all there or not at all, and once it is there everybody is told. */
+describe('a deletion and processes that die', () => {
+  let stack: Stack;
+  let database: Database;
+  let api: ReturnType<typeof groupCalls>;
+
+  beforeEach(async () => {
+    stack = await startStack({ apis: 2, workers: 0 });
+    database = openStackDatabase(stack);
+    api = groupCalls(stack, database);
+  });
+  afterEach(async () => {
+    await database.client.close();
+    await stack.stop();
+  });
+
+  const headOf = (groupId: string) => database.heads.findOne<GroupHead>({ _id: groupHeadId(groupId) });
+  const finished = (groupId: string) =>
+    waitFor(async () => (await database.groupDeletions.findOne({ _id: groupId }))?.outcome, {
+      timeoutMs: 120_000,
+      describe: 'the end of the flow',
+    });
+  const undelivered = async (who: TestAgent): Promise<number> => {
+    const inbox = await database.heads.findOne<InboxInHead>({ _id: inboxInId(api.idOf(who)) });
+    const out = await database.heads.findOne<InboxOutHead>({ _id: inboxOutId(api.idOf(who)) });
+    return (inbox?.enqueued ?? 0) - (out?.dequeued ?? 0);
+  };
+  const last = (text: string) => `{"data":{"schema_version":1,"event":"group_deleted","actor_handle":"${text}"}}`;
+
+  test('groups#17, groups#G2, groups#G3: without the flow engine the deletion is answered; it is told when the engine is back', async () => {
+    const lonely = await stack.startApi({ TEMPORAL_ADDRESS: '127.0.0.1:1' });
+    const node = stack.baseUrls.indexOf(lonely.baseUrl);
+    const [me, online, offline] = await api.three();
+    const groupId = await api.groupOf(me, online, offline);
+    const socket = await SocketClient.hello(stack.baseUrls[0] ?? '', online.apiKey, ['ack']);
+    const deleted = await api.deleteGroup(me, groupId, { node });
+    expect(deleted.status).toBe(200);
+    expect((await api.sync(offline)).map(eventOf)).toMatchObject([{ event: 'group_deleted' }]);
+    expect(await database.outbox.countDocuments({ kind: 'group.deletion', groupId })).toBe(1);
+    await stack.startWorker();
+    await waitFor(() => socket.frames.some(({ type }) => type === 'group.deleted'), { timeoutMs: 60_000 });
+    expect(await finished(groupId)).toMatchObject({ done: 2, dead: [] });
+    expect(await database.outbox.countDocuments({ kind: 'group.deletion', groupId })).toBe(0);
+    socket.end();
+  }, 150_000);
+
+  test('groups#17, groups#G4, groups#G10: an api killed around the cut-over: nothing, or everything and told without any call', async () => {
+    await stack.startWorker();
+    for (let round = 0; round < 3; round += 1) {
+      const victim = stack.apis.filter((one) => one.isRunning())[0];
+      const [me, a, b] = await api.three();
+      const groupId = await api.groupOf(me, a, b);
+      await Promise.all([api.send(a, groupId, 'x'), countWebhook(database, api.idOf(a), 1)]);
+      const survivor = stack.baseUrls[1] ?? '';
+      const socket = await SocketClient.hello(survivor, b.apiKey, ['ack']);
+      const deleting = api.deleteGroup(me, groupId).catch(() => null);
+      // At once, or as soon as the cut-over can be seen.
+      if (round > 0) await waitFor(async () => (await headOf(groupId))?.deleted ?? null, { intervalMs: 1 });
+      if (victim !== undefined) await stack.kill(victim);
+      await deleting;
+      const head = await headOf(groupId);
+      if (head?.deleted === null) {
+        expect((await api.send(a, groupId, 'still alive')).status).toBe(201);
+        expect((await api.deleteGroup(me, groupId)).status).toBe(200);
+      } else expect(outcomeOf(await api.deleteGroup(me, groupId))).toEqual([410, 'GROUP_DELETED']);
+      await waitFor(() => socket.frames.some(({ type }) => type === 'group.deleted'), { timeoutMs: 60_000 });
+      await finished(groupId);
+      const notices = await database.messages
+        .find({ conversationId: groupId, content: last(api.handleOf(me)) })
+        .toArray();
+      expect(notices).toHaveLength(1);
+      const messageId = notices[0]?._id ?? '';
+      expect(socket.messages().at(-1)?.id).toBe(messageId);
+      for (const who of [a, b]) {
+        expect((await api.sync(who)).map(({ id }) => id)).toEqual([messageId]);
+        expect(await database.envelopes.countDocuments({ recipientId: api.idOf(who), messageId })).toBe(1);
+        expect(await undelivered(who)).toBe(1);
+      }
+      const targetId = api.idOf(a);
+      expect(await database.outbox.countDocuments({ kind: 'message.new', targetId, messageId })).toBe(1);
+      expect(await database.outbox.countDocuments({ kind: 'group.deleted', targetId, groupId })).toBe(1);
+      socket.end();
+      await stack.startApi();
+    }
+  }, 240_000);
+
+  test('groups#G1, groups#G3, groups#G19: a worker killed while it rewrites: nobody sees a difference, every row is counted once', async () => {
+    const [me, full] = await api.two();
+    const groupId = await api.groupOf(me, full);
+    await api.drain(full);
+    const rows = await fillInbox(full, groupId, 6_000);
+    const worker = await stack.startWorker();
+    expect(await undelivered(full)).toBe(rows);
+    expect((await api.deleteGroup(me, groupId)).status).toBe(200);
+    const delivered = () =>
+      database.envelopes.countDocuments({ recipientId: api.idOf(full), conversationId: groupId, status: 'delivered' });
+    const before = await delivered();
+    await waitFor(async () => (await delivered()) > before, { intervalMs: 2, timeoutMs: 60_000 });
+    await stack.kill(worker);
+    const seen = async () => (await api.sync(full)).map((row) => eventOf(row).event);
+    expect(await seen()).toEqual(['group_deleted']);
+    expect(await undelivered(full)).toBe(1);
+    await stack.startWorker();
+    await finished(groupId);
+    expect(await seen()).toEqual(['group_deleted']);
+    expect(await undelivered(full)).toBe(1);
+    const stored = { recipientId: api.idOf(full), status: 'stored' as const };
+    expect(await database.envelopes.countDocuments(stored)).toBe(1);
+    const inbox = await database.heads.findOne<InboxInHead>({ _id: inboxInId(api.idOf(full)) });
+    expect(inbox?.flushing).toEqual([]);
+    await api.drain(full);
+    expect(await undelivered(full)).toBe(0);
+  }, 240_000);
+
+  /** Undelivered messages of the group as its sends would have left them, counters included; returns how many. */
+  async function fillInbox(who: TestAgent, groupId: string, count: number): Promise<number> {
+    const recipientId = api.idOf(who);
+    const inbox = await database.heads.findOne<InboxInHead>({ _id: inboxInId(recipientId) });
+    const first = inbox?.nextPosition ?? 1;
+    const rows = Array.from({ length: count }, (_, index): Envelope => {
+      const position = first + index;
+      return {
+        _id: envelopeId(recipientId, position),
+        recipientId,
+        position,
+        messageId: `msg_filler${index}`,
+        conversationId: groupId,
+        seq: 1_000_000 + index,
+        senderId: 'agt_filler',
+        status: 'stored',
+        muted: false,
+        unread: 'shown',
+        deliveredAt: null,
+        readAt: null,
+        createdAt: new Date(),
+      };
+    });
+    await database.envelopes.insertMany(rows);
+    await database.heads.updateOne(
+      { _id: inboxInId(recipientId) },
+      { $inc: { nextPosition: count, enqueued: count, v: 1 } },
+    );
+    return count;
+  }
+});
