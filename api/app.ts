@@ -3,6 +3,7 @@ import type { BlobStore } from '../platform/blobs/blob-store';
 import type { Clock } from '../platform/clock';
 import type { Config } from '../platform/config';
 import type { Logger } from '../platform/logger';
+import { createUrlSigner } from '../platform/signed-urls';
 import type { Orders } from '../platform/bus';
 import type { Metrics } from '../platform/metrics';
 import type { AgentReader } from '../store/agents';
@@ -31,7 +32,9 @@ import type { PresenceService } from './realtime/presence';
 import type { RateLimiter } from './rate-limiter';
 import { accountRoutes } from './routes/account';
 import { agentRoutes } from './routes/agents';
+import { attachmentRoutes } from './routes/attachments';
 import { avatarRoutes } from './routes/avatars';
+import { uploadRoutes } from './routes/uploads';
 import { blockRoutes } from './routes/blocks';
 import { directoryRoutes } from './routes/directory';
 import { contactRoutes } from './routes/contacts';
@@ -77,6 +80,7 @@ export interface AppDeps {
 export function allRoutes(deps: AppDeps): Route[] {
   const publicBaseUrl = deps.config.PUBLIC_BASE_URL;
   const groups = { ...deps, publicBaseUrl, addMode: deps.config.GROUP_ADD_MODE };
+  const files = { ...deps, publicBaseUrl, signer: createUrlSigner(deps.config.SECRET_KEYS) };
   return [
     ...metaRoutes({ publicBaseUrl, health: deps.health }),
     ...internalRoutes({ metrics: deps.metrics, metricsToken: deps.config.METRICS_TOKEN }),
@@ -87,6 +91,8 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...agentRoutes({ ...deps, publicBaseUrl }),
     ...avatarRoutes({ ...deps, publicBaseUrl }),
     ...directoryRoutes({ ...deps, publicBaseUrl, requiresAuth: deps.config.DIRECTORY_REQUIRE_AUTH }),
+    ...uploadRoutes(files),
+    ...attachmentRoutes(files),
     ...messageRoutes(deps),
     ...syncRoutes(deps),
     ...historyRoutes(deps),

@@ -5,6 +5,7 @@ import { PROFILE_ENDPOINTS } from './endpoints-profile';
 import { CONVERSATION_ENDPOINTS } from './endpoints-conversations';
 import { ACCOUNT_ENDPOINTS } from './endpoints-accounts';
 import { GROUP_ENDPOINTS } from './endpoints-groups';
+import { ATTACHMENT_ENDPOINTS } from './endpoints-attachments';
 import { AVATAR_ENDPOINTS } from './endpoints-avatars';
 import { SOCIAL_ENDPOINTS } from './endpoints-social';
 import { ackedSchema, ackSchema, messageSchema, sendMessageSchema, syncQuerySchema } from './messages';
@@ -134,6 +135,7 @@ export const sendMessage: Endpoint = {
     'INBOX_RESTRICTED',
     'AWAITING_REPLY',
     'ATTACHMENT_NOT_FOUND',
+    'ATTACHMENT_WRONG_SCOPE',
     'RATE_LIMITED',
     'RECIPIENT_BACKLOGGED',
   ],
@@ -177,6 +179,7 @@ export const ENDPOINTS: Endpoint[] = [
   ...CONVERSATION_ENDPOINTS,
   ...ACCOUNT_ENDPOINTS,
   ...AVATAR_ENDPOINTS,
+  ...ATTACHMENT_ENDPOINTS,
   ...SOCIAL_ENDPOINTS,
   ...PRESENCE_ENDPOINTS,
   ...GROUP_ENDPOINTS,

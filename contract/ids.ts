@@ -7,6 +7,7 @@ export const ID_PREFIX = {
   group: 'grp_',
   invitation: 'gri_',
   message: 'msg_',
+  attachment: 'att_',
   delivery: 'del_',
   auditEvent: 'evt_',
   report: 'rpt_',

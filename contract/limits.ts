@@ -158,6 +158,8 @@ export const ATTACHMENT_BYTES_MAX = 26_214_400;
 export const FILENAME_LENGTH_MAX = 255;
 export const UPLOAD_URL_SECONDS = 7_200;
 export const DOWNLOAD_URL_SECONDS = 300;
+/** messaging.md §15. */
+export const RETENTION_MONTHS = 12;
 /** messaging.md §12.6: how long attachments wait for their bytes (after the URL's end) and for a message. */
 export const UNUPLOADED_KEEP_MS = 86_400_000;
 export const UNREFERENCED_KEEP_MS = 604_800_000;

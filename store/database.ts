@@ -6,6 +6,7 @@ import {
   type Db,
   type TransactionOptions,
 } from 'mongodb';
+import type { AttachmentHead } from '../domain/attachments';
 import type { GroupHead } from '../domain/group';
 import type { InboxInHead, InboxOutHead, ListedHead, PairHead, SenderHead } from '../domain/heads';
 import * as agentSpecs from './collections/agents';
@@ -26,7 +27,7 @@ import * as verificationSpecs from './collections/verification';
 import type { CollectionSpec } from './collections/collection';
 
 /** A document of `heads`: which kind it is stands in its `_id`. */
-export type Head = PairHead | SenderHead | InboxInHead | InboxOutHead | ListedHead | GroupHead;
+export type Head = PairHead | SenderHead | InboxInHead | InboxOutHead | ListedHead | GroupHead | AttachmentHead;
 
 /** The typed collections of one database. */
 export interface Database {

@@ -72,7 +72,8 @@ function writeReply(ctx: ApiContext, reply: Reply): void {
     return;
   }
   if (reply.file !== undefined) {
-    ctx.type = reply.file.type;
+    // As declared: Koa would add a charset.
+    ctx.set('Content-Type', reply.file.type);
     ctx.length = reply.file.bytes;
     ctx.body = reply.file.content;
     return;

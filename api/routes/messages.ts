@@ -61,6 +61,7 @@ async function send(ctx: AgentContext, deps: MessageDeps): Promise<Reply> {
     type: body.type ?? 'text',
     content: body.content,
     metadata: body.metadata,
+    attachmentId: body.attachmentId,
   };
   const sending = deps.committer.send({ ...command, ...target });
   const outcome = await ('to' in target ? sending : sending.catch((error) => explain(deps, agent, target, error)));
@@ -90,7 +91,8 @@ async function readSend(ctx: AgentContext) {
   if (jsonDepth(content) - 1 > JSON_DEPTH_MAX || jsonDepth(metadata) > JSON_DEPTH_MAX) throw tooDeep();
   const bytes = Buffer.byteLength(content) + (body.metadata === undefined ? 0 : Buffer.byteLength(metadata));
   if (bytes > CONTENT_BYTES_MAX) throw new AppError('CONTENT_TOO_LARGE', { max_bytes: CONTENT_BYTES_MAX });
-  return { ...body, content, metadata };
+  const attachmentId = 'attachment_id' in body.content ? (body.content.attachment_id ?? null) : null;
+  return { ...body, content, metadata, attachmentId };
 }
 
 /** `data` and `metadata` with their keys in the order in which they were sent (messaging.md §3.1). */

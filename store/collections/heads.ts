@@ -17,5 +17,7 @@ export const heads: CollectionSpec = {
       key: { listedFor: 1, lastMessageAt: -1, conversationId: 1 },
       partialFilterExpression: { conversationId: { $type: 'string' } },
     },
+    // findDueAttachments: attachments only, so other heads pay nothing for it
+    { name: 'attachment_due', key: { dueAt: 1 }, partialFilterExpression: { dueAt: { $type: 'date' } } },
   ],
 };

@@ -8,6 +8,7 @@ import type { AgentCard } from '../agents';
 import { membershipId } from '../collections/groups';
 import type { Message } from '../collections/messages';
 import { deliveryId } from '../delivery-ids';
+import { refer, refuseAttachment } from './attachments';
 import type { ChangeItem, GroupItem } from './items';
 import { cardOf, newEnvelope, newMessage, newOutboxRow, type DecideOptions, type SendPlan, type Settled } from './plan';
 import type { BatchState } from './send-state';
@@ -46,6 +47,7 @@ export function decideGroupItem(
       now: options.now,
       limitRate: options.limitRate,
     },
+    refuseAttachment(item, { kind: 'group', groupId }, state),
   );
   if (decision.kind === 'refused') {
     if (sender.isRecalled) return { kind: 'unproven' };
@@ -63,6 +65,7 @@ export function decideGroupItem(
   state.heads.put(group);
   const place = { conversationId: groupId, seq, createdAt, recipientId: null, commitId: options.commitId };
   const message = newMessage(item, place);
+  refer(item, { kind: 'group', groupId }, createdAt, state);
   const card = cardOf(item, state);
   const skipped = fanOut({ message, card, group, recipients, isNotice: false }, state, plan);
   item.skippedBy.set(options.commitId, skipped);

@@ -6,6 +6,7 @@ import type { Message } from '../collections/messages';
 import type { Contact } from '../collections/relations';
 import { deliveryId } from '../delivery-ids';
 import { decideChange, decideGroupItem } from './decide-groups';
+import { refer, refuseAttachment } from './attachments';
 import type { DirectItem, LaneItem, SendItem } from './items';
 import {
   cardOf,
@@ -98,6 +99,7 @@ function decide(item: DirectItem, state: BatchState, options: DecideOptions): Ac
       now: options.now,
       limitRate: options.limitRate,
     },
+    refuseAttachment(item, { kind: 'direct', recipientId: recipientId ?? '' }, state),
   );
 }
 
@@ -123,6 +125,7 @@ function applyAcceptance(
   const message = newMessage(item, { conversationId, seq, createdAt, recipientId, commitId: options.commitId });
   const reception = { recipientId, senderId: sender.id, conversationId: message.conversationId };
   const muted = state.mutes.silences(reception, message.createdAt);
+  refer(item, { kind: 'direct', recipientId }, message.createdAt, state);
   const envelope = newEnvelope(message, { recipientId, position: decision.position, muted });
   const card = cardOf(item, state);
   plan.messages.push(message);

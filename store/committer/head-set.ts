@@ -1,4 +1,5 @@
 import type { Document } from 'mongodb';
+import { attachmentHeadId, type AttachmentHead } from '../../domain/attachments';
 import { groupHeadId, type GroupHead } from '../../domain/group';
 import {
   emptyPair,
@@ -24,12 +25,15 @@ export class HeadSet {
     }
   }
 
-  // The kind of a head stands in its _id; these five are the parse points of the union.
+  // The kind of a head stands in its _id; these six are the parse points of the union.
   pair = (id: string): PairHead => (this.current.get(id) as PairHead | undefined) ?? emptyPair(id);
   sender = (agentId: string): SenderHead | null => (this.current.get(senderHeadId(agentId)) as SenderHead) ?? null;
   inboxIn = (agentId: string): InboxInHead | null => (this.current.get(inboxInId(agentId)) as InboxInHead) ?? null;
   inboxOut = (agentId: string): InboxOutHead | null => (this.current.get(inboxOutId(agentId)) as InboxOutHead) ?? null;
   group = (groupId: string): GroupHead | null => (this.current.get(groupHeadId(groupId)) as GroupHead) ?? null;
+
+  attachment = (id: string): AttachmentHead | null =>
+    (this.current.get(attachmentHeadId(id)) as AttachmentHead) ?? null;
 
   version(id: string): number {
     return this.loaded.get(id)?.v ?? 0;

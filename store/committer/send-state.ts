@@ -1,3 +1,4 @@
+import { attachmentHeadId } from '../../domain/attachments';
 import { groupHeadId } from '../../domain/group';
 import { inboxInId, inboxOutId, pairId, senderHeadId, type InboxInHead } from '../../domain/heads';
 import { BACKLOG_MAX, BACKLOG_WARNING } from '../../contract/limits';
@@ -8,7 +9,7 @@ import type { Database, Head } from '../database';
 import { countFlushed, hasUncounted } from '../flushing';
 import type { HeadCache } from './head-cache';
 import { HeadSet } from './head-set';
-import { groupIdOf, type DirectItem, type LaneItem } from './items';
+import { groupIdOf, type DirectItem, type LaneItem, type SendItem } from './items';
 import { MuteSet, type Reception } from './mutes';
 
 export interface BatchState {
@@ -35,9 +36,13 @@ const BACKLOG_MARGIN = 2_000;
 export function headIdsOf(item: LaneItem, { recipientIds, heads }: Names): string[] {
   switch (item.kind) {
     case 'direct':
-      return directHeadIds(item, recipientIds);
+      return [...directHeadIds(item, recipientIds), ...attachmentHeadIds(item)];
     case 'group':
-      return [senderHeadId(item.command.sender.id), ...groupHeadIds(item.command.groupId, heads)];
+      return [
+        senderHeadId(item.command.sender.id),
+        ...groupHeadIds(item.command.groupId, heads),
+        ...attachmentHeadIds(item),
+      ];
     case 'change':
       return [...groupHeadIds(item.groupId, heads), ...item.headIds];
   }
@@ -55,6 +60,10 @@ function directHeadIds({ command }: DirectItem, recipientIds: Map<string, string
     inboxOutId(recipientId),
     pairId(senderId, recipientId),
   ];
+}
+
+function attachmentHeadIds({ command }: SendItem): string[] {
+  return command.attachmentId === null ? [] : [attachmentHeadId(command.attachmentId)];
 }
 
 function groupHeadIds(groupId: string, heads: HeadSet): string[] {

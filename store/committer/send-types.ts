@@ -23,6 +23,8 @@ interface Send {
   type: Exclude<MessageType, 'system'>;
   content: string;
   metadata: string;
+  /** What its content refers to, null for nothing. */
+  attachmentId: string | null;
 }
 
 export interface SendCommand extends Send {

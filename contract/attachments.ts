@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { ATTACHMENT_BYTES_MAX, FILENAME_LENGTH_MAX, UPLOAD_URL_SECONDS } from './limits';
+import { boundedText } from './text';
+
+/** messaging.md §12.2: what may be sent; exact, without parameters. */
+const CONTENT_TYPES = [
+  'image/png',
+  'image/jpeg',
+  'image/gif',
+  'image/webp',
+  'application/pdf',
+  'application/json',
+  'text/plain',
+  'text/markdown',
+  'text/csv',
+  'audio/mpeg',
+  'audio/wav',
+  'audio/ogg',
+  'video/mp4',
+  'video/webm',
+] as const;
+
+const target = z
+  .string()
+  .min(1)
+  .nullish()
+  .transform((value) => value ?? undefined);
+
+export const createUploadSchema = z
+  .object({
+    to: target,
+    conversation_id: target,
+    filename: boundedText({ min: 1, max: FILENAME_LENGTH_MAX }),
+    content_type: z.enum(CONTENT_TYPES),
+    size: z.int().min(1).max(ATTACHMENT_BYTES_MAX),
+    sha256: z.string().regex(/^[a-f0-9]{64}$/, 'Expected 64 lowercase hex digits'),
+  })
+  .refine((body) => body.to === undefined || body.conversation_id === undefined, {
+    message: 'At most one of to and conversation_id is allowed',
+  });
+
+export const uploadSchema = z.object({
+  attachment_id: z.string(),
+  upload_url: z.url(),
+  expires_in: z.literal(UPLOAD_URL_SECONDS),
+});
+
+/** The query of a signed URL. */
+export const signedQuerySchema = z.object({ expires: z.string(), key: z.string(), signature: z.string() });
