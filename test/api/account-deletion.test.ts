@@ -176,9 +176,9 @@ describe('account deletion', () => {
       await stack.startWorker();
     }
     for (const one of agents) {
-      const progress = await waitFor(() => flowOf(one).result(), { timeoutMs: 60_000 });
+      const progress = await waitFor(() => flowOf(one).result(), { timeoutMs: 120_000 });
       expect(progress).toEqual(ALL_STEPS);
     }
     expect(await database.mutes.countDocuments({ muterId: { $in: agents.map(({ agent }) => agent._id) } })).toBe(0);
-  });
+  }, 180_000);
 });

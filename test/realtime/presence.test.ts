@@ -90,6 +90,7 @@ describe('presence', () => {
     expect(await seen()).toMatchObject({ custom_message: null });
     const again = await open(subject);
     await waitFor(async () => (await seen()).status === 'online');
+    await waitFor(() => updates(eye).length >= 4);
     expect(updates(eye).map(({ status }) => status)).toEqual(['online', 'busy', 'offline', 'online']);
     for (const client of [eye, again]) client.end();
   });

@@ -77,16 +77,16 @@ function checkUnlisted(path, status, body) {
   return isEnvelope ? null : `not the error envelope: ${excerpt(body)}`;
 }
 
-/** Literal segments go before parameters, as in the router. */
+/** Literal segments go before parameters whatever the method, as in the router: `DELETE /v1/messages/sync` is no hide. */
 function createFinder(operations) {
-  const byMethod = operations.map((entry) => ({ ...entry, segments: entry.path.split('/') }));
+  const all = operations.map((entry) => ({ ...entry, segments: entry.path.split('/') }));
+  const parameters = ({ path: template }) => template.split('{').length;
   return (method, path) => {
     const segments = path.split('/');
-    const fitting = byMethod.filter(
-      (entry) => entry.method === method && entry.segments.length === segments.length && fits(entry.segments, segments),
-    );
-    const parameters = ({ path: template }) => template.split('{').length;
-    return fitting.sort((one, other) => parameters(one) - parameters(other))[0] ?? null;
+    const fitting = all
+      .filter((entry) => entry.segments.length === segments.length && fits(entry.segments, segments))
+      .sort((one, other) => parameters(one) - parameters(other));
+    return fitting.find((entry) => entry.method === method && entry.path === fitting[0].path) ?? null;
   };
 }
 
