@@ -42,6 +42,7 @@ import { enforcementRoutes } from './routes/internal-enforcement';
 import { historyRoutes } from './routes/history';
 import { conversationRoutes } from './routes/conversations';
 import { hideRoutes } from './routes/hides';
+import { groupAvatarRoutes } from './routes/group-avatars';
 import { groupMemberRoutes } from './routes/group-members';
 import { groupRoutes } from './routes/groups';
 import { internalRoutes } from './routes/internal';
@@ -103,6 +104,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...blockRoutes(deps),
     ...groupRoutes(groups),
     ...groupMemberRoutes(groups),
+    ...groupAvatarRoutes(groups),
     ...muteRoutes(deps),
     ...presenceRoutes(deps),
   ];

@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import type { ErrorCode } from './codes';
+import { avatarSchema } from './avatars';
 import type { Endpoint } from './endpoint';
+import { AVATAR_BYTES_MAX } from './limits';
+import { okSchema } from './social';
 import {
   addMemberSchema,
   addResultSchema,
@@ -65,6 +68,40 @@ export const deleteGroup: Endpoint = {
   auth: 'agent',
   responses: { 200: { description: 'Durably deleted', schema: deletedGroupSchema } },
   errors: ['FORBIDDEN', ...gone],
+};
+
+export const setGroupAvatar: Endpoint = {
+  method: 'PUT',
+  path: '/v1/groups/:id/avatar',
+  operationId: 'setGroupAvatar',
+  summary: 'Set the picture of a group: JPEG, PNG, WebP or GIF, kept as 512×512 WebP without metadata',
+  tag,
+  auth: 'agent',
+  bodyBytesMax: AVATAR_BYTES_MAX,
+  request: { bytes: 'application/octet-stream' },
+  responses: { 200: { description: 'The picture, which can be fetched at once', schema: avatarSchema } },
+  errors: [
+    'FORBIDDEN',
+    'RATE_LIMITED',
+    'EMPTY_BODY',
+    'UNSUPPORTED_FORMAT',
+    'DECODE_FAILED',
+    'IMAGE_TOO_SMALL',
+    'PROCESSING_FAILED',
+    'STORAGE_UNAVAILABLE',
+    ...gone,
+  ],
+};
+
+export const removeGroupAvatar: Endpoint = {
+  method: 'DELETE',
+  path: '/v1/groups/:id/avatar',
+  operationId: 'removeGroupAvatar',
+  summary: 'Take the picture of a group away',
+  tag,
+  auth: 'agent',
+  responses: { 200: { description: 'Removed', schema: okSchema } },
+  errors: ['FORBIDDEN', 'RATE_LIMITED', 'NOT_FOUND', ...gone],
 };
 
 export const leaveGroup: Endpoint = {
@@ -170,6 +207,8 @@ export const GROUP_ENDPOINTS: Endpoint[] = [
   getGroup,
   updateGroup,
   deleteGroup,
+  setGroupAvatar,
+  removeGroupAvatar,
   leaveGroup,
   addMember,
   removeMember,

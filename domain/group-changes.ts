@@ -199,13 +199,13 @@ export function decideUpdate(
 export function decideAvatar(
   group: GroupHead | null,
   { caller, avatarKey, now }: { caller: Actor; avatarKey: string | null; now: Date },
-): GroupDecision<{ replacedKey: string | null }> {
+): GroupDecision<null> {
   const refused = refuseCaller(group, caller.id, 'admin');
   if (refused !== null || group === null) return refused ?? refuse('GROUP_NOT_FOUND');
   if (avatarKey === null && group.avatarKey === null && group.avatarUrl === null) return refuse('NOT_FOUND');
   const after = { ...group, avatarKey, avatarUrl: null, updatedAt: now };
   const note = noteOf(after, caller, { event: 'avatar_changed', actor_handle: caller.handle });
-  return { kind: 'changed', value: { replacedKey: group.avatarKey }, effects: { group: after, notes: [note] } };
+  return changed({ group: after, notes: [note] });
 }
 
 /** groups.md §5.14: the creator while its account is healthy, else any admin. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { decideAdd, type AddMode, type AddOutcome, type AddState } from '../domain/group-add';
 import { newGroup, type GroupHead } from '../domain/group';
 import {
@@ -18,6 +19,7 @@ import { inboxInId, pairId, senderHeadId, type PairHead } from '../domain/heads'
 import { newId } from '../platform/ids';
 import type { AgentCard, AgentReader } from './agents';
 import type { Agent } from './collections/agents';
+import type { StoredAvatar } from './avatars';
 import { membershipId, type Invitation } from './collections/groups';
 import type { GroupChange } from './committer/group-change';
 import { withTransaction, type Database } from './database';
@@ -42,7 +44,12 @@ export async function createGroup(
   creator: Agent,
   facts: Pick<GroupHead, 'name' | 'description' | 'avatarUrl'> & { at: Date },
 ): Promise<GroupHead> {
-  const group = newGroup({ ...facts, groupId: newId('group'), creator: actorOf(creator) });
+  const group = newGroup({
+    ...facts,
+    groupId: newId('group'),
+    avatarSalt: randomBytes(16).toString('hex'),
+    creator: actorOf(creator),
+  });
   const { groupId, createdAt: joinedAt } = group;
   await withTransaction(database, async (session) => {
     await database.heads.insertOne(group, { session });
@@ -86,27 +93,52 @@ export function memberChange(
   return simpleChange(groupId, caller, (group, now) => decide(group, { ...who, now }));
 }
 
-/** groups.md §5.3. `shownAvatar`: the URL that the group shows. */
+/**
+ * groups.md §5.3. `shownAvatar`: the URL that the group shows.
+ * @param onUnused gets the object that nothing shows any more, once it is known
+ */
 export function updateChange(
   groupId: string,
   caller: Agent,
   patch: GroupPatch,
-  shownAvatar: (group: GroupHead) => string | null,
+  options: { shownAvatar: (group: GroupHead) => string | null; onUnused: (blobKey: string | null) => void },
 ): GroupChange<null> {
-  return simpleChange(groupId, caller, (group, now) =>
-    decideUpdate(group, { caller: actorOf(caller), patch, now }, shownAvatar),
+  return pictureChange(groupId, caller, { after: null, onUnused: options.onUnused }, (group, now) =>
+    decideUpdate(group, { caller: actorOf(caller), patch, now }, options.shownAvatar),
   );
 }
 
-/** groups.md §5.4 and §5.5; `avatarKey` null takes the avatar away. */
+/** groups.md §5.4 and §5.5; `after` null takes the avatar away. */
 export function avatarChange(
   groupId: string,
   caller: Agent,
-  avatarKey: string | null,
-): GroupChange<{ replacedKey: string | null }> {
-  return simpleChange(groupId, caller, (group, now) =>
+  picture: { after: StoredAvatar | null; onUnused: (blobKey: string | null) => void },
+): GroupChange<null> {
+  const avatarKey = picture.after?.key ?? null;
+  return pictureChange(groupId, caller, picture, (group, now) =>
     decideAvatar(group, { caller: actorOf(caller), avatarKey, now }),
   );
+}
+
+/** A change whose commit moves the managed picture too, when the group's key of it changes or is set again. */
+function pictureChange<T>(
+  groupId: string,
+  caller: Agent,
+  { after, onUnused }: { after: StoredAvatar | null; onUnused: (blobKey: string | null) => void },
+  decide: (group: GroupHead | null, now: Date) => GroupDecision<T>,
+): GroupChange<T> {
+  let before: string | null = null;
+  let isMoved = false;
+  return {
+    ...simpleChange(groupId, caller, (group, now) => {
+      const decision = decide(group, now);
+      before = group?.avatarKey ?? null;
+      const key = decision.kind === 'changed' ? decision.effects.group.avatarKey : before;
+      isMoved = after !== null || key !== before;
+      return decision;
+    }),
+    extras: () => (isMoved ? { avatar: { before, after, onUnused } } : {}),
+  };
 }
 
 /** groups.md §5.13. */

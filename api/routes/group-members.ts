@@ -10,14 +10,13 @@ import {
 import { AppError } from '../../contract/errors';
 import { normaliseHandle } from '../../contract/handles';
 import { addMemberSchema } from '../../contract/groups';
-import { refuseCaller } from '../../domain/group-changes';
 import { acceptChange, memberChange, rejectChange } from '../../store/group-changes';
 import { findInvitation, getGroupOf, listInvitations } from '../../store/groups';
 import { addToGroup } from '../group-adds';
 import { presentGroupDetail, presentInvitation } from '../presenters/group';
 import { agentRoute, type AgentContext, type Reply, type Route } from '../route';
 import { findAccount } from '../targets';
-import { settleLeaver, type GroupDeps } from './groups';
+import { requireRole, settleLeaver, type GroupDeps } from './groups';
 
 /** Members and invitations: groups.md §5.6 to §5.12. */
 export function groupMemberRoutes(deps: GroupDeps): Route[] {
@@ -34,16 +33,10 @@ export function groupMemberRoutes(deps: GroupDeps): Route[] {
 
 async function add(ctx: AgentContext, deps: GroupDeps): Promise<Reply> {
   const body = ctx.validate(addMemberSchema, await ctx.readBody());
-  await requireAdmin(ctx, deps);
+  await requireRole(ctx, deps, 'admin');
   const handle = normaliseHandle(body.handle);
   if (handle === '') throw new AppError('VALIDATION_ERROR', undefined, undefined, 'handle is empty');
   return { status: 201, body: await addToGroup(ctx, deps, ctx.params.id ?? '', handle) };
-}
-
-async function requireAdmin(ctx: AgentContext, deps: GroupDeps): Promise<void> {
-  const { group } = await getGroupOf(deps.database, ctx.params.id ?? '', ctx.agent._id);
-  const refused = refuseCaller(group, ctx.agent._id, 'admin');
-  if (refused !== null) throw new AppError(refused.code, refused.details);
 }
 
 const DONE = {
@@ -54,7 +47,7 @@ const DONE = {
 
 /** Handles of members resolve whatever became of the account (groups.md D11). */
 async function change(ctx: AgentContext, deps: GroupDeps, kind: keyof typeof DONE): Promise<Reply> {
-  await requireAdmin(ctx, deps);
+  await requireRole(ctx, deps, 'admin');
   const target = await findAccount(deps.agents, ctx.params.handle ?? '');
   await deps.committer.change(memberChange(kind, ctx.params.id ?? '', ctx.agent, target));
   if (kind === 'remove' && target !== null) await settleLeaver(target._id, deps);

@@ -12,6 +12,7 @@ import type { Database } from '../../store/database';
 import { createGroup as storeGroup, deleteChange, leaveChange, updateChange } from '../../store/group-changes';
 import { getGroupOf } from '../../store/groups';
 import { flushInbox } from '../../store/flushing';
+import type { Avatars } from '../avatars';
 import { addToGroup } from '../group-adds';
 import { groupAvatarUrl, presentGroupDetail } from '../presenters/group';
 import type { Live } from '../realtime/node';
@@ -23,6 +24,7 @@ export interface GroupDeps {
   committer: Committer;
   live: Live;
   orders: Orders;
+  avatars: Avatars;
   log: Logger;
   publicBaseUrl: string;
   addMode: AddMode;
@@ -86,12 +88,15 @@ async function update(ctx: AgentContext, deps: GroupDeps): Promise<Reply> {
     ...(body.avatar_url === undefined ? {} : { avatarUrl: body.avatar_url }),
   };
   const shown = (group: Parameters<typeof groupAvatarUrl>[0]) => groupAvatarUrl(group, deps.publicBaseUrl);
-  await deps.committer.change(updateChange(groupId, ctx.agent, patch, shown));
+  let unused: string | null = null;
+  const options = { shownAvatar: shown, onUnused: (blobKey: string | null) => (unused = blobKey) };
+  await deps.committer.change(updateChange(groupId, ctx.agent, patch, options));
+  deps.avatars.discard(unused);
   return { status: 200, body: await readDetail(ctx, deps, groupId) };
 }
 
 /** @throws AppError GROUP_NOT_FOUND, GROUP_DELETED, FORBIDDEN: groups.md §4, before anything is written */
-async function requireRole(ctx: AgentContext, deps: GroupDeps, role: 'admin' | 'member') {
+export async function requireRole(ctx: AgentContext, deps: GroupDeps, role: 'admin' | 'member') {
   const { group } = await getGroupOf(deps.database, groupIdOf(ctx), ctx.agent._id);
   const refused = refuseCaller(group, ctx.agent._id, role);
   if (refused !== null) throw new AppError(refused.code, refused.details);

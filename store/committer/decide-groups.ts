@@ -215,7 +215,8 @@ function writeExtras(
   { now }: DecideOptions,
   plan: SendPlan,
 ): void {
-  const { newInvitation, deletesInvitationOf } = item.extras();
+  const { newInvitation, deletesInvitationOf, avatar } = item.extras();
+  if (avatar !== undefined) plan.avatars.push({ ...avatar, at: now });
   const { groupId } = item;
   if (newInvitation !== undefined) {
     const { _id: invitationId, inviteeId: targetId } = newInvitation;

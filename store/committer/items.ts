@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { GroupDecision } from '../../domain/group-changes';
 import type { GroupHead } from '../../domain/group';
 import type { AgentCard } from '../agents';
+import type { StoredAvatar } from '../avatars';
 import { clientKey } from '../client-keys';
 import type { HeadSet } from './head-set';
 import type { GroupSendCommand, SendCommand } from './send-types';
@@ -54,11 +55,19 @@ export interface ChangeItem extends Item {
   changeId: string;
 }
 
+export interface AvatarMove {
+  before: string | null;
+  after: StoredAvatar | null;
+  onUnused: (blobKey: string | null) => void;
+}
+
 /** Rows of the commit that the effects do not imply. */
 export interface ChangeExtras {
   newInvitation?: { _id: string; inviteeId: string; inviterId: string; inviterHandle: string };
   /** The pending invitation that this change answers. */
   deletesInvitationOf?: string;
+  /** The managed picture that the commit shows or takes away; `onUnused` gets the object that nothing shows any more. */
+  avatar?: AvatarMove;
   /** Heads that the decision rests on and does not change: written, so that who changes them collides. */
   guards?: string[];
 }

@@ -6,7 +6,7 @@ import type { GroupDeletion, Invitation, Membership } from '../collections/group
 import { envelopeId, type Envelope, type Message } from '../collections/messages';
 import type { OutboxRow } from '../collections/outbox';
 import type { Contact } from '../collections/relations';
-import type { LaneItem, SendItem } from './items';
+import type { AvatarMove, LaneItem, SendItem } from './items';
 import type { BatchState } from './send-state';
 import type { ChangeSettled, Committed, SendOutcome } from './send-types';
 
@@ -22,6 +22,7 @@ export interface SendPlan {
   memberCounts: Map<string, { own: number; skipped: number }>;
   invitations: AnyBulkWriteOperation<Invitation>[];
   deletions: GroupDeletion[];
+  avatars: (AvatarMove & { at: Date })[];
   outbox: OutboxRow[];
   committed: Committed[];
   /** Groups that a change of this batch was decided for: the rows of a second one were read before it. */
@@ -45,6 +46,7 @@ export function emptyPlan(): SendPlan {
     memberCounts: new Map(),
     invitations: [],
     deletions: [],
+    avatars: [],
     outbox: [],
     committed: [],
     changedGroups: new Set(),

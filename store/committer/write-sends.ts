@@ -1,4 +1,5 @@
 import type { AnyBulkWriteOperation, ClientSession } from 'mongodb';
+import { writeAvatar } from '../avatars';
 import { TRANSACTION, type Database, type Head } from '../database';
 import { WriteConflict } from './conflicts';
 import { headWrite, type HeadSet } from './head-set';
@@ -54,6 +55,7 @@ async function writeGroupRows(database: Database, plan: SendPlan, session: Clien
   const memberships = [...plan.memberships, ...counts];
   if (memberships.length > 0) await database.memberships.bulkWrite(memberships, { session });
   if (plan.invitations.length > 0) await database.invitations.bulkWrite(plan.invitations, { session });
+  for (const move of plan.avatars) move.onUnused(await writeAvatar(database, move, session));
   if (plan.deletions.length > 0) await database.groupDeletions.insertMany(plan.deletions, { session });
 }
 

@@ -1,0 +1,82 @@
+import type { Database } from '../../store/database';
+import { call, type TestAgent } from '../support/agents';
+import { eventOf, groupCalls, outcomeOf } from '../support/groups';
+import { pictureAs } from '../support/images';
+import { startStack, type Stack } from '../support/stack';
+import { openStackDatabase } from '../support/traffic';
+
+describe('the picture of a group', () => {
+  let stack: Stack;
+  let database: Database;
+  let api: ReturnType<typeof groupCalls>;
+
+  beforeAll(async () => {
+    stack = await startStack({ apis: 2, workers: 0, env: { RATE_LIMITS: 'on' } });
+    database = openStackDatabase(stack);
+    api = groupCalls(stack, database);
+  });
+  afterAll(async () => {
+    await database.client.close();
+    await stack.stop();
+  });
+
+  const put = (who: TestAgent, groupId: string, body: Buffer, node = 0) =>
+    call(stack.baseUrls[node] ?? '', 'PUT', `/v1/groups/${groupId}/avatar`, {
+      key: who.apiKey,
+      body: new Uint8Array(body),
+    });
+  const clear = (who: TestAgent, groupId: string) => api.as(who, 'DELETE', `/v1/groups/${groupId}/avatar`);
+
+  test('set, set again, replaced by a URL, taken away: each is announced, and the group shows what it should', async () => {
+    const [me, member] = await api.two();
+    const groupId = await api.groupOf(me, member);
+    await api.drain(member);
+    const image = await pictureAs('png', 200, 160);
+    const first = await put(me, groupId, image);
+    expect(first.status).toBe(200);
+    expect(first.body.avatar_key).not.toContain(groupId);
+    const again = await put(me, groupId, image, 1);
+    expect(again.body).toEqual(first.body);
+    expect((await api.get(member, groupId)).body.avatar_url).toBe(first.body.avatar_url);
+    const shown = new URL(first.body.avatar_url).pathname;
+    expect((await fetch((stack.baseUrls[0] ?? '') + shown)).headers.get('content-type')).toBe('image/webp');
+    const url = 'https://example.com/a.png';
+    const patched = await api.as(me, 'PATCH', `/v1/groups/${groupId}`, { body: { avatar_url: url } });
+    expect(patched.body.avatar_url).toBe(url);
+    expect((await fetch((stack.baseUrls[0] ?? '') + shown)).status).toBe(404);
+    expect((await clear(me, groupId)).body).toEqual({ ok: true });
+    expect(outcomeOf(await clear(me, groupId))).toEqual([404, 'NOT_FOUND']);
+    expect((await api.get(me, groupId)).body.avatar_url).toBeNull();
+    expect((await api.sync(member)).map((row) => eventOf(row).event)).toEqual(
+      Array.from({ length: 4 }, () => 'avatar_changed'),
+    );
+  });
+
+  test('order of checks: window, group, role, image; nothing of a refused image is announced', async () => {
+    const [me, member, stranger] = await api.three();
+    const groupId = await api.groupOf(me, member);
+    const broken = Buffer.from('not an image');
+    expect(outcomeOf(await put(stranger, groupId, broken))).toEqual([404, 'GROUP_NOT_FOUND']);
+    expect(outcomeOf(await put(member, groupId, broken))).toEqual([403, 'FORBIDDEN']);
+    expect(outcomeOf(await put(me, groupId, Buffer.alloc(0)))).toEqual([400, 'EMPTY_BODY']);
+    expect(outcomeOf(await put(me, groupId, broken))).toEqual([400, 'UNSUPPORTED_FORMAT']);
+    const small = await pictureAs('png', 100, 300);
+    expect(outcomeOf(await put(me, groupId, small))).toEqual([400, 'IMAGE_TOO_SMALL']);
+    expect(outcomeOf(await put(me, groupId, Buffer.alloc(5_242_881)))).toEqual([413, 'PAYLOAD_TOO_LARGE']);
+    expect((await api.sync(member)).map((row) => eventOf(row).event)).toEqual(['member_joined']);
+    await api.deleteGroup(me, groupId);
+    expect(outcomeOf(await put(member, groupId, small))).toEqual([410, 'GROUP_DELETED']);
+    expect(outcomeOf(await clear(member, groupId))).toEqual([410, 'GROUP_DELETED']);
+  });
+
+  test('agent and group pictures share five writes a minute', async () => {
+    const me = await api.agent();
+    const groupId = await api.groupOf(me);
+    let refused = await clear(me, groupId);
+    // A minute that turns in between opens the window anew.
+    for (let tries = 0; tries < 12 && refused.status !== 429; tries += 1) refused = await clear(me, groupId);
+    expect(outcomeOf(refused)).toEqual([429, 'RATE_LIMITED']);
+    expect(refused.body.details).toMatchObject({ scope: 'avatar_write', limit: 5 });
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+  });
+});
