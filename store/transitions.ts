@@ -25,7 +25,8 @@ export async function settleTransition(
     { projection: { status: 1, handle: 1 }, readConcern: { level: 'majority' }, maxTimeMS: 5_000 },
   );
   if (transition.to === 'suspended' && agent?.status === 'suspended') {
-    await orders.give({ kind: 'close', agentId, ...SUSPENDED_CLOSE });
+    const isDone = await orders.give({ kind: 'close', agentId, ...SUSPENDED_CLOSE });
+    if (!isDone) throw new Error('a node has not closed its sockets yet');
   }
   const { from, to, source, trigger, counts, operator } = transition;
   log.warn({

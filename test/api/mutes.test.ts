@@ -6,6 +6,7 @@ import { deleteAgent } from '../../store/transactions/delete-agent';
 import { SocketClient } from '../realtime/socket-client';
 import { call, createTestAgent, type CallOptions, type TestAgent } from '../support/agents';
 import { startStack, type Stack } from '../support/stack';
+import { groupCalls } from '../support/groups';
 import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
 
@@ -81,6 +82,49 @@ describe('mutes', () => {
       expect(await announced(b)).toBe(1);
     },
   );
+
+  test('social#25: in a group of three the muted sender reaches both inboxes but one socket and one webhook', async () => {
+    const groups = groupCalls(stack, database);
+    const [sender, loud, silent] = await groups.three();
+    const groupId = await groups.groupOf(sender, loud, silent);
+    await send(sender, silent);
+    await send(silent, sender);
+    for (const member of [loud, silent]) {
+      await groups.drain(member);
+      await countWebhook(database, member.agent._id, 1);
+    }
+    const clients = [
+      await SocketClient.hello(url(0), loud.apiKey, ['ack']),
+      await SocketClient.hello(url(1), silent.apiKey, ['ack']),
+    ];
+    const shown = async (type: string) =>
+      (await as(silent, 'GET', '/v1/conversations')).body.find((row: { type: string }) => row.type === type);
+    const unreadBefore = (await shown('group')).unread_count;
+    await muteAgent(silent, sender);
+    const { body } = await groups.send(sender, groupId, 'hello');
+    const after = await groups.send(loud, groupId, 'a word of somebody else');
+    const [heard, unheard] = clients;
+    await heard?.untilMessages(1);
+    await unheard?.untilMessages(1);
+    expect(heard?.messages().map(({ id }) => id)).toEqual([body.id]);
+    expect(unheard?.messages().map(({ id }) => id)).toEqual([after.body.id]);
+    expect((await groups.sync(silent)).map(({ id }) => id)).toEqual([body.id, after.body.id]);
+    expect([await announced(loud), await announced(silent)]).toEqual([1, 1]);
+    expect(await shown('group')).toMatchObject({ is_muted: false, unread_count: unreadBefore + 2 });
+    expect(await shown('direct')).toMatchObject({ is_muted: true });
+    for (const client of clients) client.end();
+  });
+
+  test('muting a group: who left it is no participant, and may still take the mute back', async () => {
+    const groups = groupCalls(stack, database);
+    const [admin, member] = await groups.two();
+    const groupId = await groups.groupOf(admin, member);
+    const target = { target_kind: 'conversation', target_id: groupId };
+    expect((await mute(member, target)).status).toBe(201);
+    expect((await groups.leave(member, groupId)).status).toBe(200);
+    expect(await codeOf(mute(member, target))).toBe('403 NOT_PARTICIPANT');
+    expect((await as(member, 'DELETE', `/v1/mutes/conversation/${groupId}`)).status).toBe(200);
+  });
 
   test('the drain after a reconnect delivers muted messages', async () => {
     const [a, b] = await two();

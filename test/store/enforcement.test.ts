@@ -3,7 +3,8 @@ import { deleteAgent } from '../../store/transactions/delete-agent';
 import { evaluateEnforcement } from '../../store/transactions/evaluate-enforcement';
 import { operateEnforcement, type OperatorAction } from '../../store/transactions/operate-enforcement';
 import { removeBlock, setBlock } from '../../store/transactions/relations';
-import { createSubject, DAY_MS, HOUR_MS, openOwnDatabase, wroteFirst } from '../support/community';
+import { createSubject, DAY_MS, HOUR_MS, wroteFirst } from '../support/community';
+import { openTestDatabase } from '../support/database';
 
 const NOW = new Date('2030-06-15T12:00:00.000Z');
 const after = (ms: number): Date => new Date(NOW.getTime() + ms);
@@ -13,7 +14,7 @@ describe('what evaluations make of the stored rows', () => {
   let drop: () => Promise<void>;
 
   beforeAll(async () => {
-    ({ database, drop } = await openOwnDatabase());
+    ({ database, drop } = await openTestDatabase());
   });
   afterAll(() => drop());
 

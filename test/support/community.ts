@@ -1,29 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { emptyPair, pairId } from '../../domain/heads';
 import type { Database } from '../../store/database';
-import { openDatabase, prepareDatabase } from '../../store/database';
 import { evaluateEnforcement } from '../../store/transactions/evaluate-enforcement';
 import { setBlock } from '../../store/transactions/relations';
 import { reportAgent } from '../../store/transactions/reports';
 import { createTestAgent, type TestAgent } from './agents';
-import { testServers } from './servers';
 
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
-
-/** A database of its own on the shared server, for what needs no processes. */
-export async function openOwnDatabase(): Promise<{ database: Database; drop: () => Promise<void> }> {
-  const name = `test-${randomBytes(6).toString('hex')}`;
-  const database = openDatabase({ uri: testServers().mongoUri, name });
-  await prepareDatabase(database);
-  return {
-    database,
-    drop: async () => {
-      await database.db.dropDatabase();
-      await database.client.close();
-    },
-  };
-}
 
 let conversations = 0;
 
