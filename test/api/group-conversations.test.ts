@@ -45,7 +45,8 @@ describe('a group as a conversation', () => {
     const away = await api.send(me, groupId, 'away');
     await api.add(me, groupId, late, { node: 1 });
     const last = await api.send(late, groupId, 'back');
-    const seqs = async (query: string) => (await history(late, groupId, query)).body.map((row: { seq: number }) => row.seq);
+    const seqs = async (query: string) =>
+      (await history(late, groupId, query)).body.map((row: { seq: number }) => row.seq);
     const cut = last.body.seq - 1;
     expect(await seqs('')).toEqual([cut + 1, cut]);
     expect(await seqs('?after_seq=0')).toEqual([cut, cut + 1]);
@@ -87,15 +88,23 @@ describe('a group as a conversation', () => {
     expect(await unread(a)).toEqual([4, 1, 5]);
     expect(await unread(b)).toEqual([4, 2, 5]);
     expect(await unread(me)).toEqual([1, 4, 4]);
-    const sockets = await Promise.all([me, b].map((who) => SocketClient.hello(stack.baseUrls[1] ?? '', who.apiKey, ['ack'])));
-    expect((await read(a, three.body.id)).body).toMatchObject({ ok: true, status: 'read', context: three.body.context });
+    const sockets = await Promise.all(
+      [me, b].map((who) => SocketClient.hello(stack.baseUrls[1] ?? '', who.apiKey, ['ack'])),
+    );
+    expect((await read(a, three.body.id)).body).toMatchObject({
+      ok: true,
+      status: 'read',
+      context: three.body.context,
+    });
     await waitFor(() => sockets[0]?.frames.some(({ type }) => type === 'message.read'));
     expect(sockets[1]?.frames.some(({ type }) => type === 'message.read')).toBe(false);
     expect(await unread(a)).toEqual([3, 1, 3]);
     expect(await unread(b)).toEqual([4, 2, 5]);
     expect((await history(a, groupId)).body[0]).toMatchObject({ status: 'read' });
-    expect((await history(b, groupId)).body[0]).toMatchObject({ status: 'delivered' === 'delivered' ? expect.any(String) : '' });
-    expect((await listed(b, groupId))).toMatchObject({
+    expect((await history(b, groupId)).body[0]).toMatchObject({
+      status: 'delivered' === 'delivered' ? expect.any(String) : '',
+    });
+    expect(await listed(b, groupId)).toMatchObject({
       type: 'group',
       participants: [],
       group_name: 'a group',
@@ -133,10 +142,19 @@ describe('a group as a conversation', () => {
           'CONVERSATION_NOT_FOUND',
         ]);
       }
-      expect(outcomeOf(await api.as(who, 'DELETE', `/v1/conversations/${groupId}`))).toEqual([404, 'CONVERSATION_NOT_FOUND']);
+      expect(outcomeOf(await api.as(who, 'DELETE', `/v1/conversations/${groupId}`))).toEqual([
+        404,
+        'CONVERSATION_NOT_FOUND',
+      ]);
       expect(outcomeOf(await history(who, groupId))).toEqual([404, 'CONVERSATION_NOT_FOUND']);
     }
-    await setMute(database, { muterId: api.idOf(member), kind: 'agent', targetId: api.idOf(me), mutedUntil: null, at: new Date() });
+    await setMute(database, {
+      muterId: api.idOf(member),
+      kind: 'agent',
+      targetId: api.idOf(me),
+      mutedUntil: null,
+      at: new Date(),
+    });
     expect((await listed(member, groupId)).is_muted).toBe(false);
     await api.as(member, 'DELETE', `/v1/conversations/${groupId}`);
     expect(await listed(member, groupId)).toBeUndefined();
@@ -152,14 +170,21 @@ describe('a group as a conversation', () => {
     const sent = await api.send(me, groupId, 'evidence');
     const { body } = await api.deleteGroup(me, groupId);
     const details = { group_id: groupId, deleted_by_handle: api.handleOf(me), deleted_at: body.deleted_at };
-    for (const path of [`/v1/messages/${groupId}`, `/v1/conversations/${groupId}/participants`, `/v1/conversations/${groupId}/context`]) {
+    for (const path of [
+      `/v1/messages/${groupId}`,
+      `/v1/conversations/${groupId}/participants`,
+      `/v1/conversations/${groupId}/context`,
+    ]) {
       for (const who of [me, member]) {
         const answer = await api.as(who, 'GET', path);
         expect([...outcomeOf(answer), answer.body.details]).toEqual([410, 'GROUP_DELETED', details]);
       }
       expect(outcomeOf(await api.as(stranger, 'GET', path))).toEqual([404, 'CONVERSATION_NOT_FOUND']);
     }
-    expect(outcomeOf(await api.as(member, 'DELETE', `/v1/conversations/${groupId}`))).toEqual([404, 'CONVERSATION_NOT_FOUND']);
+    expect(outcomeOf(await api.as(member, 'DELETE', `/v1/conversations/${groupId}`))).toEqual([
+      404,
+      'CONVERSATION_NOT_FOUND',
+    ]);
     expect(await listed(member, groupId)).toBeUndefined();
     expect(await database.messages.findOne({ _id: sent.body.id })).toMatchObject({ seq: 2 });
     expect(await database.memberships.countDocuments({ groupId })).toBe(2);
