@@ -51,6 +51,7 @@ import { messageRoutes } from './routes/messages';
 import { metaRoutes, type Health } from './routes/meta';
 import { muteRoutes } from './routes/mutes';
 import { presenceRoutes } from './routes/presence';
+import { operatorRoutes } from './routes/operators';
 import { registerRoutes } from './routes/register';
 import { readRoutes } from './routes/reads';
 import { syncRoutes } from './routes/sync';
@@ -84,6 +85,7 @@ export function allRoutes(deps: AppDeps): Route[] {
   const files = { ...deps, publicBaseUrl, signer: createUrlSigner(deps.config.SECRET_KEYS) };
   return [
     ...metaRoutes({ publicBaseUrl, health: deps.health }),
+    ...operatorRoutes(deps),
     ...internalRoutes({ metrics: deps.metrics, metricsToken: deps.config.METRICS_TOKEN }),
     ...enforcementRoutes(deps),
     ...registerRoutes({ registration: deps.accounts.registration, publicBaseUrl }),

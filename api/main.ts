@@ -12,7 +12,8 @@ import { stopOnSignal, untilReady } from '../platform/shutdown';
 import { startProcess } from '../platform/start';
 import { createAgentReader, type AgentReader } from '../store/agents';
 import { createCommitter, type Committer } from '../store/committer/committer';
-import { openDatabase, prepareDatabase, type Database } from '../store/database';
+import { prepareStore } from '../store/system-agents';
+import { openDatabase, type Database } from '../store/database';
 import { settleDeletionStart } from '../store/group-deletions';
 import { createAccounts, type Accounts } from './accounts';
 import { createOrders } from '../store/orders';
@@ -34,7 +35,7 @@ async function main(): Promise<void> {
   const { config, log } = startProcess('api');
   const metrics = createMetrics();
   const database = openDatabase({ uri: config.MONGODB_URI, name: config.MONGODB_DB });
-  await untilReady(log, 'database', () => prepareDatabase(database));
+  await untilReady(log, 'database', () => prepareStore(database, systemClock.now()));
   const flows = createFlows({ config, metrics, log });
   const orders = createOrders({ database, log });
   const enforcement = createEnforcement({ database, flows, orders, clock: systemClock, log });

@@ -169,3 +169,6 @@ export const DIRECTORY_QUERY_LENGTH_MAX = 50;
 export const DIRECTORY_PAGE_DEFAULT = 20;
 export const DIRECTORY_PAGE_MAX = 50;
 export const DIRECTORY_OFFSET_MAX = 10_000;
+/** What operators read at a time. */
+export const AUDIT_PAGE_DEFAULT = 50;
+export const AUDIT_PAGE_MAX = 200;

@@ -1,5 +1,6 @@
 import { NativeConnection, Runtime, Worker, type NativeConnectionOptions } from '@temporalio/worker';
 import { startRelay } from '../delivery/relay';
+import { systemClock } from '../platform/clock';
 import { createFlows } from '../platform/flows';
 import type { Logger } from '../platform/logger';
 import { createMailer } from '../platform/mail';
@@ -8,7 +9,8 @@ import { announceReady } from '../platform/ready';
 import { stopOnSignal, untilReady } from '../platform/shutdown';
 import { startProcess } from '../platform/start';
 import { temporalConnectionOptions } from '../platform/temporal-connection';
-import { openDatabase, prepareDatabase } from '../store/database';
+import { prepareStore } from '../store/system-agents';
+import { openDatabase } from '../store/database';
 import { TASK_QUEUES } from '../workflows/ids';
 import { createActivities } from './activities';
 import { BUNDLE_PATH } from './bundle';
@@ -20,7 +22,7 @@ const DEADLINE_MS = 9_000;
 async function main(): Promise<void> {
   const { config, log } = startProcess('worker');
   const database = openDatabase({ uri: config.MONGODB_URI, name: config.MONGODB_DB });
-  await untilReady(log, 'database', () => prepareDatabase(database));
+  await untilReady(log, 'database', () => prepareStore(database, systemClock.now()));
   const mailer = createMailer(config.SMTP_URL, config.MAIL_FROM);
   const flows = createFlows({ config, metrics: createMetrics(), log });
   installRuntime(log);

@@ -10,7 +10,7 @@ import {
   type SenderHead,
 } from '../../domain/heads';
 import { agentActor, recordAudit } from '../audit';
-import type { Agent } from '../collections/agents';
+import type { Agent, AgentSettings } from '../collections/agents';
 import { duplicateKeyIndex, withTransaction, type Database } from '../database';
 
 export interface NewAgent {
@@ -21,6 +21,8 @@ export interface NewAgent {
   displayName: string | null;
   description: string | null;
   isSystem?: boolean;
+  /** Default: everything open. */
+  settings?: AgentSettings;
   createdAt: Date;
 }
 
@@ -100,7 +102,7 @@ function newAgentRow(input: NewAgent): Agent {
     avatarKey: null,
     status: 'active',
     pausedByOwner: 'none',
-    settings: { inboxMode: 'open', groupInvitePolicy: 'open', discoverable: true },
+    settings: input.settings ?? { inboxMode: 'open', groupInvitePolicy: 'open', discoverable: true },
     isSystem: input.isSystem ?? false,
     isListed: true,
     inboxSalt: randomBytes(16).toString('hex'),

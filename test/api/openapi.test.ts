@@ -1,5 +1,6 @@
 import { type AppDeps, allRoutes } from '../../api/app';
 import { ENDPOINTS } from '../../contract/endpoints';
+import { parseConfig } from '../../platform/config';
 import { call } from '../support/agents';
 import { startStack, type Stack } from '../support/stack';
 
@@ -20,8 +21,10 @@ const { createResponseCheck } = jest.requireActual<{ createResponseCheck: () => 
 const uncalled: unknown = new Proxy(() => uncalled, { get: () => uncalled });
 
 describe('the router and the OpenAPI document', () => {
+  const config = parseConfig({ SECRET_KEYS: `a:${'A'.repeat(44)}` });
   // The parse point of the stand-in.
-  const routes = allRoutes(uncalled as AppDeps).map(({ endpoint }) => endpoint);
+  const deps = Object.create(uncalled as object, { config: { value: config } }) as AppDeps;
+  const routes = allRoutes(deps).map(({ endpoint }) => endpoint);
   const names = (endpoints: typeof routes) => endpoints.map(({ method, path }) => `${method} ${path}`).sort();
 
   test('the router serves every endpoint of the document, and publicly nothing else', () => {
@@ -67,6 +70,11 @@ describe('the check of every answer', () => {
     ['an answer of a route that is not described', seen({ url: '/v1/secret' }), /not have this route/],
     ['an unknown route refused in the envelope', seen({ url: '/v1/x', status: 404, body: refusal('NOT_FOUND') }), null],
     ['an unknown route refused otherwise', seen({ url: '/v1/x', status: 404, body: 'Not Found' }), /envelope/],
+    [
+      'an unknown method of a literal path beside a parameter',
+      seen({ url: '/v1/agents/me', method: 'PATCH', status: 404, body: refusal('NOT_FOUND') }),
+      null,
+    ],
     ['an answer without an id', seen({ headers: {} }), /X-Request-Id/],
     [
       'conventions#6: a wait without Retry-After',

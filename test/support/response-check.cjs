@@ -77,21 +77,19 @@ function checkUnlisted(path, status, body) {
   return isEnvelope ? null : `not the error envelope: ${excerpt(body)}`;
 }
 
-/** Literal segments go before parameters whatever the method, as in the router: `DELETE /v1/messages/sync` is no hide. */
+/** Segment by segment as the router does: where a literal fits, parameters are not looked at any more. */
 function createFinder(operations) {
   const all = operations.map((entry) => ({ ...entry, segments: entry.path.split('/') }));
-  const parameters = ({ path: template }) => template.split('{').length;
   return (method, path) => {
     const segments = path.split('/');
-    const fitting = all
-      .filter((entry) => entry.segments.length === segments.length && fits(entry.segments, segments))
-      .sort((one, other) => parameters(one) - parameters(other));
-    return fitting.find((entry) => entry.method === method && entry.path === fitting[0].path) ?? null;
+    let left = all;
+    segments.forEach((segment, index) => {
+      const literal = left.filter((entry) => entry.segments[index] === segment);
+      const isParameter = (entry) => segment !== '' && entry.segments[index]?.startsWith('{') === true;
+      left = literal.length > 0 ? literal : left.filter(isParameter);
+    });
+    return left.find((entry) => entry.segments.length === segments.length && entry.method === method) ?? null;
   };
-}
-
-function fits(template, segments) {
-  return template.every((part, index) => (part.startsWith('{') ? segments[index] !== '' : part === segments[index]));
 }
 
 function parse(body) {
