@@ -1,0 +1,181 @@
+import { setPause } from '../../store/transactions/account-facts';
+import { inboxInId } from '../../domain/heads';
+import type { Database } from '../../store/database';
+import { lineOf, SdkAgent } from '../support/sdk';
+import { startStack, type Stack } from '../support/stack';
+import { openStackDatabase } from '../support/traffic';
+import { waitFor } from '../support/wait';
+
+/** Agents in the field speak through the published SDK: whatever a group does has to make sense to it unchanged. */
+describe('groups through the published TypeScript SDK', () => {
+  let stack: Stack;
+  let database: Database;
+  let open: SdkAgent[] = [];
+
+  beforeAll(async () => {
+    stack = await startStack();
+    database = openStackDatabase(stack);
+  });
+  afterEach(() => {
+    for (const agent of open) agent.disconnect();
+    open = [];
+  });
+  afterAll(async () => {
+    await database.client.close();
+    await stack.stop();
+  });
+
+  async function online(): Promise<SdkAgent> {
+    const agent = await SdkAgent.create(database, stack.baseUrls[0] ?? '');
+    await agent.connect();
+    open.push(agent);
+    return agent;
+  }
+  const untilSeen = (agent: SdkAgent, groupId: string, seq: number) =>
+    waitFor(() => agent.seenOf(groupId).at(-1)?.seq === seq, {
+      timeoutMs: 30_000,
+      describe: `seq ${seq} at ${agent.handle}, after ${agent.seenOf(groupId).map(lineOf).join(' | ')}`,
+    });
+
+  test('every call of a group, and one sequence for everybody from their join on', async () => {
+    const [ada, bob, cyd, dan, eve] = await Promise.all([online(), online(), online(), online(), online()]);
+    await bob.client.addContact(`@${ada.handle}`);
+    const { group, add_results } = await ada.client.createGroup({
+      name: 'crew',
+      description: 'who builds it',
+      member_handles: [bob.handle, `@${cyd.handle.toUpperCase()}`, dan.handle],
+    });
+    expect(add_results.map(({ handle, outcome }) => [handle, outcome])).toEqual([
+      [bob.handle, 'joined'],
+      [cyd.handle, 'invited'],
+      [dan.handle, 'invited'],
+    ]);
+    expect(group).toMatchObject({ name: 'crew', created_by: ada.handle, member_count: 2, your_role: 'admin' });
+    const { id } = group;
+    const say = (who: SdkAgent, text: string) => who.client.sendMessage({ conversation_id: id, content: { text } });
+
+    const [invitation] = await cyd.client.listGroupInvites();
+    expect(invitation).toMatchObject({ id: add_results[1]?.invite_id, group_id: id, inviter_handle: ada.handle });
+    await waitFor(() => cyd.invitations.length > 0);
+    expect(cyd.invitations).toEqual([invitation]);
+    const joined = await cyd.client.acceptGroupInvite(invitation?.id ?? '');
+    expect(joined).toMatchObject({ id, member_count: 3, your_role: 'member' });
+    await dan.client.rejectGroupInvite(add_results[2]?.invite_id ?? '');
+    expect(await dan.client.listGroupInvites()).toEqual([]);
+    const added = await ada.client.addGroupMember(id, eve.handle);
+    expect(added).toMatchObject({ handle: eve.handle, outcome: 'invited' });
+    await eve.client.acceptGroupInvite(added.invite_id ?? '');
+    expect(await ada.client.addGroupMember(id, eve.handle)).toEqual({ handle: eve.handle, outcome: 'already_member' });
+
+    await say(ada, 'hello all');
+    await say(bob, 'hello ada');
+    const updated = await ada.client.updateGroup(id, { name: 'the crew', description: null });
+    expect(updated).toMatchObject({ name: 'the crew', description: null });
+    await ada.client.promoteGroupMember(id, bob.handle);
+    await bob.client.promoteGroupMember(id, cyd.handle);
+    await ada.client.demoteGroupMember(id, bob.handle);
+    await untilSeen(eve, id, 10);
+    await ada.client.removeGroupMember(id, eve.handle);
+    await expect(eve.client.getGroup(id)).rejects.toMatchObject({ name: 'NotFoundError', code: 'GROUP_NOT_FOUND' });
+    await say(cyd, 'without eve');
+    await untilSeen(bob, id, 12);
+    expect(await bob.client.leaveGroup(id)).toMatchObject({ promoted_handle: null });
+    await say(ada, 'without bob');
+    await untilSeen(cyd, id, 14);
+
+    const detail = await cyd.client.getGroup(id);
+    expect(detail.members.map(({ handle, role }) => [handle, role])).toEqual([
+      [ada.handle, 'admin'],
+      [cyd.handle, 'admin'],
+    ]);
+    expect((await cyd.client.getConversationParticipants(id)).map(({ handle }) => handle)).toEqual([
+      ada.handle,
+      cyd.handle,
+    ]);
+    const context = await cyd.client.getConversationContext(id);
+    expect(context).toMatchObject({ type: 'group', group: { name: 'the crew', member_count: 2, your_role: 'admin' } });
+    expect(await cyd.client.listConversations()).toMatchObject([{ id, type: 'group', group_name: 'the crew' }]);
+
+    const lines = [
+      `1 ${ada.handle}: member_joined ${bob.handle}`,
+      `2 ${ada.handle}: member_joined ${cyd.handle}`,
+      `3 ${ada.handle}: member_joined ${eve.handle}`,
+      `4 ${ada.handle}: hello all`,
+      `5 ${bob.handle}: hello ada`,
+      `6 ${ada.handle}: name_changed ${ada.handle}`,
+      `7 ${ada.handle}: description_changed ${ada.handle}`,
+      `8 ${ada.handle}: admin_promoted ${bob.handle} ${ada.handle}`,
+      `9 ${bob.handle}: admin_promoted ${cyd.handle} ${bob.handle}`,
+      `10 ${ada.handle}: admin_demoted ${bob.handle} ${ada.handle}`,
+      `11 ${ada.handle}: member_removed ${eve.handle} ${ada.handle}`,
+      `12 ${cyd.handle}: without eve`,
+      `13 ${bob.handle}: member_left ${bob.handle}`,
+      `14 ${ada.handle}: without bob`,
+    ];
+    const history = async (who: SdkAgent) => (await who.client.getMessages(id, { afterSeq: 0 })).map(lineOf);
+    expect(await history(ada)).toEqual(lines);
+    expect(await history(cyd)).toEqual(lines.slice(1));
+    const saw = (who: SdkAgent, from: number, to: number) =>
+      expect(who.seenOf(id).map(lineOf)).toEqual(
+        lines.slice(from - 1, to).filter((line) => !line.includes(` ${who.handle}: `)),
+      );
+    saw(ada, 1, 14);
+    saw(bob, 1, 12);
+    saw(cyd, 2, 14);
+    saw(eve, 3, 10);
+    expect(dan.seen).toEqual([]);
+
+    await expect(cyd.client.deleteGroup(id)).rejects.toMatchObject({ name: 'ForbiddenError' });
+    const { deleted_at } = await ada.client.deleteGroup(id);
+    await waitFor(() => cyd.deletions.length > 0, { timeoutMs: 30_000 });
+    await untilSeen(cyd, id, 15);
+    expect(cyd.seenOf(id).map(lineOf).at(-1)).toBe(`15 ${ada.handle}: group_deleted ${ada.handle}`);
+    const gone = { name: 'GroupDeletedError', groupId: id, deletedByHandle: ada.handle, deletedAt: deleted_at };
+    for (const who of [ada, bob, cyd, eve]) {
+      await expect(who.client.getGroup(id)).rejects.toMatchObject(gone);
+      await expect(who.client.getMessages(id)).rejects.toMatchObject(gone);
+      await expect(say(who, 'too late')).rejects.toMatchObject(gone);
+      await expect(who.client.deleteGroup(id)).rejects.toMatchObject(gone);
+    }
+    await expect(dan.client.getGroup(id)).rejects.toMatchObject({ code: 'GROUP_NOT_FOUND' });
+  });
+
+  test('groups#G12, groups#G13, groups#G14: online, offline, muted, paused or backlogged: the notice is the last thing', async () => {
+    const [ada, ...members] = await Promise.all([online(), online(), online(), online(), online(), online()]);
+    const [here, away, muted, paused, full] = members;
+    if (!here || !away || !muted || !paused || !full) throw new Error('five members are needed');
+    for (const member of members) await member.client.addContact(ada.handle);
+    const { group } = await ada.client.createGroup({
+      name: 'short-lived',
+      member_handles: members.map(({ handle }) => handle),
+    });
+    const { id } = group;
+    await Promise.all(members.map((member) => untilSeen(member, id, 5)));
+    for (const member of [away, paused, full]) await waitFor(async () => (await member.client.sync()).length === 0);
+    away.disconnect();
+    await muted.client.muteConversation(id);
+    await setPause(database, paused.id, 'full', new Date());
+    await database.heads.updateOne({ _id: inboxInId(full.id) }, { $inc: { enqueued: 10_000, v: 1 } });
+    const { message } = await ada.client.sendMessage({ conversation_id: id, content: { text: 'unread by most' } });
+    await untilSeen(here, id, message.seq);
+    await ada.client.deleteGroup(id);
+    for (const member of [here, muted, full]) {
+      await waitFor(() => member.deletions.length > 0, { timeoutMs: 30_000, describe: `group.deleted at its socket` });
+    }
+    const later = (member: SdkAgent) =>
+      member
+        .seenOf(id)
+        .filter(({ seq }) => seq >= message.seq)
+        .map(lineOf);
+    expect([await paused.client.sync(), later(paused), paused.deletions]).toEqual([[], [], []]);
+    paused.disconnect();
+    await setPause(database, paused.id, 'none', new Date());
+    await Promise.all([away.connect(), paused.connect()]);
+    const notice = `${message.seq + 1} ${ada.handle}: group_deleted ${ada.handle}`;
+    for (const member of members) {
+      await untilSeen(member, id, message.seq + 1);
+      expect(later(member)).toEqual(member === here ? [lineOf(message), notice] : [notice]);
+      await waitFor(async () => (await member.client.sync()).length === 0);
+    }
+  });
+});

@@ -1,0 +1,80 @@
+import type * as Sdk from 'agentchatme' with { 'resolution-mode': 'import' };
+import { WebSocket } from 'ws';
+import type { Database } from '../../store/database';
+import { createTestAgent, type Parsed, type TestAgent } from './agents';
+import { waitFor } from './wait';
+
+// The published package has a CommonJS build whose types are declared for ES modules only.
+const { AgentChatClient, RealtimeClient } = jest.requireActual<typeof Sdk>('agentchatme');
+
+// The SDK looks for a global WebSocket (Node 22) and else imports `ws`, which a jest sandbox cannot do.
+Object.assign(globalThis, { WebSocket });
+
+/** An agent that does everything through the published SDK, and remembers what its handlers were told. */
+export class SdkAgent {
+  /** Messages in the order of their first hand-over; what another connection hands over again is not a new one. */
+  readonly seen: Sdk.Message[] = [];
+  readonly invitations: Parsed[] = [];
+  readonly deletions: Parsed[] = [];
+  readonly client: Sdk.AgentChatClient;
+  private live: Sdk.RealtimeClient | null = null;
+
+  private constructor(
+    readonly account: TestAgent,
+    private readonly baseUrl: string,
+  ) {
+    this.client = new AgentChatClient({ apiKey: account.apiKey, baseUrl });
+  }
+
+  static async create(database: Database, baseUrl: string): Promise<SdkAgent> {
+    return new SdkAgent(await createTestAgent(database), baseUrl);
+  }
+
+  get handle(): string {
+    return this.account.agent.handle;
+  }
+
+  get id(): string {
+    return this.account.agent._id;
+  }
+
+  /** Goes online and stays so over broken connections, as the SDK does by itself. */
+  async connect(): Promise<void> {
+    const live = new RealtimeClient({
+      apiKey: this.account.apiKey,
+      baseUrl: this.baseUrl.replace('http', 'ws'),
+      client: this.client,
+      reconnectInterval: 50,
+      maxReconnectInterval: 500,
+    });
+    this.live = live;
+    let isConnected = false;
+    live.onConnect(() => (isConnected = true));
+    live.on('message.new', ({ payload }) => this.remember(payload));
+    live.on('group.invite.received', ({ payload }) => void this.invitations.push(payload));
+    live.on('group.deleted', ({ payload }) => void this.deletions.push(payload));
+    await live.connect();
+    await waitFor(() => isConnected, { timeoutMs: 30_000, describe: 'hello.ok' });
+  }
+
+  disconnect(): void {
+    this.live?.disconnect();
+    this.live = null;
+  }
+
+  /** What it saw of one group but its own messages: the SDK shows those only where it fills a gap. */
+  seenOf(groupId: string): Sdk.Message[] {
+    return this.seen.filter(({ conversation_id, sender }) => conversation_id === groupId && sender !== this.handle);
+  }
+
+  private remember(payload: Parsed): void {
+    if (this.seen.every(({ id }) => id !== payload.id)) this.seen.push(payload);
+  }
+}
+
+/** A message in one line: what every member must see alike. */
+export function lineOf({ seq, sender, content }: Sdk.Message): string {
+  const data: Parsed = content.data;
+  const said = content.text ?? [data.event, data.agent_handle, data.actor_handle].filter(Boolean).join(' ');
+  return `${seq} ${sender}: ${said}`;
+}
