@@ -4,6 +4,7 @@ import { ID_PREFIX } from '../contract/ids';
 import { deletedInfo, groupHeadId, type GroupHead, type GroupRole } from '../domain/group';
 import type { PairHead } from '../domain/heads';
 import { membershipId, type Membership } from './collections/groups';
+import { ofConversation } from './collections/heads';
 import { newReadState, readStateId, type ReadState } from './collections/read-states';
 import type { Database } from './database';
 
@@ -75,7 +76,7 @@ export async function findParticipation(
   // Operations of one session follow one another.
   if (options.session !== undefined) await finding;
   if (isGroup) return findGroupPlace(database, agentId, conversationId, { ...options, finding });
-  const pair = await database.heads.findOne<PairHead>({ conversationId }, safely(options));
+  const pair = await database.heads.findOne<PairHead>(ofConversation(conversationId), safely(options));
   const reader = await finding;
   return pair === null ? null : directParticipation(pair, agentId, reader);
 }

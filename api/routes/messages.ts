@@ -8,6 +8,7 @@ import { sendMessage } from '../../contract/endpoints';
 import type { Metrics } from '../../platform/metrics';
 import type { Committer } from '../../store/committer/committer';
 import type { Agent } from '../../store/collections/agents';
+import { ofConversation } from '../../store/collections/heads';
 import type { Message } from '../../store/collections/messages';
 import type { Database } from '../../store/database';
 import { loadGroupCards } from '../../store/inbox';
@@ -126,7 +127,10 @@ async function explain(
 ): Promise<never> {
   const isUnknown = error instanceof AppError && error.code === 'GROUP_NOT_FOUND';
   if (!isUnknown || conversationId.startsWith(ID_PREFIX.group)) throw error;
-  const pair = await deps.database.heads.findOne({ conversationId }, { projection: { _id: 1 }, maxTimeMS: 5_000 });
+  const pair = await deps.database.heads.findOne(ofConversation(conversationId), {
+    projection: { _id: 1 },
+    maxTimeMS: 5_000,
+  });
   if (pair?._id.split(':').includes(agent._id) !== true) throw error;
   throw new AppError('VALIDATION_ERROR', undefined, undefined, 'Write to a direct conversation with `to`');
 }

@@ -21,3 +21,8 @@ export const heads: CollectionSpec = {
     { name: 'attachment_due', key: { dueAt: 1 }, partialFilterExpression: { dueAt: { $type: 'date' } } },
   ],
 };
+
+/** Finds the pair of a direct conversation; the type is asked for too, or MongoDB would not take the partial index. */
+export function ofConversation(conversationId: string) {
+  return { conversationId: { $eq: conversationId, $type: 'string' as const } };
+}

@@ -1,6 +1,7 @@
 import type { ClientSession, Collection } from 'mongodb';
 import { AppError } from '../../contract/errors';
 import type { PairHead } from '../../domain/heads';
+import { ofConversation } from '../collections/heads';
 import { readStateId } from '../collections/read-states';
 import { withTransaction, type Database } from '../database';
 import { findParticipation, type ActivePlace } from '../participation';
@@ -31,7 +32,7 @@ async function unlist(
   // A head's kind stands in its _id: this is the parse point of the union.
   const pairs = database.heads as unknown as Collection<PairHead>;
   await pairs.updateOne(
-    { conversationId, listedFor: agentId },
+    { ...ofConversation(conversationId), listedFor: agentId },
     { $pull: { listedFor: agentId }, $inc: { v: 1 } },
     { session },
   );
