@@ -1,15 +1,34 @@
+import type { BlobStore } from '../platform/blobs/blob-store';
+import type { Logger } from '../platform/logger';
 import { burnPendings, cancelInvitations, dropMutes } from '../store/account-remains';
+import { clearAgentAvatar } from '../store/avatars';
 import type { Database } from '../store/database';
 import { settleVisibility } from '../store/visibility';
 
 type OfAgent = { agentId: string };
 
 /** What is left of a deleted account, taken away step by step. Every step may run any number of times. */
-export function createDeletionActivities({ database }: { database: Database }) {
+export function createDeletionActivities({
+  database,
+  blobs,
+  log,
+}: {
+  database: Database;
+  blobs: BlobStore;
+  log: Logger;
+}) {
   return {
     burnPendings: ({ agentId }: OfAgent): Promise<void> => burnPendings(database, agentId),
     hideFromContactBooks: ({ agentId }: OfAgent): Promise<void> => settleVisibility(database, agentId),
     cancelInvitations: ({ agentId }: OfAgent): Promise<void> => cancelInvitations(database, agentId),
+    /** The row first, then the object; one that stays (the store is down, a crash in between) is swept up later. */
+    async removeAvatar({ agentId, now }: OfAgent & { now: number }): Promise<void> {
+      const { unused } = await clearAgentAvatar(database, agentId, new Date(now));
+      if (unused === null) return;
+      await blobs
+        .remove(unused)
+        .catch((error: unknown) => log.warn({ event: 'avatar.left_behind', blobKey: unused, err: error }));
+    },
     dropMutes: ({ agentId }: OfAgent): Promise<void> => dropMutes(database, agentId),
   };
 }

@@ -3,6 +3,7 @@ import { createCodeActivities } from '../activities/codes';
 import { createGroupDeletionActivities } from '../activities/group-deletion';
 import { createEnforcementActivities } from '../activities/enforcement';
 import { createSocketActivities } from '../activities/sockets';
+import type { BlobStore } from '../platform/blobs/blob-store';
 import type { SecretKey } from '../platform/config';
 import type { Logger } from '../platform/logger';
 import type { Mailer } from '../platform/mail';
@@ -12,6 +13,7 @@ import { createOrders } from '../store/orders';
 export interface ActivityDeps {
   database: Database;
   mailer: Mailer;
+  blobs: BlobStore;
   secretKeys: SecretKey[];
   log: Logger;
 }

@@ -1,6 +1,7 @@
 import { NativeConnection, Runtime, Worker, type NativeConnectionOptions } from '@temporalio/worker';
 import { startRelay } from '../delivery/relay';
 import { systemClock } from '../platform/clock';
+import { openBlobStore } from '../platform/blobs/open';
 import { createFlows } from '../platform/flows';
 import type { Logger } from '../platform/logger';
 import { createMailer } from '../platform/mail';
@@ -24,6 +25,7 @@ async function main(): Promise<void> {
   const database = openDatabase({ uri: config.MONGODB_URI, name: config.MONGODB_DB });
   await untilReady(log, 'database', () => prepareStore(database, systemClock.now()));
   const mailer = createMailer(config.SMTP_URL, config.MAIL_FROM);
+  const blobs = await openBlobStore(config.BLOB_STORE);
   const flows = createFlows({ config, metrics: createMetrics(), log });
   installRuntime(log);
   const workers = await connectWorkers();
@@ -34,6 +36,7 @@ async function main(): Promise<void> {
     await relay.stop();
     await running;
     mailer.close();
+    blobs.close();
     await flows.close();
     await database.client.close();
   });
@@ -44,7 +47,7 @@ async function main(): Promise<void> {
   /** One per task queue, so that no kind of work waits for another. */
   async function connectWorkers(): Promise<Worker[]> {
     const made: Worker[] = [];
-    const activities = createActivities({ database, mailer, secretKeys: config.SECRET_KEYS, log });
+    const activities = createActivities({ database, mailer, blobs, secretKeys: config.SECRET_KEYS, log });
     await untilReady(log, 'temporal', async () => {
       const connection = await NativeConnection.connect(temporalConnectionOptions(config) as NativeConnectionOptions);
       for (const taskQueue of Object.values(TASK_QUEUES).slice(made.length)) {

@@ -5,16 +5,17 @@ import { AGENT_HANDLE, STAGE } from './ids';
 import { progressQuery, type AccountDeletionInput, type AccountDeletionProgress } from './messages';
 
 /**
- * Each step works off rows in short batches and may go on where it was cut off, so a minute is long for one run and
- * nothing is ever given up: what is left of an account stays until its step has succeeded.
+ * Each step works off rows in short batches and goes on where it was cut off, so a run may be short: a worker that died
+ * is noticed after it. Nothing is ever given up: what is left of an account stays until its step has succeeded.
  */
 const retry = { initialInterval: '1 second', maximumInterval: '1 minute' } as const;
-const step = (summary: string) => ({ startToCloseTimeout: '1 minute', retry, summary }) as const;
+const step = (summary: string) => ({ startToCloseTimeout: '15 seconds', retry, summary }) as const;
 
 const { closeSockets } = proxyActivities<SocketActivities>(step('Close the sockets'));
 const { burnPendings } = proxyActivities<DeletionActivities>(step('Remove the pending verifications'));
 const { hideFromContactBooks } = proxyActivities<DeletionActivities>(step('Hide it in contact books'));
 const { cancelInvitations } = proxyActivities<DeletionActivities>(step('Cancel group invitations to and from it'));
+const { removeAvatar } = proxyActivities<DeletionActivities>(step('Remove its picture'));
 const { dropMutes } = proxyActivities<DeletionActivities>(step('Remove its mutes'));
 
 /** The background part of `DELETE /v1/agents/{handle}` (identity.md §10), after the cut-over has committed. */
@@ -38,6 +39,7 @@ export async function accountDeletion(input: AccountDeletionInput): Promise<Acco
     ['pendings', () => burnPendings({ agentId })],
     ['contact_books', () => hideFromContactBooks({ agentId })],
     ['invitations', () => cancelInvitations({ agentId })],
+    ['avatar', () => removeAvatar({ agentId, now: Date.now() })],
     ['mutes', () => dropMutes({ agentId })],
   ];
 

@@ -9,6 +9,7 @@ import { accountDeletionId } from '../../workflows/ids';
 import { SocketClient } from '../realtime/socket-client';
 import { call, createTestAgent, type TestAgent } from '../support/agents';
 import { codeFor } from '../support/codes';
+import { pictureAs } from '../support/images';
 import { startStack, type Stack } from '../support/stack';
 import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
@@ -36,7 +37,7 @@ describe('account deletion', () => {
     call(url(node), method, path, { key: apiKey, ...(body === undefined ? {} : { body }) });
   const remove = (one: TestAgent, handle = one.agent.handle) => as(one, 'DELETE', `/v1/agents/${handle}`);
   const flowOf = ({ agent }: TestAgent) => temporal.workflow.getHandle(accountDeletionId(agent._id));
-  const ALL_STEPS = { stage: 'done', done: ['sockets', 'pendings', 'contact_books', 'invitations', 'mutes'] };
+  const ALL_STEPS = { stage: 'done', done: ['sockets', 'pendings', 'contact_books', 'invitations', 'avatar', 'mutes'] };
 
   test('identity#23: what ends with the account ends before the answer, on every node', async () => {
     const [one, peer] = [await createTestAgent(database), await createTestAgent(database)];
@@ -131,6 +132,19 @@ describe('account deletion', () => {
     expect((await database.invitations.find({}).toArray()).map(({ inviteeId }) => inviteeId)).toEqual(['agt_third']);
     expect(await database.contacts.findOne({ _id: `${b}:${a}` })).toMatchObject({ isHidden: true });
     await waitFor(async () => (await database.outbox.countDocuments({ targetId: a })) === 0);
+  });
+
+  test('the picture of the account goes, row and object', async () => {
+    const one = await createTestAgent(database);
+    const body = new Uint8Array(await pictureAs('png'));
+    const shown = await call(url(), 'PUT', `/v1/agents/${one.agent.handle}/avatar`, { key: one.apiKey, body });
+    expect(shown.status).toBe(200);
+    const path = new URL(shown.body.avatar_url).pathname;
+    expect((await fetch(url(1) + path)).status).toBe(200);
+    await remove(one);
+    expect(await flowOf(one).result()).toEqual(ALL_STEPS);
+    expect((await fetch(url(1) + path)).status).toBe(404);
+    expect(await database.agents.findOne({ _id: one.agent._id })).toMatchObject({ avatarKey: null });
   });
 
   test('deletions at once free one place of the email and leave one event and one flow', async () => {

@@ -1,91 +1,87 @@
 import { Client, Connection } from '@temporalio/client';
+import type { Database } from '../../store/database';
+import { accountDeletionId, codeFlowId, type CodeFlowName } from '../../workflows/ids';
 import { stateQuery } from '../../workflows/messages';
-import { codeFlowId } from '../../workflows/ids';
+import { call, type CallAnswer } from '../support/agents';
+import { clearCooldown, codeFor, notCode } from '../support/codes';
+import { traceOf } from '../support/flow-traces';
 import { startStack, type Stack } from '../support/stack';
-import { waitFor } from '../support/wait';
+import { openStackDatabase } from '../support/traffic';
 
 /** Histories are kept for long and read by many: a code, key or address in one of them is a leak. */
-describe('what a registration leaves in Temporal and in the logs', () => {
+describe('what the life of an account leaves in Temporal and in the logs', () => {
+  const EMAIL = 'very-private-address@example.com';
+  const HANDLE = 'secret-keeper';
   let stack: Stack;
+  let database: Database;
   let connection: Connection;
   let client: Client;
+  /** What must not be seen: keys, codes as they were typed. */
+  const keys: string[] = [];
+  const codes: string[] = [];
+  const traces: Record<string, string> = {};
 
   beforeAll(async () => {
     stack = await startStack({ env: { LOG_LEVEL: 'debug' } });
+    database = openStackDatabase(stack);
     connection = await Connection.connect({ address: stack.temporalAddress });
     client = new Client({ connection, namespace: stack.namespace });
   });
   afterAll(async () => {
     await connection.close();
+    await database.client.close();
     await stack.stop();
   });
 
-  async function post(path: string, body: object): Promise<Record<string, string>> {
-    const response = await fetch(`${stack.baseUrls[0]}${path}`, { method: 'POST', body: JSON.stringify(body) });
-    // The parse point of answers.
-    return (await response.json()) as Record<string, string>;
-  }
+  const request = (method: string, path: string, options: { key?: string; body?: object } = {}): Promise<CallAnswer> =>
+    call(stack.baseUrls[0] ?? '', method, path, options);
 
-  /** Everything of a flow as text, its base64 payloads decoded. */
-  async function everythingOf(pendingId: string): Promise<string> {
-    const handle = client.workflow.getHandle(codeFlowId('registration', pendingId));
-    const [history, description] = await Promise.all([handle.fetchHistory(), handle.describe()]);
-    const payloads: string[] = [];
-    const text = JSON.stringify(
-      { history, memo: description.memo, attributes: description.typedSearchAttributes },
-      (_key, value: unknown) => {
-        if (value instanceof Uint8Array) payloads.push(Buffer.from(value).toString('utf8'));
-        if (
-          typeof value === 'object' &&
-          value !== null &&
-          'type' in value &&
-          value.type === 'Buffer' &&
-          'data' in value
-        ) {
-          payloads.push(Buffer.from(value.data as number[]).toString('utf8'));
-        }
-        return typeof value === 'bigint' ? String(value) : value;
-      },
+  /** Starts a flow over `path`, tries a wrong code and the right one, and keeps what is left of it. @returns the new key */
+  async function pass(flow: CodeFlowName, mails: number, path: string, options: { key?: string; body?: object }) {
+    const started = await request('POST', path, options);
+    const pending_id: string = started.body.pending_id;
+    const code = await codeFor(stack, EMAIL, mails);
+    codes.push(code, notCode(code));
+    const verify = (given: string) =>
+      request('POST', `${path}/verify`, { ...options, body: { pending_id, code: given } });
+    expect((await verify(notCode(code))).body.code).toBe('INVALID_CODE');
+    const handle = client.workflow.getHandle(codeFlowId(flow, pending_id));
+    expect(await handle.query(stateQuery)).toEqual({ stage: 'waiting_for_code', attempts: 1, mail: 'sent' });
+    const verified = await verify(code);
+    expect(await handle.result()).toEqual({ outcome: 'verified', attempts: 2 });
+    traces[flow] = await traceOf(handle);
+    const description = await handle.describe();
+    expect(description.typedSearchAttributes.getAll().map(({ value }) => value)).toEqual(
+      expect.arrayContaining([HANDLE, 'verified']),
     );
-    return text + payloads.join('\n');
+    await clearCooldown(database, EMAIL);
+    const key: string = verified.body.api_key;
+    keys.push(key);
+    return key;
   }
 
   test('no code, key, address or profile is in a history, memo, search attribute or log', async () => {
-    const email = 'very-private-address@example.com';
-    const started = await post('/v1/register', {
-      handle: 'secret-keeper',
-      email,
-      display_name: 'Private Name',
-      description: 'Private words',
-    });
-    const pendingId = started['pending_id'] ?? '';
-    const mail = await waitFor(() => stack.mailbox.messages(email)[0]);
-    const code = /\b(\d{6})\b/.exec(mail.text)?.[1] ?? '';
-    const wrong = code === '000000' ? '000001' : '000000';
-    expect(await post('/v1/register/verify', { pending_id: pendingId, code: wrong })).toMatchObject({
-      code: 'INVALID_CODE',
-    });
-    const waiting = client.workflow.getHandle(codeFlowId('registration', pendingId));
-    expect(await waiting.query(stateQuery)).toEqual({ stage: 'waiting_for_code', attempts: 1, mail: 'sent' });
-    const verified = await post('/v1/register/verify', { pending_id: pendingId, code });
-    expect(await waiting.result()).toEqual({ outcome: 'verified', attempts: 2 });
-    const [history, description] = [await everythingOf(pendingId), await waiting.describe()];
-    expect(history).toContain('secret-keeper');
-    expect(description.typedSearchAttributes.getAll().map(({ value }) => value)).toEqual(
-      expect.arrayContaining(['secret-keeper', 'verified']),
-    );
+    const profile = { display_name: 'Private Name', description: 'Private words' };
+    await pass('registration', 1, '/v1/register', { body: { handle: HANDLE, email: EMAIL, ...profile } });
+    const recovered = await pass('recovery', 2, '/v1/agents/recover', { body: { email: EMAIL } });
+    const key = await pass('rotation', 3, `/v1/agents/${HANDLE}/rotate-key`, { key: recovered });
+    const agent = await database.agents.findOne({ handle: HANDLE });
+    expect((await request('DELETE', `/v1/agents/${HANDLE}`, { key })).status).toBe(200);
+    const deletion = client.workflow.getHandle(accountDeletionId(agent?._id ?? ''));
+    await deletion.result();
+    traces['account-deletion'] = await traceOf(deletion);
+
     const logs = [...stack.apis, ...stack.workers].flatMap((child) => child.tail()).join('\n');
     expect(logs).toContain('"event":"request"');
-    const key = verified['api_key'] ?? 'no key';
     const secret = stack.secretKeys.split(':')[1] ?? 'no secret';
-    for (const hidden of [key, 'very-private-address', 'Private Name', 'Private words', secret]) {
-      expect(history).not.toContain(hidden);
-      expect(logs).not.toContain(hidden);
-    }
-    // Six digits can stand in a timestamp by chance: the code counts only where it stands alone.
-    for (const digits of [code, wrong]) {
-      expect(history).not.toMatch(new RegExp(`"${digits}"`));
-      expect(logs).not.toMatch(new RegExp(`"${digits}"`));
+    expect(keys).toHaveLength(3);
+    for (const trace of Object.values(traces)) expect(trace).toContain(HANDLE);
+    for (const text of [...Object.values(traces), logs]) {
+      for (const hidden of [...keys, 'very-private-address', 'Private Name', 'Private words', secret]) {
+        expect(text).not.toContain(hidden);
+      }
+      // Six digits can stand in a timestamp by chance: the code counts only where it stands alone.
+      for (const digits of codes) expect(text).not.toMatch(new RegExp(`"${digits}"`));
     }
   });
 });
