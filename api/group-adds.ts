@@ -3,7 +3,7 @@ import type { AddResultView } from '../contract/groups';
 import { decideBeforeBudget, type AddOutcome } from '../domain/group-add';
 import type { GroupDecision } from '../domain/group-changes';
 import type { Agent } from '../store/collections/agents';
-import { addChange, readAddState } from '../store/group-changes';
+import { addChange, readAddState } from '../store/group-joins';
 import { findGroup, listInvitations } from '../store/groups';
 import { presentInvitation } from './presenters/group';
 import type { AgentContext } from './route';

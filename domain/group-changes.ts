@@ -74,6 +74,8 @@ export function decideJoin(
   { joiner, by, now }: { joiner: Actor; by: Actor; now: Date },
 ): GroupDecision<'joined' | 'already_member'> {
   if (group.deleted !== null) return refuse('GROUP_DELETED', deletedInfo(group.groupId, group.deleted));
+  // A group that everybody left can never be joined again (groups.md §5.13): only an old invitation leads here.
+  if (group.members.length === 0) return refuse('INVITE_NOT_FOUND');
   if (findMember(group, joiner.id) !== null) return { kind: 'unchanged', value: 'already_member' };
   if (group.members.length >= GROUP_MEMBERS_MAX) return refuse('GROUP_FULL', { max_members: GROUP_MEMBERS_MAX });
   const joined: GroupMember = {

@@ -10,7 +10,8 @@ import {
 import { AppError } from '../../contract/errors';
 import { normaliseHandle } from '../../contract/handles';
 import { addMemberSchema } from '../../contract/groups';
-import { acceptChange, memberChange, rejectChange } from '../../store/group-changes';
+import { memberChange } from '../../store/group-changes';
+import { acceptChange, rejectChange } from '../../store/group-joins';
 import { findInvitation, getGroupOf, listInvitations } from '../../store/groups';
 import { addToGroup } from '../group-adds';
 import { presentGroupDetail, presentInvitation } from '../presenters/group';

@@ -1,28 +1,16 @@
 import { AppError } from '../../contract/errors';
-import { findMember, type GroupHead, type GroupMember } from '../../domain/group';
+import type { GroupHead } from '../../domain/group';
 import type { GroupEffects, SystemNote } from '../../domain/group-changes';
-import { decideGroupSend, isBacklogged, withMessage } from '../../domain/group-send';
+import { decideGroupSend, withMessage } from '../../domain/group-send';
 import { newId, newOutboxId } from '../../platform/ids';
 import { clientKey } from '../client-keys';
-import type { AgentCard } from '../agents';
 import { membershipId } from '../collections/groups';
 import type { Message } from '../collections/messages';
-import { deliveryId } from '../delivery-ids';
 import { refer, refuseAttachment } from './attachments';
 import type { ChangeItem, GroupItem } from './items';
-import { cardOf, newEnvelope, newMessage, newOutboxRow, type DecideOptions, type SendPlan, type Settled } from './plan';
+import { fanOut, isFull } from './fan-out';
+import { cardOf, newMessage, type DecideOptions, type SendPlan, type Settled } from './plan';
 import type { BatchState } from './send-state';
-
-/** A message on its way to the members. */
-interface FanOut {
-  message: Message;
-  card: AgentCard;
-  /** As it is after the message. */
-  group: GroupHead;
-  recipients: GroupMember[];
-  /** The notice of a deletion passes mutes and full backlogs (groups.md §10). */
-  isNotice: boolean;
-}
 
 /** One send into a group: null when the state from the cache cannot give the answer. */
 export function decideGroupItem(
@@ -95,8 +83,8 @@ export function decideChange(
     applyChange(item, decision.effects, state, options, plan);
     for (const id of item.extras().guards ?? []) state.heads.touch(id);
   }
-  const isDeletion = decision.kind === 'changed' && decision.effects.isDeletion === true;
-  writeExtras(item, isDeletion, state, options, plan);
+  const isEmptied = decision.kind === 'changed' && decision.effects.group.members.length === 0;
+  writeExtras(item, isEmptied, state, options, plan);
   return { kind: 'decided' };
 }
 
@@ -119,57 +107,6 @@ function applyChange(
     if (isNotice) recordDeletion(group, message, effects, plan);
   }
   state.heads.put(group);
-}
-
-/** Envelopes, counters and outbox rows of one message. @returns handles of members whose backlog is full */
-function fanOut({ message, card, group, recipients, isNotice }: FanOut, state: BatchState, plan: SendPlan): string[] {
-  const skipped: string[] = [];
-  plan.messages.push(message);
-  if (findMember(group, message.senderId) !== null) count(plan, group.groupId, message.senderId, 'own');
-  const { conversationId, senderId } = message;
-  for (const { agentId: recipientId, handle } of recipients) {
-    const inbox = state.heads.inboxIn(recipientId);
-    if (inbox === null) throw new Error('a member has no guarding document');
-    if (inbox.status === 'deleted') continue;
-    if (!isNotice && isFull(recipientId, state)) {
-      skipped.push(handle);
-      count(plan, group.groupId, recipientId, 'skipped');
-      continue;
-    }
-    const position = inbox.nextPosition;
-    state.heads.put({ ...inbox, nextPosition: position + 1, enqueued: inbox.enqueued + 1 });
-    const reception = { recipientId, senderId, conversationId };
-    const muted = !isNotice && state.mutes.silences(reception, message.createdAt);
-    plan.envelopes.push(newEnvelope(message, { recipientId, position, muted }));
-    if (inbox.webhooks > 0 && inbox.pausedByOwner !== 'full' && !muted) {
-      plan.outbox.push(newOutboxRow(message, recipientId));
-      if (isNotice) plan.outbox.push(newDeletedRow(message, recipientId));
-    }
-    plan.committed.push({
-      recipientId,
-      pausedByOwner: inbox.pausedByOwner,
-      row: {
-        position,
-        deliveryId: deliveryId(recipientId, inbox.salt, position),
-        muted,
-        message,
-        sender: card,
-        group,
-      },
-    });
-  }
-  return skipped;
-}
-
-function isFull(agentId: string, state: BatchState): boolean {
-  const inbox = state.heads.inboxIn(agentId);
-  return inbox !== null && isBacklogged(inbox, state.heads.inboxOut(agentId)?.dequeued ?? 0);
-}
-
-function count(plan: SendPlan, groupId: string, agentId: string, what: 'own' | 'skipped'): void {
-  const id = membershipId(groupId, agentId);
-  const counts = plan.memberCounts.get(id) ?? { own: 0, skipped: 0 };
-  plan.memberCounts.set(id, { ...counts, [what]: counts[what] + 1 });
 }
 
 /** What the agent has not taken of this group yet counts as delivered from this commit on. */
@@ -210,7 +147,7 @@ function writeMembers(effects: GroupEffects, now: Date, plan: SendPlan): void {
 
 function writeExtras(
   item: ChangeItem,
-  isDeletion: boolean,
+  isEmptied: boolean,
   state: BatchState,
   { now }: DecideOptions,
   plan: SendPlan,
@@ -229,7 +166,8 @@ function writeExtras(
   if (deletesInvitationOf !== undefined) {
     plan.invitations.push({ deleteOne: { filter: { groupId, inviteeId: deletesInvitationOf } } });
   }
-  if (isDeletion) plan.invitations.push({ deleteMany: { filter: { groupId } } });
+  // Deleted, or left by its last member: nobody can join it any more.
+  if (isEmptied) plan.invitations.push({ deleteMany: { filter: { groupId } } });
 }
 
 /** Who has to be told, fixed now and for ever, and the intent to tell them. */
@@ -249,11 +187,6 @@ function recordDeletion(group: GroupHead, notice: Message, effects: GroupEffects
     flushed: effects.left ?? [],
   });
   plan.outbox.push({ _id: newOutboxId(), kind: 'group.deletion', groupId, createdAt: deleted.at });
-}
-
-function newDeletedRow(notice: Message, targetId: string): SendPlan['outbox'][number] {
-  const { conversationId: groupId, createdAt } = notice;
-  return { _id: newOutboxId(), kind: 'group.deleted', targetId, groupId, createdAt };
 }
 
 /** groups.md §7. */

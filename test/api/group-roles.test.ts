@@ -39,11 +39,14 @@ describe('roles, metadata and who may do what in a group', () => {
   });
 
   test('groups#9: an admin who leaves beside another promotes nobody; the last one out leaves an empty group', async () => {
-    const [me, other] = await api.two();
+    const [me, other, invitee] = await api.three();
     const groupId = await api.groupOf(me, other);
+    const { body } = await api.add(me, groupId, invitee);
     await api.promote(me, groupId, other);
     expect((await api.leave(me, groupId)).body.promoted_handle).toBeNull();
     expect((await api.leave(other, groupId)).body.promoted_handle).toBeNull();
+    expect(await api.invites(invitee)).toEqual([]);
+    expect(outcomeOf(await api.accept(invitee, body.invite_id))).toEqual([404, 'INVITE_NOT_FOUND']);
     for (const who of [me, other]) {
       expect(outcomeOf(await api.get(who, groupId))).toEqual([404, 'GROUP_NOT_FOUND']);
       expect(outcomeOf(await api.deleteGroup(who, groupId))).toEqual([404, 'GROUP_NOT_FOUND']);

@@ -1,0 +1,81 @@
+import { findMember, type GroupHead, type GroupMember } from '../../domain/group';
+import { isBacklogged } from '../../domain/group-send';
+import { newOutboxId } from '../../platform/ids';
+import type { AgentCard } from '../agents';
+import { membershipId } from '../collections/groups';
+import type { Message } from '../collections/messages';
+import { deliveryId } from '../delivery-ids';
+import { newEnvelope, newOutboxRow, type SendPlan } from './plan';
+import type { BatchState } from './send-state';
+
+/** A message on its way to the members. */
+interface FanOut {
+  message: Message;
+  card: AgentCard;
+  /** As it is after the message. */
+  group: GroupHead;
+  recipients: GroupMember[];
+  /** The notice of a deletion passes mutes and full backlogs (groups.md §10). */
+  isNotice: boolean;
+}
+
+/** Envelopes, counters and outbox rows of one message. @returns handles of members whose backlog is full */
+export function fanOut(
+  { message, card, group, recipients, isNotice }: FanOut,
+  state: BatchState,
+  plan: SendPlan,
+): string[] {
+  const skipped: string[] = [];
+  plan.messages.push(message);
+  if (findMember(group, message.senderId) !== null) count(plan, group.groupId, message.senderId, 'own');
+  const { conversationId, senderId } = message;
+  for (const { agentId: recipientId, handle } of recipients) {
+    const inbox = state.heads.inboxIn(recipientId);
+    if (inbox === null) throw new Error('a member has no guarding document');
+    if (inbox.status === 'deleted') continue;
+    if (!isNotice && isFull(recipientId, state)) {
+      skipped.push(handle);
+      count(plan, group.groupId, recipientId, 'skipped');
+      continue;
+    }
+    const position = inbox.nextPosition;
+    state.heads.put({ ...inbox, nextPosition: position + 1, enqueued: inbox.enqueued + 1 });
+    const reception = { recipientId, senderId, conversationId };
+    const muted = !isNotice && state.mutes.silences(reception, message.createdAt);
+    plan.envelopes.push(newEnvelope(message, { recipientId, position, muted }));
+    if (inbox.webhooks > 0 && inbox.pausedByOwner !== 'full' && !muted) {
+      plan.outbox.push(newOutboxRow(message, recipientId));
+      if (isNotice) plan.outbox.push(newDeletedRow(message, recipientId));
+    }
+    plan.committed.push({
+      recipientId,
+      pausedByOwner: inbox.pausedByOwner,
+      row: {
+        position,
+        deliveryId: deliveryId(recipientId, inbox.salt, position),
+        muted,
+        message,
+        sender: card,
+        group,
+      },
+    });
+  }
+  return skipped;
+}
+
+/** True when the member gets nothing more before it takes what it has. */
+export function isFull(agentId: string, state: BatchState): boolean {
+  const inbox = state.heads.inboxIn(agentId);
+  return inbox !== null && isBacklogged(inbox, state.heads.inboxOut(agentId)?.dequeued ?? 0);
+}
+
+function count(plan: SendPlan, groupId: string, agentId: string, what: 'own' | 'skipped'): void {
+  const id = membershipId(groupId, agentId);
+  const counts = plan.memberCounts.get(id) ?? { own: 0, skipped: 0 };
+  plan.memberCounts.set(id, { ...counts, [what]: counts[what] + 1 });
+}
+
+function newDeletedRow(notice: Message, targetId: string): SendPlan['outbox'][number] {
+  const { conversationId: groupId, createdAt } = notice;
+  return { _id: newOutboxId(), kind: 'group.deleted', targetId, groupId, createdAt };
+}
