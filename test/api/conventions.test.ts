@@ -1,10 +1,10 @@
 import { request as httpRequest } from 'node:http';
-import { connect } from 'node:net';
 import fc from 'fast-check';
 import type { Database } from '../../store/database';
 import { setPause, setStatus } from '../../store/transactions/account-facts';
 import { deleteAgent } from '../../store/transactions/delete-agent';
 import { call, createTestAgent, type CallAnswer, type Parsed } from '../support/agents';
+import { exchange } from '../support/raw-http';
 import { startStack, type Stack } from '../support/stack';
 import { openStackDatabase } from '../support/traffic';
 
@@ -220,31 +220,6 @@ describe('conventions over HTTP', () => {
     expect((await call(url, 'GET', '/v1/health')).body.mongodb).toBe(true);
   });
 });
-
-/** Sends bytes over a socket of their own and reads the first answer; half-closes it when the server waits for more. */
-function exchange(port: number, bytes: Uint8Array): Promise<{ status: number; head: string; body: Parsed }> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
-    const chunks: Buffer[] = [];
-    const read = () => {
-      const text = Buffer.concat(chunks).toString('latin1');
-      const [head = '', body = ''] = text.split('\r\n\r\n', 2);
-      const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1] ?? 0);
-      resolve({ status, head, body: body.startsWith('{') ? parse(body) : undefined });
-    };
-    const noMoreBytes = setTimeout(() => socket.end(), 1_000);
-    socket.setTimeout(10_000, () => socket.destroy(new Error('No answer within 10 s')));
-    socket.on('close', () => clearTimeout(noMoreBytes));
-    socket.on('data', (chunk) => chunks.push(chunk));
-    socket.on('end', () => {
-      socket.destroy();
-      read();
-    });
-    // The server may close while bytes are still on their way: what it answered counts.
-    socket.on('error', (error) => (chunks.length > 0 ? read() : reject(error)));
-    socket.write(bytes);
-  });
-}
 
 function parse(text: string): Parsed {
   try {

@@ -127,7 +127,7 @@ describe('community enforcement', () => {
     });
   });
 
-  test('social#23: the first request after the window passed is served as active; one over the threshold gets 403', async () => {
+  test('social#23, conventions#13: the first request after the window passed is served as active; one over the threshold gets 403', async () => {
     const [lifted, ended] = await many(2);
     if (lifted === undefined || ended === undefined) throw new Error('two agents are needed');
     for (const who of [lifted, ended]) {

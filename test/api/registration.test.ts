@@ -88,7 +88,7 @@ describe('registration', () => {
     for (const handle of ['abc', 'a-1', 'b'.repeat(30)]) expect((await register(handle)).status).toBe(200);
   });
 
-  test('identity#3, identity#4: the address is trimmed and lowercased, null is absent', async () => {
+  test('identity#3, identity#4, conventions#10: the address is trimmed and lowercased, null is absent', async () => {
     const handle = fresh();
     const started = await register(handle, ` ${handle.toUpperCase()}@Example.COM `, {
       display_name: null,

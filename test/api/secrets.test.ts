@@ -1,0 +1,98 @@
+import { randomBytes } from 'node:crypto';
+import type { Database } from '../../store/database';
+import { call, createTestAgent, type CallAnswer } from '../support/agents';
+import { startStack, type Stack } from '../support/stack';
+import { openStackDatabase } from '../support/traffic';
+
+const OPS_TOKEN = 'operator-token-of-at-least-32-characters';
+
+/** Logs and metrics are the most copied data of all: what callers send in confidence must not be in them. */
+describe('what a run leaves in logs, metrics and refusals', () => {
+  let stack: Stack;
+  let database: Database;
+  beforeAll(async () => {
+    stack = await startStack({ workers: 0, env: { LOG_LEVEL: 'trace', OPS_ADMIN_TOKEN: OPS_TOKEN } });
+    database = openStackDatabase(stack);
+  });
+  afterAll(async () => {
+    await database.client.close();
+    await stack.stop();
+  });
+
+  const url = () => stack.baseUrls[0] ?? '';
+  /** A word that is nowhere by chance. */
+  const word = (kind: string) => `${kind}-${randomBytes(8).toString('hex')}`;
+
+  test('no key, token, address, code, text or note, whether the call succeeds, is refused or fails', async () => {
+    const [one, other] = await Promise.all([createTestAgent(database), createTestAgent(database)]);
+    const secrets = {
+      text: word('text'),
+      notes: word('notes'),
+      name: word('name'),
+      email: word('email'),
+      reason: word('reason'),
+      wrongKey: word('ac_live'),
+      idempotencyKey: word('idem'),
+      query: word('query'),
+    };
+    const as = (method: string, path: string, body?: unknown, key = one.apiKey) =>
+      call(url(), method, path, { key, body, headers: { 'idempotency-key': secrets.idempotencyKey.slice(0, 30) } });
+    const { handle } = other.agent;
+    const message = { to: handle, client_msg_id: '1', content: { text: secrets.text }, metadata: { a: secrets.text } };
+    const refusals: CallAnswer[] = [
+      await as('POST', '/v1/messages', { ...message, client_msg_id: 5 }),
+      await as('POST', '/v1/messages', `{"text":"${secrets.text}"`),
+      await as('POST', '/v1/messages', { ...message, to: 'never-registered' }),
+      await as('GET', '/v1/agents/me', undefined, secrets.wrongKey),
+      await as('POST', '/v1/contacts', { handle: 'never-registered', notes: secrets.notes }),
+      await as('PATCH', `/v1/agents/${one.agent.handle}`, { display_name: secrets.name.repeat(9) }),
+      await as('POST', `/v1/agents/${handle}/rotate-key/verify`, { pending_id: word('pnd'), code: '918273' }),
+      await call(url(), 'POST', '/v1/register', { body: { email: `${secrets.email}@`, handle: 'some-handle' } }),
+      await call(url(), 'POST', '/v1/register/verify', { body: { pending_id: word('pnd'), code: '918273' } }),
+      await call(url(), 'GET', `/v1/${secrets.query}?q=${secrets.query}`),
+      await call(url(), 'GET', `/v1/directory?q=${secrets.query}${'x'.repeat(60)}`),
+      await call(url(), 'GET', '/internal/audit-events', { key: secrets.wrongKey }),
+    ];
+    for (const { status } of refusals) expect(status).toBeGreaterThanOrEqual(400);
+    expect((await as('POST', '/v1/messages', message)).status).toBe(201);
+    await as('POST', '/v1/contacts', { handle, notes: secrets.notes });
+    await as('PATCH', `/v1/agents/${one.agent.handle}`, { display_name: secrets.name });
+    await as('POST', `/v1/agents/${handle}/report`, { reason: secrets.reason });
+    await as('GET', '/v1/messages/sync', undefined, other.apiKey);
+    const metrics = await call(url(), 'GET', '/internal/metrics');
+    const logs = stack.apis.flatMap((child) => child.tail()).join('\n');
+    expect(logs).toContain('"event":"request"');
+    const hidden = [
+      ...Object.values(secrets),
+      one.apiKey,
+      other.apiKey,
+      one.agent.email,
+      other.agent.email,
+      one.agent.apiKeyHash,
+      OPS_TOKEN,
+      stack.secretKeys.split(':')[1] ?? '',
+    ];
+    for (const secret of hidden) {
+      expect([secret, logs.includes(secret), metrics.text.includes(secret)]).toEqual([secret, false, false]);
+      for (const { text } of refusals) expect([secret, text.includes(secret)]).toEqual([secret, false]);
+    }
+    for (const text of [logs, metrics.text]) expect(text).not.toMatch(/"918273"|[^\d.]918273[^\d]/);
+  });
+
+  test('a database that fails in the middle of a call is a refusal without its words, in answers and logs', async () => {
+    const { apiKey } = await createTestAgent(database);
+    const name = word('name');
+    const { agent } = await createTestAgent(database);
+    // A validator that no row meets: the write fails with an error that quotes the document.
+    await database.db.command({ collMod: 'contacts', validator: { never: { $exists: true } } });
+    const failed = await call(url(), 'POST', '/v1/contacts', {
+      key: apiKey,
+      body: { handle: agent.handle, notes: name },
+    });
+    expect([failed.status, failed.body]).toEqual([500, { code: 'INTERNAL_ERROR', message: expect.any(String) }]);
+    const logs = stack.apis.flatMap((child) => child.tail()).join('\n');
+    expect(logs).toContain('"event":"request.failed"');
+    expect(logs).not.toContain(name);
+    expect(logs).not.toContain(agent.email);
+  });
+});
