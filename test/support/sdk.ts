@@ -17,13 +17,17 @@ export class SdkAgent {
   readonly invitations: Parsed[] = [];
   readonly deletions: Parsed[] = [];
   readonly client: Sdk.AgentChatClient;
+  /** Without the SDK's own retries, for callers that must know whether a refusal belongs to a repeat. */
+  readonly once: Sdk.AgentChatClient;
   private live: Sdk.RealtimeClient | null = null;
 
   private constructor(
     readonly account: TestAgent,
     private readonly baseUrl: string,
   ) {
-    this.client = new AgentChatClient({ apiKey: account.apiKey, baseUrl });
+    const { apiKey } = account;
+    this.client = new AgentChatClient({ apiKey, baseUrl });
+    this.once = new AgentChatClient({ apiKey, baseUrl, retry: { maxRetries: 0, baseDelayMs: 0, maxDelayMs: 0 } });
   }
 
   static async create(database: Database, baseUrl: string): Promise<SdkAgent> {
@@ -77,4 +81,37 @@ export function lineOf({ seq, sender, content }: Sdk.Message): string {
   const data: Parsed = content.data;
   const said = content.text ?? [data.event, data.agent_handle, data.actor_handle].filter(Boolean).join(' ');
   return `${seq} ${sender}: ${said}`;
+}
+
+/** Failures that say nothing about what became of the call. */
+const UNCLEAR = new Set(['ConnectionError', 'ServerError']);
+const RETRY_MS = 60_000;
+
+/** Repeats a call that is safe to repeat until there is a clear answer. */
+export async function retried<T>(call: () => Promise<T>): Promise<T> {
+  for (const deadline = Date.now() + RETRY_MS; ;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof Error) || !UNCLEAR.has(error.name) || Date.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+/**
+ * Repeats a change until it has taken effect: after an unclear answer, a refusal with one of `settled` says that it had.
+ * Then the result is null.
+ */
+export async function effective<T>(call: () => Promise<T>, settled: string[]): Promise<T | null> {
+  let isRepeat = false;
+  return retried(async () => {
+    try {
+      return await call();
+    } catch (error) {
+      if (isRepeat && error instanceof Error && 'code' in error && settled.includes(String(error.code))) return null;
+      isRepeat = true;
+      throw error;
+    }
+  });
 }
