@@ -22,12 +22,13 @@ import { createAvatars } from './avatars';
 import { createEnforcement, reconsideredCallers } from './enforcement';
 import { answerHttpFaults } from './http-faults';
 import { createRateLimiter } from './rate-limiter';
-import { joinNodes } from './realtime/node';
+import { joinNodes, type LiveNode } from './realtime/node';
 import { PresenceService } from './realtime/presence';
 import { attachRealtime, type Realtime } from './realtime/attach';
 
 /** Open requests get this long at a shutdown; sockets are closed within the first two seconds of it. */
 const DEADLINE_MS = 9_000;
+const CONTROL_POOL = 3;
 /** Of it, what requests that are still being answered may take. */
 const DRAIN_MS = 5_000;
 
@@ -43,9 +44,9 @@ async function main(): Promise<void> {
   const committer = buildCommitter({ config, database, agents, log, metrics });
   const blobs = await openBlobStore(config.BLOB_STORE);
   const pool = createAvatarPool();
-  const node = await joinNodes({ database, committer, log });
-  const { nodeId } = node.connections;
-  const presence = new PresenceService({ database, live: node, clock: systemClock, log, nodeId });
+  const control = openControl(config);
+  const node = await joinNodes({ database, control, committer, log });
+  const presence = buildPresence({ database, node, log });
   const app = createApp({
     config,
     database,
@@ -78,8 +79,16 @@ async function main(): Promise<void> {
     await pool.close();
     blobs.close();
     await flows.close();
-    await database.client.close();
+    await Promise.all([database.client.close(), control.client.close()]);
   });
+}
+
+/** The database once more, for the lease and orders of this node: they wait behind nothing else. */
+const openControl = (config: Config): Database =>
+  openDatabase({ uri: config.MONGODB_URI, name: config.MONGODB_DB, poolSize: CONTROL_POOL });
+
+function buildPresence({ database, node, log }: { database: Database; node: LiveNode; log: Logger }): PresenceService {
+  return new PresenceService({ database, live: node, clock: systemClock, log, nodeId: node.connections.nodeId });
 }
 
 function listen(realtime: Realtime, config: Config, log: Logger): Server {

@@ -104,6 +104,26 @@ export async function headPosition(database: Database, agentId: string): Promise
   return (head?.nextPosition ?? 1) - 1;
 }
 
+/** What a pump wants to know of an inbox before it reads. */
+export type InboxLook = Pick<InboxInHead, '_id' | 'nextPosition' | 'pausedByOwner'>;
+
+/** A look at many inboxes at once, by agent id; at most some thousand. */
+export async function lookAtInboxes(database: Database, agentIds: string[]): Promise<Map<string, InboxLook>> {
+  const rows = await database.heads
+    .find<InboxLook>(
+      { _id: { $in: agentIds.map(inboxInId) } },
+      { ...SAFE_READ, projection: { nextPosition: 1, pausedByOwner: 1 } },
+    )
+    .toArray();
+  const byId = new Map(rows.map((row) => [row._id, row]));
+  return new Map(
+    agentIds.flatMap((id) => {
+      const look = byId.get(inboxInId(id));
+      return look === undefined ? [] : [[id, look] as const];
+    }),
+  );
+}
+
 /** The writing end of an inbox as it is majority-committed now. */
 export function findInboxIn(database: Database, agentId: string): Promise<InboxInHead | null> {
   return database.heads.findOne<InboxInHead>({ _id: inboxInId(agentId) }, SAFE_READ);

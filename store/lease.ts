@@ -17,10 +17,13 @@ export interface Lease {
   otherNodes(): string[];
   /** Run when the lease runs again after it had lapsed, before it counts; run again when it throws. */
   onRegained(work: () => Promise<void>): void;
+  /** Called when it counts again. */
+  onHeld(listener: () => void): void;
   close(): Promise<void>;
 }
 
 export interface LeaseDeps {
+  /** With a pool of its own: a renewal must not wait behind a flood of other calls. */
   database: Database;
   log: Logger;
   nodeId: string;
@@ -32,6 +35,7 @@ export interface LeaseDeps {
 export async function openLease(deps: LeaseDeps): Promise<Lease> {
   const { database, log, nodeId } = deps;
   const regained: (() => Promise<void>)[] = [];
+  const held: (() => void)[] = [];
   let others: string[] = [];
   let renewedAtMs = Number.NEGATIVE_INFINITY;
   /** Grows with every lapse; the lease counts when the work after the latest one is done. */
@@ -44,7 +48,9 @@ export async function openLease(deps: LeaseDeps): Promise<Lease> {
     while (lapse === lapses) {
       try {
         await Promise.all(regained.map((work) => work()));
-        settledLapse = lapse;
+        // The work of an earlier lapse may end after that of a later one.
+        settledLapse = Math.max(settledLapse, lapse);
+        if (settledLapse === lapses) for (const listener of held) listener();
         return;
       } catch (error) {
         log.warn({ event: 'lease.not_settled', err: error });
@@ -59,7 +65,10 @@ export async function openLease(deps: LeaseDeps): Promise<Lease> {
     await database.nodes.updateOne({ _id: nodeId }, RENEWAL, { upsert: true, timeoutMS: LEASE_MS });
     if (!isRunning()) void settle((lapses += 1));
     renewedAtMs = startedMs;
-    others = await findOthers(database, nodeId);
+    // Not waited for after the first time: the next renewal must not come later for it.
+    const looking = findOthers(database, nodeId).then((found) => void (others = found));
+    if (others.length === 0) await looking;
+    else void looking.catch((error: unknown) => log.warn({ event: 'nodes.not_read', err: error }));
   };
   await renew();
   const stopRenewing = repeat(RENEW_MS, () =>
@@ -70,6 +79,7 @@ export async function openLease(deps: LeaseDeps): Promise<Lease> {
     isHeld: () => isRunning() && settledLapse === lapses,
     otherNodes: () => others,
     onRegained: (work) => void regained.push(work),
+    onHeld: (listener) => void held.push(listener),
     close: async () => {
       await stopRenewing();
       lapses += 1;
@@ -126,17 +136,18 @@ async function untilKnown(database: Database, nodeId: string): Promise<void> {
   }
 }
 
-/** Runs `work` again `everyMs` after it ended, until stopped; `stop` waits for the run in progress. */
+/** Starts `work` every `everyMs`, later when it takes longer, until stopped; `stop` waits for the run in progress. */
 function repeat(everyMs: number, work: () => Promise<void>): () => Promise<void> {
   let timer: NodeJS.Timeout;
   let running = Promise.resolve();
-  const schedule = (): void => {
+  const schedule = (afterMs: number): void => {
     timer = setTimeout(() => {
+      const startedMs = performance.now();
       running = work();
-      void running.then(schedule);
-    }, everyMs);
+      void running.then(() => schedule(Math.max(0, everyMs - (performance.now() - startedMs))));
+    }, afterMs);
   };
-  schedule();
+  schedule(everyMs);
   return async () => {
     await running;
     clearTimeout(timer);

@@ -21,3 +21,13 @@ export function createTurns(max: number) {
     },
   };
 }
+
+/** Runs a piece of work when it is its turn; its outcome is the call's. */
+export type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** At most `max` at once, first come, first served. For work that comes in floods and must not fill the pool. */
+export function createInTurn(max: number): InTurn {
+  const turns = createTurns(max);
+  return (work) =>
+    new Promise((resolve, reject) => turns.take(() => void work().then(resolve, reject).finally(turns.end)));
+}

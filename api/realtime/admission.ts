@@ -5,6 +5,7 @@ import type { AgentReader } from '../../store/agents';
 import type { Agent } from '../../store/collections/agents';
 import type { Connections } from '../../store/connections';
 import type { Database } from '../../store/database';
+import type { InTurn } from '../../store/turns';
 import { hitRateWindow } from '../../store/rate-windows';
 
 /** A close code with its reason (realtime.md §2). */
@@ -30,6 +31,7 @@ export interface AdmissionDeps {
   database: Database;
   log: Logger;
   limitRate: boolean;
+  inTurn: InTurn;
 }
 
 export function createAdmission(deps: AdmissionDeps): Admission {
@@ -38,7 +40,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
     return agent === null || agent.status === 'deleted' ? null : agent;
   };
   const guarded = (work: () => ReturnType<Admission['admit']>) =>
-    work().catch((error: unknown): Refused => {
+    deps.inTurn(work).catch((error: unknown): Refused => {
       deps.log.warn({ event: 'socket.admission_failed', err: error });
       return { code: 1011, reason: 'Internal error' };
     });

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type Koa from 'koa';
 import websockify from 'koa-websocket';
 import { WebSocket } from 'ws';
-import { FRAME_BYTES_MAX, PUMP_CHECK_MS } from '../../contract/limits';
+import { FRAME_BYTES_MAX } from '../../contract/limits';
 import { systemClock } from '../../platform/clock';
 import type { Config } from '../../platform/config';
 import type { Logger } from '../../platform/logger';
@@ -10,6 +10,7 @@ import type { Metrics } from '../../platform/metrics';
 import type { AgentReader } from '../../store/agents';
 import type { Committer } from '../../store/committer/committer';
 import type { Database } from '../../store/database';
+import { createInTurn } from '../../store/turns';
 import type { ApiState } from '../state';
 import { createAdmission, type Admission } from './admission';
 import { evictChanged } from './evictions';
@@ -46,6 +47,9 @@ export interface Realtime {
 const BEAT_MS = 5_000;
 /** A socket that was heard of within this long is proof of life: pings come twice as often. */
 const ALIVE_MS = 60_000;
+/** At once; together under half of the pool, the rest is for sends and calls. */
+const PUMP_READS_MAX = 8;
+const ADMISSIONS_MAX = 8;
 const GOODBYE_MS = 2_000;
 /** A database that does not answer must not keep the sockets from their goodbye. */
 const PRESENCE_MS = 2_000;
@@ -63,7 +67,14 @@ class Socket extends WebSocket {
 export function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Realtime {
   const { config, database, agents, log, node, presence } = deps;
   const { hub, connections, lease } = node;
-  const admission = createAdmission({ agents, connections, database, log, limitRate: config.RATE_LIMITS });
+  const admission = createAdmission({
+    agents,
+    connections,
+    database,
+    log,
+    limitRate: config.RATE_LIMITS,
+    inTurn: createInTurn(ADMISSIONS_MAX),
+  });
   const waiting = new Waiting();
   const accepted = new WeakMap<IncomingMessage, Accepted>();
   const ip = { trustedHeader: config.TRUSTED_IP_HEADER, trustProxy: config.TRUST_PROXY };
@@ -87,11 +98,11 @@ export function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Realtime
   lease.onRegained(() => Promise.resolve(presence.recount()));
 
   const beatMs = Math.min(BEAT_MS, config.SOCKET_PING_SECONDS * 250);
-  const timers = [setInterval(() => hub.wake([]), PUMP_CHECK_MS), setInterval(() => void beat(hub, deps), beatMs)];
+  const timer = setInterval(() => void beat(hub, deps), beatMs);
   return {
     listen: (port, host) => sockets.listen(port, host) as Server,
     close: async () => {
-      for (const timer of timers) clearInterval(timer);
+      clearInterval(timer);
       await Promise.race([presence.leave(), pause(PRESENCE_MS)]);
       await goodbye(hub);
       await Promise.race([Promise.all([shared.reads.idle(), presence.idle()]), pause(PRESENCE_MS)]);
@@ -114,6 +125,7 @@ function sessionDeps(deps: RealtimeDeps, admission: Admission): Omit<SessionDeps
     presence,
     typing: new TypingRelay({ database, live: node, log }),
     reads: new ReadAcks({ database, live: node, clock: systemClock, log }),
+    inTurn: createInTurn(PUMP_READS_MAX),
     mayPush: node.lease.isHeld,
     onPush: (row) => {
       metrics.pushes.inc();

@@ -1,5 +1,6 @@
 import type { LiveFrame, Order } from '../../platform/bus';
 import type { Committed } from '../../store/committer/send-types';
+import type { InboxLook } from '../../store/inbox';
 import type { Registered } from '../../store/connections';
 import type { AckBuffer } from './ack-buffer';
 import { InboundLimits } from './inbound-limits';
@@ -7,6 +8,9 @@ import type { Session } from './session';
 
 /** No admission takes longer; orders are remembered for this long. */
 const ADMISSION_MS_MAX = 60_000;
+
+/** Agents whose inboxes are looked at together. */
+const CHECK_PAGE = 1_000;
 
 /** Subjects whose last version is remembered: more than change their presence within the life of a note. */
 const SUBJECTS_MAX = 50_000;
@@ -87,9 +91,9 @@ export class Hub {
   }
 
   /** Like an order to look again, about everybody: this node may have missed some. */
-  recheckAll(): void {
+  holdAll(): void {
     this.recheckedAllAtMs = performance.now();
-    for (const session of this.all()) session.pump?.recheck();
+    for (const session of this.all()) session.pump?.hold();
   }
 
   /** True when an order about the agent came after `sinceMs` (of `performance.now`). */
@@ -109,10 +113,27 @@ export class Hub {
     for (const agentId of agentIds) for (const session of this.sessionsOf(agentId)) session.sendLive(text);
   }
 
-  /** Lets the pumps of these agents look; an empty list means everybody. */
+  /** Lets the pumps of these agents look. */
   wake(agentIds: string[]): void {
-    const woken = agentIds.length === 0 ? this.all() : agentIds.flatMap((id) => [...this.sessionsOf(id)]);
-    for (const session of woken) session.pump?.wake();
+    for (const agentId of agentIds) for (const session of this.sessionsOf(agentId)) session.pump?.wake();
+  }
+
+  /**
+   * Looks at the inboxes of all agents here, many at a time, and lets those pumps read that are behind or held. So idle
+   * sockets cost next to nothing, however many there are.
+   */
+  async check(look: (agentIds: string[]) => Promise<Map<string, InboxLook>>): Promise<void> {
+    const ids = [...this.agents.keys()];
+    for (let start = 0; start < ids.length; start += CHECK_PAGE) {
+      const page = ids.slice(start, start + CHECK_PAGE);
+      const pumps = page.flatMap((id) =>
+        [...this.sessionsOf(id)].flatMap(({ pump }) =>
+          pump === null ? [] : [{ id, pump, generation: pump.lookGeneration }],
+        ),
+      );
+      const looks = await look(page);
+      for (const { id, pump, generation } of pumps) pump.observe(looks.get(id) ?? null, generation);
+    }
   }
 }
 

@@ -4,6 +4,7 @@ import type { Logger } from '../../platform/logger';
 import { presenceAudience } from '../../store/audience';
 import type { Agent } from '../../store/collections/agents';
 import type { Database } from '../../store/database';
+import { createInTurn } from '../../store/turns';
 import { PresenceStore, type AgentStep, type PresenceStep } from '../../store/presences';
 import { FanOuts } from './fan-outs';
 import { presenceFrame } from './frames';
@@ -14,6 +15,8 @@ export type PresenceSet = { status: Presence['status']; customMessage: string | 
 /** How often a pong is written down: far under the five minutes after which an agent reads as offline. */
 const REFRESH_MS = 60_000;
 const BEAT_PAGE = 1_000;
+/** Steps of sockets that come and go, at once. */
+const STEPS_MAX = 4;
 
 /**
  * What sockets and calls do to presence, and who is told. A change is answered before it is told; per subject the
@@ -23,6 +26,7 @@ export class PresenceService {
   private readonly store: PresenceStore;
   private readonly refreshedAtMs = new Map<string, number>();
   private readonly fanOuts: FanOuts;
+  private readonly inTurn = createInTurn(STEPS_MAX);
   private hasLeft = false;
 
   constructor(private readonly deps: { database: Database; live: Live; clock: Clock; log: Logger; nodeId: string }) {
@@ -117,7 +121,7 @@ export class PresenceService {
 
   private async run(agent: Subject, step: () => Promise<PresenceStep>): Promise<void> {
     try {
-      this.tellChange(agent, await step(), this.deps.clock.now());
+      this.tellChange(agent, await this.inTurn(step), this.deps.clock.now());
     } catch (error) {
       this.deps.log.warn({ event: 'presence.failed', agent: agent.handle, err: error });
     }

@@ -12,7 +12,8 @@ import type { AgentReader } from '../../store/agents';
 import type { Agent } from '../../store/collections/agents';
 import type { Committed } from '../../store/committer/send-types';
 import type { Database } from '../../store/database';
-import { findInboxIn, readStored, type InboxRow } from '../../store/inbox';
+import type { InTurn } from '../../store/turns';
+import { findInboxIn, readStored, type InboxLook, type InboxRow } from '../../store/inbox';
 import { presentRow } from '../presenters/message';
 import { messageFrame } from './frames';
 
@@ -24,11 +25,16 @@ export interface PumpDeps {
   onPushed: (row: InboxRow) => void;
   /** Called when the reader is too slow: the socket has to end. */
   onOverload: () => void;
+  /** Reads of all pumps take turns: a thousand sockets that come at once must not fill the pool. */
+  inTurn: InTurn;
   /** False: this node may have been given up, and what it pushes might come after an order that it did not hear. */
   mayPush: () => boolean;
 }
 
 const RECHECK_MS = 20;
+
+/** A reader that cannot take a whole page gets smaller ones, so that what it does not take is not read again and again. */
+const PAGE_ROWS_MIN = 8;
 
 /**
  * Sends one agent's envelopes to one socket in delivery order: first what is stored, then what comes. Its cursor is
@@ -47,6 +53,7 @@ export class Pump {
   private generation = 0;
   /** True from such an order until the inbox was read: rows in memory may be from before the pause. */
   private isHeld = false;
+  private pageRows = DRAIN_BATCH;
   /** As of the last look at the inbox; true until the first. */
   private isPaused = true;
   /** Frames that wait for the rows before them. */
@@ -80,8 +87,7 @@ export class Pump {
 
   /** Pushes nothing more before the inbox was read anew. */
   recheck(): void {
-    this.generation += 1;
-    this.isHeld = true;
+    this.hold();
     this.wake();
   }
 
@@ -89,6 +95,26 @@ export class Pump {
   tellAfter(position: number, text: string): void {
     this.told.push({ position, text });
     this.wake();
+  }
+
+  /** Pushes nothing more before the next look at the inbox; returns what that look has to name. */
+  hold(): number {
+    this.isHeld = true;
+    return (this.generation += 1);
+  }
+
+  get lookGeneration(): number {
+    return this.generation;
+  }
+
+  /** The inbox as somebody read it for many sockets at once, not before `generation`: reads only if there is cause. */
+  observe(inbox: InboxLook | null, generation: number): void {
+    if (this.isReading || this.drainUpTo === null || generation !== this.generation) return this.wake();
+    this.isPaused = inbox === null || inbox.pausedByOwner === 'full';
+    this.isHeld = false;
+    if (this.isPaused) this.told = [];
+    const isBehind = inbox !== null && this.cursor < inbox.nextPosition - 1;
+    if (!this.isPaused && (isBehind || this.told.length > 0)) this.wake();
   }
 
   /** True when nothing at all may go to the socket: full pause, or not known yet. */
@@ -115,10 +141,13 @@ export class Pump {
     }
   }
 
+  /** Rows are held only while they are pushed: a reader that is behind is waited for without them. */
   private async readPages(): Promise<void> {
     for (let sent = 0; !this.isStopped;) {
-      const { generation } = this;
-      const inbox = await findInboxIn(this.deps.database, this.agent._id);
+      const { generation, pageRows } = this;
+      // The check that follows when the node may push again wakes it.
+      if (!this.deps.mayPush()) return;
+      const inbox = await this.deps.inTurn(() => findInboxIn(this.deps.database, this.agent._id));
       this.isPaused = inbox === null || inbox.pausedByOwner === 'full';
       if (this.isPaused) this.told = [];
       if (inbox === null || this.isPaused) return;
@@ -126,22 +155,26 @@ export class Pump {
       const head = inbox.nextPosition - 1;
       this.drainUpTo ??= head;
       if (this.cursor >= head) return this.tellDue();
+      if (!(await this.waitForRoom())) return;
+      if (generation !== this.generation) continue;
       const isDrain = this.cursor < this.drainUpTo;
-      const rows = await readStored(this.deps.database, this.deps.agents, this.agent, {
-        after: this.cursor,
-        upTo: isDrain ? this.drainUpTo : head,
-        limit: DRAIN_BATCH,
-        includeMuted: isDrain,
-        flushing: inbox.flushing,
-      });
-      if (!(await this.pushPage(rows, generation))) return;
-      sent += rows.length;
-      const isEnd = rows.length < DRAIN_BATCH;
-      if (isEnd) this.cursor = Math.max(this.cursor, isDrain ? this.drainUpTo : head);
+      const upTo = isDrain ? this.drainUpTo : head;
+      const page = { after: this.cursor, upTo, limit: pageRows, includeMuted: isDrain, flushing: inbox.flushing };
+      const rows = await this.deps.inTurn(() => readStored(this.deps.database, this.deps.agents, this.agent, page));
+      const pushed = this.pushPage(rows, generation);
+      if (pushed === null) return;
+      sent += pushed;
+      if (pushed < rows.length) {
+        this.pageRows = Math.max(PAGE_ROWS_MIN, pushed);
+        continue;
+      }
+      this.pageRows = Math.min(DRAIN_BATCH, 2 * pageRows);
+      const isEnd = rows.length < pageRows;
+      if (isEnd) this.cursor = Math.max(this.cursor, upTo);
       this.tellDue();
       if (isEnd && !isDrain) return;
       if (sent >= DRAIN_ROWS_MAX) this.cursor = Math.max(this.cursor, this.drainUpTo);
-      if (!isEnd) await pause(DRAIN_PAUSE_MS);
+      if (!isEnd) await pause((DRAIN_PAUSE_MS * pageRows) / DRAIN_BATCH);
     }
   }
 
@@ -152,13 +185,14 @@ export class Pump {
     for (const { text } of due) this.socket.send(text);
   }
 
-  private async pushPage(rows: InboxRow[], generation: number): Promise<boolean> {
-    for (const row of rows) {
-      if (this.isStopped || !(await this.waitForRoom())) return false;
-      if (this.isStopped || generation !== this.generation || !this.deps.mayPush()) return false;
+  /** How many rows went out before the reader was behind; null when none may go any more. */
+  private pushPage(rows: InboxRow[], generation: number): number | null {
+    for (const [index, row] of rows.entries()) {
+      if (this.isStopped || generation !== this.generation || !this.deps.mayPush()) return null;
+      if (this.socket.bufferedAmount > DRAIN_HIGH_WATER_BYTES) return index;
       this.push(row);
     }
-    return true;
+    return rows.length;
   }
 
   /** A drain waits for a slow reader; one that makes no progress for 10 s is closed, its rows stay stored. */
@@ -174,7 +208,7 @@ export class Pump {
         return false;
       }
     }
-    return true;
+    return !this.isStopped;
   }
 
   private push(row: InboxRow): void {

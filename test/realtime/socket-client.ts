@@ -26,9 +26,22 @@ export class SocketClient {
   }
 
   /** Opens without saying anything. */
-  static async open(baseUrl: string, path = '/v1/ws', headers: Record<string, string> = {}): Promise<SocketClient> {
+  static async open(
+    baseUrl: string,
+    path = '/v1/ws',
+    headers: Record<string, string> = {},
+    timeoutMs = 10_000,
+  ): Promise<SocketClient> {
     const client = new SocketClient(new WebSocket(`${baseUrl.replace('http', 'ws')}${path}`, { headers }));
-    await waitFor(() => client.socket.readyState !== WebSocket.CONNECTING || client.refused !== null);
+    await waitFor(() => client.socket.readyState !== WebSocket.CONNECTING || client.refused !== null, { timeoutMs });
+    return client;
+  }
+
+  /** Opens with the key in a header; resolves with its first frame, its close or its refusal, however long it takes. */
+  static async bearer(baseUrl: string, apiKey: string, timeoutMs = 60_000): Promise<SocketClient> {
+    const headers = { authorization: `Bearer ${apiKey}`, 'x-agentchat-capabilities': 'ack' };
+    const client = await SocketClient.open(baseUrl, '/v1/ws', headers, timeoutMs);
+    await waitFor(() => client.frames[0] ?? client.closed ?? client.refused, { timeoutMs });
     return client;
   }
 
