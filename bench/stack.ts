@@ -72,11 +72,12 @@ export async function startBenchStack(): Promise<BenchStack> {
   };
 }
 
-export async function makeAgents(database: Database, count: number): Promise<BenchAgent[]> {
+/** @param name distinguishes the handles of several calls */
+export async function makeAgents(database: Database, count: number, name = 'bench'): Promise<BenchAgent[]> {
   const made: BenchAgent[] = [];
   for (let index = 0; index < count; index += 1) {
     const key = newApiKey();
-    const handle = `bench-${index}`;
+    const handle = `${name}-${index}`;
     const { _id: id } = await createAgent(
       database,
       {

@@ -28,7 +28,7 @@ export async function viewEnforcement(
     look(database, { agentId, now }),
     database.outbox.countDocuments(
       { targetId: agentId, kind: 'enforcement.requested' },
-      { limit: PENDING_MAX, maxTimeMS: 5_000 },
+      { limit: PENDING_MAX, maxTimeMS: 5_000, hint: 'enforcement_target' },
     ),
     listTransitions(database, agentId, page),
   ]);

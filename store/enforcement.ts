@@ -1,7 +1,7 @@
 import type { ClientSession } from 'mongodb';
 import { pairId, type PairHead } from '../domain/heads';
 import type { Block } from './collections/relations';
-import type { EnforcementState, EnforcementTransition, Report } from './collections/enforcement';
+import { EPOCH, type EnforcementState, type EnforcementTransition, type Report } from './collections/enforcement';
 import type { Database } from './database';
 
 /** The counting rows against an agent since some time, newest first. */
@@ -24,8 +24,13 @@ export async function loadEvidence(
 ): Promise<Evidence> {
   const options = { projection: ROW, sort: { createdAt: -1 }, limit: ROWS_MAX, maxTimeMS: 5_000, session } as const;
   const createdAt = { $gte: since };
-  const blocks = await database.blocks.find({ blockedId: agentId, counts: true, createdAt }, options).toArray();
-  const reports = await database.reports.find({ reportedId: agentId, counts: true, createdAt }, options).toArray();
+  // The planner would do for few rows; the rows that do not count may be very many.
+  const blocks = await database.blocks
+    .find({ blockedId: agentId, counts: true, createdAt }, { ...options, hint: 'blocked_counting' })
+    .toArray();
+  const reports = await database.reports
+    .find({ reportedId: agentId, counts: true, createdAt }, { ...options, hint: 'reported_counting' })
+    .toArray();
   return { blocks, reports };
 }
 
@@ -35,7 +40,10 @@ export async function loadEvidence(
  */
 export async function settleUndecided(database: Database, agentId: string, session: ClientSession): Promise<void> {
   const open = await database.reports
-    .find({ reportedId: agentId, isUndecided: true }, { limit: ROWS_MAX, maxTimeMS: 5_000, session })
+    .find(
+      { reportedId: agentId, isUndecided: true },
+      { limit: ROWS_MAX, maxTimeMS: 5_000, session, hint: 'reported_undecided' },
+    )
     .toArray();
   if (open.length === 0) return;
   const pairs = await database.heads
@@ -72,7 +80,7 @@ export async function findUnsettled(database: Database, agentId: string): Promis
   const rows = await database.enforcementTransitions
     .find(
       { agentId, settledAt: null },
-      { projection: { number: 1 }, sort: { number: 1 }, limit: 100, maxTimeMS: 5_000 },
+      { projection: { number: 1 }, sort: { number: 1 }, limit: 100, maxTimeMS: 5_000, hint: 'agent_unsettled' },
     )
     .toArray();
   return rows.map(({ number }) => number);
@@ -104,7 +112,8 @@ export function listReports(
 export async function findOverdue(database: Database, before: Date, limit: number): Promise<string[]> {
   const rows = await database.enforcements
     .find(
-      { nextEvaluationAt: { $lt: before } },
+      // Both ends: the partial index serves only what its own filter covers.
+      { nextEvaluationAt: { $gt: EPOCH, $lt: before } },
       { projection: { _id: 1 }, sort: { nextEvaluationAt: 1 }, limit, maxTimeMS: 5_000 },
     )
     .toArray();

@@ -12,7 +12,7 @@ export async function listMutes(
   filter: { kind?: Mute['kind']; now: Date },
 ): Promise<Mute[]> {
   const rows = await database.mutes
-    .find({ muterId }, { sort: { createdAt: -1, _id: 1 }, limit: LISTED_MAX, maxTimeMS: 5_000 })
+    .find({ muterId }, { sort: { createdAt: -1 }, limit: LISTED_MAX, maxTimeMS: 5_000 })
     .toArray();
   return rows.filter(({ kind, mutedUntil }) => (filter.kind ?? kind) === kind && isMuteInForce(mutedUntil, filter.now));
 }

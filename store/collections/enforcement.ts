@@ -57,6 +57,9 @@ export interface EnforcementTransition {
 /** What evaluations decide from and leave behind. */
 export type KeptEnforcement = Omit<EnforcementState, '_id' | 'evaluations'>;
 
+/** Before every time that is stored. */
+export const EPOCH = new Date(0);
+
 export const transitionId = (agentId: string, number: number): string => `${agentId}:${number}`;
 
 export const reports: CollectionSpec = {
@@ -95,11 +98,7 @@ export const enforcements: CollectionSpec = {
   }),
   indexes: [
     // findOverdue: restrictions whose flow did not look in time
-    {
-      name: 'next_evaluation',
-      key: { nextEvaluationAt: 1 },
-      partialFilterExpression: { nextEvaluationAt: { $type: 'date' } },
-    },
+    { name: 'due', key: { nextEvaluationAt: 1 }, partialFilterExpression: { nextEvaluationAt: { $gt: EPOCH } } },
   ],
 };
 

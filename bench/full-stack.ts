@@ -1,0 +1,56 @@
+import { randomBytes } from 'node:crypto';
+import { startChild, type Child } from '../local/child';
+import { nodeFlags } from '../local/node-process';
+import { compiled } from '../local/root';
+import { startTestServers, TEST_NAMESPACES } from '../local/test-servers';
+import { readEnvironment } from '../platform/environment';
+import { openDatabase, type Database } from '../store/database';
+
+/** mongod, Temporal, two api processes and a worker of its own: for what only shows over several processes. */
+export interface FullBenchStack {
+  baseUrls: string[];
+  database: Database;
+  stop(): Promise<void>;
+}
+
+const READY_MS = 60_000;
+
+export async function startFullBenchStack(): Promise<FullBenchStack> {
+  const environment = readEnvironment();
+  const servers = await startTestServers(environment, (line) => console.error(line));
+  const mongoUri = servers.variables.AGENTCHAT_TEST_MONGODB_URI;
+  const env = {
+    PATH: environment['PATH'],
+    HOME: environment['HOME'],
+    HOST: '127.0.0.1',
+    PORT: '0',
+    MONGODB_URI: mongoUri,
+    MONGODB_DB: 'bench',
+    TEMPORAL_ADDRESS: servers.variables.AGENTCHAT_TEST_TEMPORAL_ADDRESS,
+    TEMPORAL_NAMESPACE: TEST_NAMESPACES[0],
+    SECRET_KEYS: `bench:${randomBytes(32).toString('base64')}`,
+    RATE_LIMITS: 'off',
+    LOG_LEVEL: 'error',
+  };
+  const children: Child[] = [];
+  const start = async (module: string): Promise<Record<string, unknown>> => {
+    const args = [...nodeFlags, compiled(module)];
+    const child = await startChild({ name: module, command: process.execPath, args, env, hasChannel: true });
+    children.push(child);
+    return child.ready(READY_MS);
+  };
+  const database = openDatabase({ uri: mongoUri, name: 'bench' });
+  const stop = async (): Promise<void> => {
+    await database.client.close();
+    await Promise.all(children.map((child) => child.stop('SIGTERM', 10_000)));
+    await servers.stop();
+  };
+  try {
+    const ready = [await start('api/main'), await start('api/main')];
+    await start('worker/main');
+    return { baseUrls: ready.map(({ port }) => `http://127.0.0.1:${String(port)}`), database, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
