@@ -61,6 +61,10 @@ describe('account deletion', () => {
       );
       expect(sent).toMatchObject({ status: 404, body: { code: 'AGENT_NOT_FOUND' } });
       expect((await as(peer, 'GET', '/v1/contacts', undefined, node)).body).toMatchObject({ total: 0, contacts: [] });
+      const profile = await call(url(node), 'GET', `/v1/agents/${one.agent.handle}`);
+      expect(profile).toMatchObject({ status: 404, body: { code: 'AGENT_NOT_FOUND' } });
+      const found = await call(url(node), 'GET', `/v1/directory?q=${one.agent.handle}`);
+      expect(found.body).toMatchObject({ agents: [], total: 0 });
     }
     for (const socket of sockets) {
       expect(await socket.untilClosed(1_000)).toEqual({ code: 1008, reason: 'Account deleted' });

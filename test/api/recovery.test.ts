@@ -44,6 +44,22 @@ describe('key recovery', () => {
     expect((await verify(started.body.pending_id, '123456')).body.code).toBe('EXPIRED');
   });
 
+  test('identity#15: asked again in the minute in which it was used: another pending, no mail, no code fits', async () => {
+    const { agent } = await createTestAgent(database);
+    const used = await recover(agent.email);
+    const code = await codeFor(stack, agent.email);
+    expect((await verify(used.body.pending_id, code)).status).toBe(200);
+    const again = await recover(agent.email);
+    expect(again).toMatchObject({ status: 200, body: { message: used.body.message } });
+    expect(again.body.pending_id).not.toBe(used.body.pending_id);
+    expect((await recover(agent.email)).body.pending_id).toBe(again.body.pending_id);
+    expect((await verify(again.body.pending_id, code)).body.code).toBe('INVALID_CODE');
+    await clearCooldown(database, agent.email);
+    const next = await recover(agent.email);
+    expect((await verify(next.body.pending_id, await codeFor(stack, agent.email, 2))).status).toBe(200);
+    expect(stack.mailbox.messages(agent.email)).toHaveLength(2);
+  });
+
   test.each([{}, { email: 5 }, { email: 'no address' }, { email: null }, { email: 'a@example.com', handle: 5 }])(
     'a body without an address is a 400: %j',
     async (body) => {
