@@ -1,5 +1,6 @@
 import type { Database } from '../../store/database';
 import { setPause, setStatus } from '../../store/transactions/account-facts';
+import { deleteAgent } from '../../store/transactions/delete-agent';
 import { setMute } from '../../store/transactions/mutes';
 import type { Parsed, TestAgent } from '../support/agents';
 import { eventOf, groupCalls, outcomeOf } from '../support/groups';
@@ -35,7 +36,7 @@ describe('deletion of a group', () => {
     return { groupId: await api.groupOf(creator, ...others), creator, others };
   }
 
-  test('groups#19, G1, G5, G12: the notice is all that is left, whoever asks whatever', async () => {
+  test('groups#19, groups#G1, groups#G5: the notice is all that is left, whoever asks whatever', async () => {
     const { groupId, creator, others } = await group(3);
     const [bob, eve] = others;
     if (bob === undefined || eve === undefined) throw new Error('two members');
@@ -87,7 +88,7 @@ describe('deletion of a group', () => {
     expect(await database.envelopes.countDocuments({ conversationId: groupId, status: 'stored' })).toBe(1);
   });
 
-  test('groups#22, D18: a replay of a send from before the deletion still answers the original', async () => {
+  test('groups#22: a replay of a send from before the deletion still answers the original', async () => {
     const { groupId, creator } = await group(2);
     const body = { conversation_id: groupId, client_msg_id: 'kept', content: { text: 'x' } };
     const sent = await api.as(creator, 'POST', '/v1/messages', { body });
@@ -96,12 +97,10 @@ describe('deletion of a group', () => {
     expect([replay.status, replay.body.id]).toEqual([200, sent.body.id]);
   });
 
-  test('groups#20, G11, G13, G14, G15: muted, paused and suspended members, each socket in order', async () => {
-    const { groupId, creator, others } = await group(5);
-    const [online, muted, paused, suspended] = others;
-    if (online === undefined || muted === undefined || paused === undefined || suspended === undefined) {
-      throw new Error('four members');
-    }
+  test('groups#20, groups#G11, groups#G13, groups#G14, groups#G15: muted, paused, suspended and ended members, each socket in order', async () => {
+    const { groupId, creator, others } = await group(6);
+    const [online, muted, paused, suspended, ended] = others;
+    if (!online || !muted || !paused || !suspended || !ended) throw new Error('five members');
     const at = new Date();
     await setMute(database, {
       muterId: api.idOf(muted),
@@ -119,6 +118,7 @@ describe('deletion of a group', () => {
     });
     await setPause(database, api.idOf(paused), 'full', at);
     await setStatus(database, api.idOf(suspended), 'suspended', at);
+    await deleteAgent(database, api.idOf(ended), at);
     const sockets = await Promise.all(
       [online, muted].map((who, node) => SocketClient.hello(stack.baseUrls[node] ?? '', who.apiKey)),
     );
@@ -141,5 +141,30 @@ describe('deletion of a group', () => {
     await setStatus(database, api.idOf(suspended), 'active', new Date());
     for (const who of [paused, suspended])
       expect((await api.sync(who)).map(eventOf)).toMatchObject([{ event: 'group_deleted' }]);
+  });
+
+  test('a deletion in the middle of a drain: nothing of the group comes after the notice on any socket', async () => {
+    const { groupId, creator, others } = await group(2);
+    const [member] = others;
+    if (member === undefined) throw new Error('a member');
+    for (let index = 0; index < 25; index += 1) {
+      await Promise.all(Array.from({ length: 20 }, (_, lane) => api.send(creator, groupId, `${index}-${lane}`)));
+    }
+    const sockets = await Promise.all(
+      stack.baseUrls.map((baseUrl) => SocketClient.hello(baseUrl, member.apiKey, ['ack'])),
+    );
+    await sockets[0]?.untilMessages(1);
+    expect((await api.deleteGroup(creator, groupId)).status).toBe(200);
+    for (const socket of sockets) {
+      const isTold = () => socket.frames.some(({ type }) => type === 'group.deleted');
+      await waitFor(isTold, { timeoutMs: 30_000, describe: 'the end of the group' });
+      const [notice]: Parsed[] = socket.messages().slice(-1);
+      expect(eventOf(notice).event).toBe('group_deleted');
+      const seqs = socket.messages().map(({ seq }) => seq);
+      expect(seqs).toEqual([...seqs].sort((one, other) => one - other));
+      expect(socket.frames.at(-1)?.type).toBe('group.deleted');
+      socket.end();
+    }
+    await finished(groupId);
   });
 });
