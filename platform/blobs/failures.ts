@@ -1,17 +1,22 @@
-import type { Readable } from 'node:stream';
 import { AppError, isAppError } from '../../contract/errors';
 
 /** How long callers are asked to wait when the store does not answer. */
 const RETRY_MS = 5_000;
 
-/**
- * A failure as callers see it: refusals and faults of `source` (what was being stored) pass unchanged, everything else
- * is the store's own and becomes STORAGE_UNAVAILABLE, with the cause for the log.
- */
-export function storageFailure(error: unknown, source?: Buffer | Readable): unknown {
-  if (isAppError(error)) return error;
-  if (source !== undefined && !Buffer.isBuffer(source) && source.errored === error) return error;
-  const failure = new AppError('STORAGE_UNAVAILABLE', undefined, RETRY_MS);
-  failure.cause = error;
-  return failure;
+/** What was being stored failed, not the store: its own error passes unchanged. */
+export class SourceFault {
+  constructor(readonly error: unknown) {}
+}
+
+/** Runs `work` of a store: whatever fails in it is the store's failure, with the cause for the log. */
+export async function guarded<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof SourceFault) throw error.error;
+    if (isAppError(error)) throw error;
+    const failure = new AppError('STORAGE_UNAVAILABLE', undefined, RETRY_MS);
+    failure.cause = error;
+    throw failure;
+  }
 }

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import type { Blob, BlobFacts, BlobInfo, BlobPage, BlobStore } from './blob-store';
-import { storageFailure } from './failures';
+import { guarded, SourceFault } from './failures';
 
 /** Where writes happen until they are whole. No key can begin with a dot. */
 const UNFINISHED = '.unfinished';
@@ -21,7 +21,7 @@ const KEY = /^[A-Za-z0-9_-][A-Za-z0-9._-]*(\/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$/;
 export function createFileStore(root: string): BlobStore {
   const fileOf = (key: string): string => path.join(root, relativePath(key));
   return {
-    put: (key, content, facts) => guarded(() => writeWhole(root, fileOf(key), content, facts), content),
+    put: (key, content, facts) => guarded(() => writeWhole(root, fileOf(key), content, facts)),
     get: (key) =>
       guarded(async () => {
         const info = await statFile(fileOf(key), key);
@@ -41,14 +41,6 @@ export function createFileStore(root: string): BlobStore {
   };
 }
 
-async function guarded<T>(work: () => Promise<T>, source?: Buffer | Readable): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw storageFailure(error, source);
-  }
-}
-
 function relativePath(key: string): string {
   if (!KEY.test(key)) throw new Error('this is no key of an object');
   const at = key.lastIndexOf('/');
@@ -59,22 +51,32 @@ function relativePath(key: string): string {
 
 /** Dies at any step: the target is untouched or complete. Two at once: the last rename stands. */
 async function writeWhole(root: string, target: string, content: Buffer | Readable, facts: BlobFacts): Promise<void> {
+  const source = Buffer.isBuffer(content) ? Readable.from([content]) : content;
+  // From the first moment: a source that fails while folders are made must not fail into nobody's hands.
+  let culprit: 'source' | 'store' | null = null;
+  source.on('error', () => (culprit ??= 'source'));
   const folder = path.join(root, UNFINISHED);
   await mkdir(folder, { recursive: true });
   await mkdir(path.dirname(target), { recursive: true });
   const file = path.join(folder, randomUUID());
   try {
+    if (source.errored !== null) throw source.errored;
     // `flush`: synced before it is closed.
     const writing = createWriteStream(file, { flags: 'wx', mode: 0o640, flush: true });
-    await pipeline(content instanceof Readable ? content : [content], writing);
+    // Whoever fails first: the pipeline then ends the other with the same error.
+    writing.on('error', () => (culprit ??= 'store'));
+    await pipeline(source, writing);
     if (writing.bytesWritten !== facts.bytes) throw new Error('other than the promised number of bytes came');
     await rename(file, target);
   } catch (error) {
     await rm(file, { force: true }).catch(() => undefined);
-    throw error;
+    throw isSource(culprit) ? new SourceFault(error) : error;
   }
   await syncFolder(path.dirname(target));
 }
+
+/** TypeScript does not see what listeners assign. */
+const isSource = (culprit: 'source' | 'store' | null): boolean => culprit === 'source';
 
 /** A rename is durable once its folder is. */
 async function syncFolder(folder: string): Promise<void> {
@@ -149,5 +151,5 @@ async function removeUnfinished(root: string, olderThan: Date): Promise<number> 
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT';
 }

@@ -11,7 +11,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { BlobPage, BlobStore, DirectUrls } from './blob-store';
-import { storageFailure } from './failures';
+import { guarded, SourceFault } from './failures';
 
 export interface S3Options {
   bucket: string;
@@ -21,6 +21,10 @@ export interface S3Options {
   /** The endpoint by which agents reach the store, when it is another one. */
   publicEndpoint?: string;
 }
+
+/** Faults are thrown and logged where they are answered; the client's own lines go past our log. */
+const nothing = (): void => undefined;
+const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
 /** A store that takes connections and never answers must end in a 503, not in silence. */
 const TIMEOUTS = { connectionTimeout: 3_000, requestTimeout: 30_000, throwOnRequestTimeout: true };
@@ -36,11 +40,10 @@ export function createS3Store(options: S3Options): BlobStore {
   const bucket = createBucketCheck(client, Bucket);
   return {
     put: (key, content, { bytes, contentType }) =>
-      guarded(async () => {
-        await bucket();
+      guarded(() => {
         const facts = { Bucket, Key: key, ContentLength: bytes, ContentType: contentType };
-        await sendBody(client, new PutObjectCommand({ ...facts, Body: content }), content);
-      }, content),
+        return sendBody(client, bucket, new PutObjectCommand({ ...facts, Body: content }), content);
+      }),
     get: (key) =>
       orNull(async () => {
         const found = await client.send(new GetObjectCommand({ Bucket, Key: key }));
@@ -79,20 +82,28 @@ function createClient({ region }: S3Options, endpoint: string | undefined): S3Cl
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: TIMEOUTS,
+    logger: SILENT,
     maxAttempts: 2,
   });
 }
 
 /** The client pipes bodies without looking at their faults: one ends the request half-way, and the store drops it. */
-async function sendBody(client: S3Client, command: PutObjectCommand, content: Buffer | Readable): Promise<void> {
+async function sendBody(
+  client: S3Client,
+  bucket: () => Promise<void>,
+  command: PutObjectCommand,
+  content: Buffer | Readable,
+): Promise<void> {
   if (Buffer.isBuffer(content)) {
+    await bucket();
     await client.send(command);
     return;
   }
   const abort = new AbortController();
   content.once('error', () => abort.abort());
-  await client.send(command, { abortSignal: abort.signal }).catch((error: unknown) => {
-    throw content.errored ?? error;
+  const sending = bucket().then(() => client.send(command, { abortSignal: abort.signal }));
+  await sending.catch((error: unknown) => {
+    throw abort.signal.aborted ? new SourceFault(content.errored) : error;
   });
 }
 
@@ -108,7 +119,7 @@ function createBucketCheck(client: S3Client, Bucket: string): () => Promise<void
     if (!exists) {
       await client.send(new CreateBucketCommand({ Bucket })).catch((error: unknown) => {
         // Another process was first.
-        if (!(error instanceof Error) || !/^BucketAlready/.test(error.name)) throw error;
+        if (!hasName(error) || !/^BucketAlready/.test(error.name)) throw error;
       });
     }
     isThere = true;
@@ -157,26 +168,22 @@ async function listObjects(
   return { blobs, next: found.IsTruncated === true ? (blobs.at(-1)?.key ?? null) : null };
 }
 
-async function guarded<T>(work: () => Promise<T>, source?: Buffer | Readable): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw storageFailure(error, source);
-  }
+function orNull<T>(work: () => Promise<T>): Promise<T | null> {
+  return guarded(() =>
+    work().catch((error: unknown) => {
+      if (isMissing(error)) return null;
+      throw error;
+    }),
+  );
 }
 
-async function orNull<T>(work: () => Promise<T>): Promise<T | null> {
-  try {
-    return await work();
-  } catch (error) {
-    if (isMissing(error)) return null;
-    throw storageFailure(error);
-  }
+function hasName(error: unknown): error is { name: string } {
+  return typeof error === 'object' && error !== null && 'name' in error && typeof error.name === 'string';
 }
 
 /** Recognised by the status, for compatible stores name their errors differently. */
 function isMissing(error: unknown): boolean {
-  if (!(error instanceof Error) || !('$metadata' in error)) return false;
+  if (typeof error !== 'object' || error === null || !('$metadata' in error)) return false;
   const { $metadata } = error;
   return typeof $metadata === 'object' && $metadata !== null && Reflect.get($metadata, 'httpStatusCode') === 404;
 }
