@@ -2,10 +2,16 @@ import { createAccountFlows, type AccountFlows } from './flows/account-flows';
 import { createCodeFlows, type CodeFlows } from './flows/code-flows';
 import { createGroupFlows, type GroupFlows } from './flows/group-flows';
 import { createEnforcementFlows, type EnforcementFlows } from './flows/enforcement-flow';
+import { createScheduleFlows, type ScheduleFlows } from './flows/schedules';
 import { createFlowClient, type FlowClient, type FlowClientDeps } from './flows/flow-client';
 
 /** The one typed client of the durable flows; each kind of flow has its part in `flows/`. */
-export type Flows = CodeFlows & AccountFlows & GroupFlows & EnforcementFlows & Pick<FlowClient, 'isUp' | 'close'>;
+export type Flows = CodeFlows &
+  AccountFlows &
+  GroupFlows &
+  EnforcementFlows &
+  ScheduleFlows &
+  Pick<FlowClient, 'isUp' | 'close'>;
 
 export function createFlows(deps: FlowClientDeps): Flows {
   const flows = createFlowClient(deps);
@@ -14,6 +20,7 @@ export function createFlows(deps: FlowClientDeps): Flows {
     ...createAccountFlows(flows),
     ...createGroupFlows(flows),
     ...createEnforcementFlows(flows),
+    ...createScheduleFlows(flows),
     isUp: flows.isUp,
     close: flows.close,
   };

@@ -1,6 +1,7 @@
 import { createDeletionActivities } from '../activities/account-deletion';
 import { createCodeActivities } from '../activities/codes';
 import { createGroupDeletionActivities } from '../activities/group-deletion';
+import { createHousekeepingActivities } from '../activities/housekeeping';
 import { createEnforcementActivities } from '../activities/enforcement';
 import { createSocketActivities } from '../activities/sockets';
 import type { BlobStore } from '../platform/blobs/blob-store';
@@ -15,6 +16,7 @@ export interface ActivityDeps {
   mailer: Mailer;
   blobs: BlobStore;
   secretKeys: SecretKey[];
+  undeliveredTtlDays: number;
   log: Logger;
 }
 
@@ -27,5 +29,6 @@ export function createActivities(deps: ActivityDeps) {
     ...createDeletionActivities(deps),
     ...createGroupDeletionActivities({ ...deps, orders }),
     ...createEnforcementActivities({ ...deps, orders }),
+    ...createHousekeepingActivities(deps),
   };
 }

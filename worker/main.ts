@@ -3,6 +3,7 @@ import { startRelay } from '../delivery/relay';
 import { systemClock } from '../platform/clock';
 import { openBlobStore } from '../platform/blobs/open';
 import { createFlows } from '../platform/flows';
+import type { Config } from '../platform/config';
 import type { Logger } from '../platform/logger';
 import { createMailer } from '../platform/mail';
 import { createMetrics } from '../platform/metrics';
@@ -28,7 +29,16 @@ async function main(): Promise<void> {
   const blobs = await openBlobStore(config.BLOB_STORE);
   const flows = createFlows({ config, metrics: createMetrics(), log });
   installRuntime(log);
-  const workers = await connectWorkers();
+  const activities = createActivities({
+    database,
+    mailer,
+    blobs,
+    secretKeys: config.SECRET_KEYS,
+    undeliveredTtlDays: config.UNDELIVERED_TTL_DAYS,
+    log,
+  });
+  const workers = await connectWorkers(config, activities, log);
+  await untilReady(log, 'schedules', flows.ensureSchedules);
   const relay = startRelay({ database, flows, log });
   const running = Promise.all(workers.map((worker) => worker.run()));
   stopOnSignal(log, DEADLINE_MS, async () => {
@@ -43,31 +53,34 @@ async function main(): Promise<void> {
   log.info({ event: 'worker.ready' });
   announceReady({});
   await running;
+}
 
-  /** One per task queue, so that no kind of work waits for another. */
-  async function connectWorkers(): Promise<Worker[]> {
-    const made: Worker[] = [];
-    const activities = createActivities({ database, mailer, blobs, secretKeys: config.SECRET_KEYS, log });
-    await untilReady(log, 'temporal', async () => {
-      const connection = await NativeConnection.connect(temporalConnectionOptions(config) as NativeConnectionOptions);
-      for (const taskQueue of Object.values(TASK_QUEUES).slice(made.length)) {
-        made.push(
-          await Worker.create({
-            connection,
-            namespace: config.TEMPORAL_NAMESPACE,
-            taskQueue,
-            workflowBundle: { codePath: BUNDLE_PATH },
-            activities,
-            shutdownGraceTime: GRACE_MS,
-            // Registrations wait for minutes with little state; two cores hold this many in memory without trouble.
-            maxCachedWorkflows: 500,
-            maxConcurrentActivityTaskExecutions: 50,
-          }),
-        );
-      }
-    });
-    return made;
-  }
+/** One per task queue, so that no kind of work waits for another. */
+async function connectWorkers(
+  config: Config,
+  activities: ReturnType<typeof createActivities>,
+  log: Logger,
+): Promise<Worker[]> {
+  const made: Worker[] = [];
+  await untilReady(log, 'temporal', async () => {
+    const connection = await NativeConnection.connect(temporalConnectionOptions(config) as NativeConnectionOptions);
+    for (const taskQueue of Object.values(TASK_QUEUES).slice(made.length)) {
+      made.push(
+        await Worker.create({
+          connection,
+          namespace: config.TEMPORAL_NAMESPACE,
+          taskQueue,
+          workflowBundle: { codePath: BUNDLE_PATH },
+          activities,
+          shutdownGraceTime: GRACE_MS,
+          // Registrations wait for minutes with little state; two cores hold this many in memory without trouble.
+          maxCachedWorkflows: 500,
+          maxConcurrentActivityTaskExecutions: 50,
+        }),
+      );
+    }
+  });
+  return made;
 }
 
 /** Temporal's own lines go into our log; signals are ours to handle. */

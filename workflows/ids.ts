@@ -12,7 +12,14 @@ export const enforcementId = (agentId: string): string => `enforcement:${agentId
 
 export const groupDeletionId = (groupId: string): string => `group-deletion:${groupId}`;
 
-export const TASK_QUEUES = { accounts: 'accounts', delivery: 'delivery' } as const;
+export const TASK_QUEUES = { accounts: 'accounts', delivery: 'delivery', housekeeping: 'housekeeping' } as const;
+
+/** What is swept by the clock; each has a schedule of this id, whose runs carry it with the time of their start. */
+export const HOUSEKEEPING_TASKS = ['attachments', 'blobs', 'undelivered', 'retention', 'outbox'] as const;
+
+export type HousekeepingTask = (typeof HOUSEKEEPING_TASKS)[number];
+
+export const housekeepingScheduleId = (task: HousekeepingTask): string => `housekeeping:${task}`;
 
 /** Search attributes that must exist on the namespace before the first flow starts. */
 export const SEARCH_ATTRIBUTES = ['AgentHandle', 'Stage', 'WebhookId', 'GroupId'] as const;

@@ -4,3 +4,4 @@ export { groupDeletion } from './group-deletion';
 export { recovery } from './recovery';
 export { registration } from './registration';
 export { rotation } from './rotation';
+export { housekeeping } from './housekeeping';
