@@ -1,7 +1,10 @@
 import { pairId, type PairHead } from '../../domain/heads';
+import { hashApiKey, newApiKey } from '../../platform/ids';
+import { agentActor } from '../../store/audit';
 import type { Database } from '../../store/database';
 import { countWebhook, setPause, setStatus } from '../../store/transactions/account-facts';
 import { deleteAgent } from '../../store/transactions/delete-agent';
+import { swapKey } from '../../store/transactions/swap-key';
 import { addContact, removeContact, setBlock } from '../../store/transactions/relations';
 import { updateProfile } from '../../store/transactions/update-profile';
 import { startStack, type Stack } from '../support/stack';
@@ -66,6 +69,13 @@ describe('a fact and the sends that race it on two processes', () => {
     return { seqAtFact, seqAtEnd: await nextSeq(a, b), codes };
   }
 
+  const keySwapOf = ({ id }: Sender) => ({
+    agentId: id,
+    apiKeyHash: hashApiKey(newApiKey()),
+    actor: agentActor(id),
+    at: new Date(),
+  });
+
   const facts: [string, string, (a: Sender, b: Sender) => Promise<unknown>][] = [
     ['a block by the recipient', 'BLOCKED', (a, b) => setBlock(database, { from: b.id, to: a.id, at: new Date() })],
     ['a block by the sender', 'BLOCKED', (a, b) => setBlock(database, { from: a.id, to: b.id, at: new Date() })],
@@ -78,6 +88,7 @@ describe('a fact and the sends that race it on two processes', () => {
     ],
     ['the deletion of the recipient', 'AGENT_NOT_FOUND', (_a, b) => deleteAgent(database, b.id, new Date())],
     ['the deletion of the sender', 'UNAUTHORIZED', (a) => deleteAgent(database, a.id, new Date())],
+    ['a new key of the sender', 'UNAUTHORIZED', (a) => swapKey(database, keySwapOf(a))],
   ];
 
   test.each(facts)('%s: no send commits after it did', async (_name, code, fact) => {
