@@ -240,6 +240,16 @@ describe('key recovery where an email may back several agents', () => {
     expect(await database.agents.findOne({ _id: second })).toMatchObject({ keyVersion: 2 });
   });
 
+  test('one agent more than the email may back is refused at registration, before the lifetime cap', async () => {
+    const email = 'crowded@example.com';
+    await agentsOf(email, ['crowded-one', 'crowded-two', 'crowded-three']);
+    expect(await post('/v1/register', { email, handle: 'crowded-four' })).toMatchObject({
+      status: 409,
+      body: { code: 'EMAIL_LIMIT_REACHED', details: { limit: 3 } },
+    });
+    expect(stack.mailbox.messages(email)).toEqual([]);
+  });
+
   test('a handle of somebody else is a decoy', async () => {
     await agentsOf('mine@example.com', ['mine-one']);
     await agentsOf('theirs@example.com', ['theirs-one']);
