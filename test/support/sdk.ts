@@ -16,6 +16,7 @@ export class SdkAgent {
   readonly seen: Sdk.Message[] = [];
   readonly invitations: Parsed[] = [];
   readonly deletions: Parsed[] = [];
+  readonly reads: Parsed[] = [];
   readonly client: Sdk.AgentChatClient;
   /** Without the SDK's own retries, for callers that must know whether a refusal belongs to a repeat. */
   readonly once: Sdk.AgentChatClient;
@@ -56,6 +57,7 @@ export class SdkAgent {
     live.onConnect(() => (isConnected = true));
     live.on('message.new', ({ payload }) => this.remember(payload));
     live.on('group.invite.received', ({ payload }) => void this.invitations.push(payload));
+    live.on('message.read', ({ payload }) => void this.reads.push(payload));
     live.on('group.deleted', ({ payload }) => void this.deletions.push(payload));
     await live.connect();
     await waitFor(() => isConnected, { timeoutMs: 30_000, describe: 'hello.ok' });
