@@ -25,6 +25,7 @@ export interface BenchAgent {
 export interface BenchStack {
   baseUrl: string;
   database: Database;
+  mongoUri: string;
   stop(): Promise<void>;
 }
 
@@ -63,6 +64,7 @@ export async function startBenchStack(): Promise<BenchStack> {
   return {
     baseUrl: `http://127.0.0.1:${port}`,
     database,
+    mongoUri: mongo.uri,
     stop: async () => {
       await database.client.close();
       await api.stop('SIGTERM', 10_000);

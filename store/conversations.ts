@@ -4,7 +4,7 @@ import type { PairHead } from '../domain/heads';
 import { visibleFloor } from '../domain/history';
 import { planPage } from '../domain/merge-page';
 import type { Message } from './collections/messages';
-import { newReadState, readStateId, type ReadState } from './collections/read-states';
+import { hiddenRangeId, newReadState, readStateId, type ReadState } from './collections/read-states';
 import type { Database } from './database';
 import { findMuted } from './mutes';
 import {
@@ -165,12 +165,8 @@ async function findNewest(
   session: ClientSession,
 ): Promise<Map<string, Message>> {
   if (places.length === 0) return new Map();
-  const ends = await database.hiddenRanges
-    .find(
-      { agentId, $or: places.map(({ conversationId, lastSeq }) => ({ conversationId, to: lastSeq })) },
-      { session, ...MAX },
-    )
-    .toArray();
+  const ids = places.map(({ conversationId, lastSeq }) => hiddenRangeId(agentId, conversationId, lastSeq));
+  const ends = await database.hiddenRanges.find({ _id: { $in: ids } }, { session, ...MAX }).toArray();
   const hiddenFrom = new Map(ends.map(({ conversationId, from }) => [conversationId, from]));
   const wanted = places.flatMap(({ conversationId, lastSeq, joinedSeq, reader }) => {
     const seq = (hiddenFrom.get(conversationId) ?? lastSeq + 1) - 1;

@@ -28,7 +28,8 @@ export function newReadState(agentId: string, conversationId: string): ReadState
 
 /**
  * Messages that an agent hid, as ranges of `seq` without a gap between them: two ranges never touch, so between two of
- * them is always a visible message, and a page of history looks at no more ranges than it has rows.
+ * them is always a visible message, and a page of history looks at no more ranges than it has rows. `_id` names the
+ * end, so that lists find the range in which a conversation ends.
  */
 export interface HiddenRange {
   _id: string;
@@ -37,6 +38,9 @@ export interface HiddenRange {
   from: number;
   to: number;
 }
+
+export const hiddenRangeId = (agentId: string, conversationId: string, to: number): string =>
+  `${agentId}:${conversationId}:${to}`;
 
 export const readStates: CollectionSpec = {
   name: 'readStates',
@@ -56,9 +60,9 @@ export const hiddenRanges: CollectionSpec = {
   name: 'hiddenRanges',
   schema: shape({ _id: 'string', agentId: 'string', conversationId: 'string', from: NUMBER, to: NUMBER }),
   indexes: [
-    // findHiddenBefore, findHiddenAround
+    // findHiddenBefore, isHidden
     { name: 'agent_conversation_from', key: { agentId: 1, conversationId: 1, from: 1 }, unique: true },
-    // findHiddenAfter, findHiddenEnds
+    // findHiddenAfter
     { name: 'agent_conversation_to', key: { agentId: 1, conversationId: 1, to: 1 }, unique: true },
   ],
 };

@@ -3,7 +3,7 @@ import { AppError } from '../../contract/errors';
 import { mergeHidden, type SeqRange } from '../../domain/history';
 import { settle } from '../../domain/reading';
 import type { Message } from '../collections/messages';
-import type { HiddenRange } from '../collections/read-states';
+import { hiddenRangeId, type HiddenRange } from '../collections/read-states';
 import type { Database } from '../database';
 import { findHiddenBefore } from '../hidden';
 import { findParticipation, findReadState } from '../participation';
@@ -54,7 +54,7 @@ async function replaceRanges(
   range: Omit<HiddenRange, '_id'> & SeqRange,
   session: ClientSession,
 ): Promise<void> {
-  const { agentId, conversationId, from } = range;
+  const _id = hiddenRangeId(range.agentId, range.conversationId, range.to);
   if (old.length > 0) await database.hiddenRanges.deleteMany({ _id: { $in: old.map(({ _id }) => _id) } }, { session });
-  await database.hiddenRanges.insertOne({ _id: `${agentId}:${conversationId}:${from}`, ...range }, { session });
+  await database.hiddenRanges.insertOne({ _id, ...range }, { session });
 }
