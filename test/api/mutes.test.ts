@@ -126,13 +126,22 @@ describe('mutes', () => {
     expect((await as(member, 'DELETE', `/v1/mutes/conversation/${groupId}`)).status).toBe(200);
   });
 
-  test('the drain after a reconnect delivers muted messages', async () => {
+  test('social#27: the drain after a reconnect delivers muted messages, and the deletion of a muted group is told', async () => {
     const [a, b] = await two();
     await establish(a, b);
     await muteAgent(b, a);
     const { body } = await send(a, b);
     const client = await SocketClient.hello(url(1), b.apiKey, ['ack']);
     await waitFor(() => client.messages().some(({ id }) => id === body.id));
+    const groups = groupCalls(stack, database);
+    const groupId = await groups.groupOf(a, b);
+    await mute(b, { target_kind: 'conversation', target_id: groupId });
+    const silent = await groups.send(a, groupId, 'silent');
+    expect((await groups.deleteGroup(a, groupId)).status).toBe(200);
+    await waitFor(() =>
+      client.messages().some((message) => message.conversation_id === groupId && message.id !== silent.body.id),
+    );
+    expect(client.messages().map(({ id }) => id)).not.toContain(silent.body.id);
     client.end();
   });
 

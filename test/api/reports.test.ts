@@ -97,6 +97,12 @@ describe('reports', () => {
     const system = await createTestAgent(database, { isSystem: true });
     expect(await codeOf(report(a, system))).toBe('409 SYSTEM_AGENT_PROTECTED');
     expect(await rowsOf(a, system)).toEqual({ report: null, block: null, requests: 0 });
+    // The platform's own agent, as it is from the first start.
+    for (const path of ['block', 'report']) {
+      expect(await codeOf(as(a, 'POST', `/v1/contacts/chatfather/${path}`))).toBe('409 SYSTEM_AGENT_PROTECTED');
+    }
+    const muted = await as(a, 'POST', '/v1/mutes', { body: { target_kind: 'agent', target_handle: 'chatfather' } });
+    expect([muted.status, muted.body.target_id]).toEqual([201, 'agt_chatfather']);
   });
 
   test.each<[string, CallOptions, string | null]>([
