@@ -30,6 +30,12 @@ function ratioOf(figure: Figure): number | null {
     : round(median(figure.values.map((value, run) => value / (base[run] ?? Number.NaN))));
 }
 
+/** The number behind `name` on the command line; for runs that only show that a bench works. */
+export function option(name: string, preset: number): number {
+  const index = process.argv.indexOf(name);
+  return index < 0 ? preset : Number(process.argv[index + 1]);
+}
+
 /** Prints every figure as minimum / median / maximum, and writes them as JSON where `--json FILE` asks for it. */
 export function report(command: string, figures: Figure[], json: string | null): void {
   const rows = figures.map((figure) => ({

@@ -1,0 +1,223 @@
+import { randomBytes } from 'node:crypto';
+import sharp from 'sharp';
+import { Pool } from 'undici';
+import { startChild } from '../local/child';
+import { nodeFlags } from '../local/node-process';
+import { freePort } from '../local/ports';
+import { compiled } from '../local/root';
+import { readEnvironment } from '../platform/environment';
+import type { Agent } from '../store/collections/agents';
+import type { Database } from '../store/database';
+import { option, quantile, report, type Figure } from './report';
+import { makeAgents, startBenchStack, type BenchAgent, type BenchStack } from './stack';
+import { measureRegistrations } from './registrations';
+
+const IN_FLIGHT = 64;
+const AGENTS_FEW = 1_000;
+/** Handles that share a beginning: each search finds these, whatever else is registered. */
+const FAMILY = 25;
+
+interface Bench extends BenchStack {
+  pool: Pool;
+  agents: BenchAgent[];
+}
+
+const runs = option('--runs', 3);
+const runMs = option('--seconds', 4) * 1_000;
+const agentsMany = option('--agents', 1_000_000);
+
+async function get(pool: Pool, path: string, key?: string): Promise<void> {
+  const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
+  const response = await pool.request({ method: 'GET', path, headers });
+  await response.body.dump();
+  if (response.statusCode !== 200) throw new Error(`${path} answered ${response.statusCode}`);
+}
+
+/** Calls per second of `IN_FLIGHT` closed loops. */
+async function perSecond(call: (lane: number) => Promise<unknown>): Promise<number> {
+  const startedMs = performance.now();
+  let calls = 0;
+  const lane = async (index: number): Promise<void> => {
+    while (performance.now() - startedMs < runMs) {
+      await call(index);
+      calls += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, (_, index) => lane(index)));
+  return calls / ((performance.now() - startedMs) / 1_000);
+}
+
+/** Milliseconds of calls made one after the other for the time of a run. */
+async function latencies(call: () => Promise<unknown>): Promise<number[]> {
+  const startedMs = performance.now();
+  const durations: number[] = [];
+  while (performance.now() - startedMs < runMs) {
+    const calledMs = performance.now();
+    await call();
+    durations.push(performance.now() - calledMs);
+  }
+  return durations;
+}
+
+/** `GET /v1/agents/me` of many agents beside the same pipeline without a store. */
+async function measureMe(bench: Bench): Promise<Figure> {
+  const port = await freePort();
+  const { PATH, HOME } = readEnvironment();
+  const bare = await startChild({
+    name: 'bench/bare-api',
+    command: process.execPath,
+    args: [...nodeFlags, compiled('bench/bare-api')],
+    hasChannel: true,
+    env: { PATH, HOME, PORT: String(port), SECRET_KEYS: `bench:${randomBytes(32).toString('base64')}` },
+  });
+  await bare.ready(30_000);
+  const barePool = new Pool(`http://127.0.0.1:${port}`, { connections: IN_FLIGHT });
+  const keyOf = (lane: number) => bench.agents[lane % bench.agents.length]?.key ?? '';
+  const figure: Figure = {
+    name: 'identity.me_per_s',
+    unit: 'requests/s',
+    values: [],
+    baseline: { name: 'bare.pipeline_per_s', values: [] },
+  };
+  await perSecond((lane) => get(bench.pool, '/v1/agents/me', keyOf(lane)));
+  await perSecond((lane) => get(barePool, '/v1/agents/me', keyOf(lane)));
+  for (let run = 0; run < runs; run += 1) {
+    figure.baseline?.values.push(await perSecond((lane) => get(barePool, '/v1/agents/me', keyOf(lane))));
+    figure.values.push(await perSecond((lane) => get(bench.pool, '/v1/agents/me', keyOf(lane))));
+  }
+  await barePool.close();
+  await bare.stop('SIGTERM', 5_000);
+  return figure;
+}
+
+/** Listed agents in families, through the driver: only what the directory reads. */
+async function fillDirectory(database: Database, from: number, to: number, families: string[]): Promise<void> {
+  for (let made = from; made < to;) {
+    const rows: Agent[] = [];
+    for (; made < to && rows.length < 5_000; made += 1) {
+      if (made % FAMILY === 0) families.push(`f${randomBytes(5).toString('hex')}`);
+      rows.push(agentRow(`${families.at(-1) ?? ''}-${made % FAMILY}`));
+    }
+    await database.agents.insertMany(rows, { ordered: false });
+  }
+}
+
+function agentRow(handle: string): Agent {
+  const at = new Date();
+  return {
+    _id: `agt_${handle}`,
+    handle,
+    email: `${handle}@example.com`,
+    apiKeyHash: handle,
+    keyVersion: 1,
+    displayName: null,
+    description: null,
+    avatarKey: null,
+    status: 'active',
+    pausedByOwner: 'none',
+    settings: { inboxMode: 'open', groupInvitePolicy: 'open', discoverable: true },
+    isSystem: false,
+    isListed: true,
+    inboxSalt: handle,
+    lastSeenAt: null,
+    createdAt: at,
+    updatedAt: at,
+  };
+}
+
+/** Searches for one family each, with a key, first among few agents, then among many. */
+async function measureDirectory(bench: Bench): Promise<Figure[]> {
+  const families: string[] = [];
+  const key = bench.agents[0]?.key ?? '';
+  const searches = () =>
+    latencies(() =>
+      get(bench.pool, `/v1/directory?q=${families[Math.floor(Math.random() * families.length)] ?? ''}`, key),
+    );
+  const p99s = async (): Promise<number[]> => {
+    await searches();
+    const values: number[] = [];
+    for (let run = 0; run < runs; run += 1) values.push(quantile(await searches(), 0.99));
+    return values;
+  };
+  await fillDirectory(bench.database, 0, AGENTS_FEW, families);
+  const few = await p99s();
+  await fillDirectory(bench.database, AGENTS_FEW, agentsMany, families);
+  const many = await p99s();
+  const broad = await latencies(() => get(bench.pool, '/v1/directory?q=f0', key));
+  return [
+    {
+      name: 'directory.p99_ms',
+      unit: 'ms',
+      values: many,
+      baseline: { name: `directory.p99_ms among ${AGENTS_FEW}`, values: few },
+    },
+    { name: 'directory.broad_p50_ms', unit: 'ms', values: [quantile(broad, 0.5)] },
+  ];
+}
+
+/** Sends one after the other, alone and while somebody uploads avatars without a pause. */
+async function measureUploads(bench: Bench): Promise<Figure> {
+  const [from, to, painter] = bench.agents;
+  if (!from || !to || !painter) throw new Error('three agents are needed');
+  const image = await sharp({ create: { width: 1_600, height: 1_200, channels: 3, background: 'teal' } })
+    .jpeg()
+    .toBuffer();
+  let sent = 0;
+  const post = async (sender: BenchAgent, recipient: BenchAgent): Promise<void> => {
+    const response = await bench.pool.request({
+      method: 'POST',
+      path: '/v1/messages',
+      headers: { authorization: `Bearer ${sender.key}` },
+      body: JSON.stringify({ to: recipient.handle, client_msg_id: `bench-${(sent += 1)}`, content: 'hi' }),
+    });
+    await response.body.dump();
+    if (response.statusCode !== 201) throw new Error(`a send answered ${response.statusCode}`);
+  };
+  await post(from, to);
+  await post(to, from);
+  const figure: Figure = {
+    name: 'send.p99_ms during uploads',
+    unit: 'ms',
+    values: [],
+    baseline: { name: 'send.p99_ms', values: [] },
+  };
+  for (let run = 0; run < runs; run += 1) {
+    figure.baseline?.values.push(quantile(await latencies(() => post(from, to)), 0.99));
+    let isOver = false;
+    const uploads = (async () => {
+      while (!isOver) await upload(bench.pool, painter, image);
+    })();
+    figure.values.push(quantile(await latencies(() => post(to, from)), 0.99));
+    isOver = true;
+    await uploads;
+  }
+  return figure;
+}
+
+async function upload(pool: Pool, { handle, key }: BenchAgent, body: Buffer): Promise<void> {
+  const headers = { authorization: `Bearer ${key}` };
+  const response = await pool.request({ method: 'PUT', path: `/v1/agents/${handle}/avatar`, headers, body });
+  await response.body.dump();
+  if (response.statusCode !== 200) throw new Error(`an upload answered ${response.statusCode}`);
+}
+
+async function main(): Promise<void> {
+  const json = process.argv.indexOf('--json');
+  const stack = await startBenchStack();
+  const pool = new Pool(stack.baseUrl, { connections: IN_FLIGHT });
+  const figures: Figure[] = [];
+  try {
+    const bench: Bench = { ...stack, pool, agents: await makeAgents(stack.database, IN_FLIGHT) };
+    figures.push(await measureMe(bench), await measureUploads(bench), ...(await measureDirectory(bench)));
+  } finally {
+    await pool.close();
+    await stack.stop();
+  }
+  figures.push(await measureRegistrations({ runs, runMs }));
+  report('npm run bench:identity', figures, json > 0 ? (process.argv[json + 1] ?? null) : null);
+}
+
+main().catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});
