@@ -77,7 +77,7 @@ describe('the flow that restricts and lifts', () => {
     });
   const at = async (ms = 0): Promise<Date> => new Date((await time.nowMs()) + ms);
 
-  test('social#G8, social#17: a restriction lifts by the clock at its exact moment, after one wait without a look', async () => {
+  test('social#G8, social#G17, social#17: a restriction lifts by the clock at its exact moment, after one wait without a look', async () => {
     const subject = await createSubject(database);
     const first = await at();
     await subject.blockedBy(await subject.witnesses(15), (index) => new Date(first.getTime() + index));
