@@ -6,16 +6,18 @@ import { startTestServers, TEST_NAMESPACES } from '../local/test-servers';
 import { readEnvironment } from '../platform/environment';
 import { openDatabase, type Database } from '../store/database';
 
-/** mongod, Temporal, two api processes and a worker of its own: for what only shows over several processes. */
+/** mongod, Temporal, api processes and a worker of its own: for flows, and for what only shows over several processes. */
 export interface FullBenchStack {
   baseUrls: string[];
   database: Database;
+  mongoUri: string;
+  worker: Child;
   stop(): Promise<void>;
 }
 
 const READY_MS = 60_000;
 
-export async function startFullBenchStack(): Promise<FullBenchStack> {
+export async function startFullBenchStack({ apis = 2 }: { apis?: number } = {}): Promise<FullBenchStack> {
   const environment = readEnvironment();
   const servers = await startTestServers(environment, (line) => console.error(line));
   const mongoUri = servers.variables.AGENTCHAT_TEST_MONGODB_URI;
@@ -33,11 +35,12 @@ export async function startFullBenchStack(): Promise<FullBenchStack> {
     LOG_LEVEL: 'error',
   };
   const children: Child[] = [];
-  const start = async (module: string): Promise<Record<string, unknown>> => {
+  const start = async (module: string): Promise<{ child: Child; port: string }> => {
     const args = [...nodeFlags, compiled(module)];
     const child = await startChild({ name: module, command: process.execPath, args, env, hasChannel: true });
     children.push(child);
-    return child.ready(READY_MS);
+    const { port } = await child.ready(READY_MS);
+    return { child, port: String(port) };
   };
   const database = openDatabase({ uri: mongoUri, name: 'bench' });
   const stop = async (): Promise<void> => {
@@ -46,9 +49,10 @@ export async function startFullBenchStack(): Promise<FullBenchStack> {
     await servers.stop();
   };
   try {
-    const ready = [await start('api/main'), await start('api/main')];
-    await start('worker/main');
-    return { baseUrls: ready.map(({ port }) => `http://127.0.0.1:${String(port)}`), database, stop };
+    const baseUrls: string[] = [];
+    while (baseUrls.length < apis) baseUrls.push(`http://127.0.0.1:${(await start('api/main')).port}`);
+    const { child: worker } = await start('worker/main');
+    return { baseUrls, database, mongoUri, worker, stop };
   } catch (error) {
     await stop();
     throw error;

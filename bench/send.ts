@@ -1,5 +1,6 @@
 import { Pool } from 'undici';
 import { WebSocket } from 'ws';
+import { closedLoop, post, timed } from './load';
 import { median, quantile, report, type Figure } from './report';
 import { makeAgents, startBenchStack, type BenchAgent, type BenchStack } from './stack';
 
@@ -19,25 +20,13 @@ interface Bench extends BenchStack {
 
 let sent = 0;
 
-async function post(bench: Bench, path: string, key: string, body: unknown): Promise<unknown> {
-  const response = await bench.pool.request({
-    method: 'POST',
-    path,
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  const answer = await response.body.json();
-  if (response.statusCode >= 300) throw new Error(`${path} answered ${response.statusCode}`);
-  return answer;
-}
-
 function send(bench: Bench, from: BenchAgent, to: BenchAgent): Promise<unknown> {
   const body = {
     to: to.handle,
     client_msg_id: `bench-${(sent += 1)}`,
     content: { text: 'a message of usual length, say' },
   };
-  return post(bench, '/v1/messages', from.key, body);
+  return post(bench.pool, '/v1/messages', from.key, body);
 }
 
 const at = (agents: BenchAgent[], index: number): BenchAgent => {
@@ -45,31 +34,6 @@ const at = (agents: BenchAgent[], index: number): BenchAgent => {
   if (agent === undefined) throw new Error('no such agent');
   return agent;
 };
-
-/** Closed loops for `ms`: each of `lanes` starts its next call when the last one ended. Calls per second. */
-async function closedLoop(lanes: number, ms: number, call: (lane: number) => Promise<unknown>): Promise<number> {
-  const startedMs = performance.now();
-  let calls = 0;
-  await Promise.all(
-    Array.from({ length: lanes }, async (_, lane) => {
-      while (performance.now() - startedMs < ms) {
-        await call(lane);
-        calls += 1;
-      }
-    }),
-  );
-  return calls / ((performance.now() - startedMs) / 1000);
-}
-
-async function timed(count: number, call: () => Promise<unknown>): Promise<number[]> {
-  const durations: number[] = [];
-  for (let index = 0; index < count; index += 1) {
-    const startedMs = performance.now();
-    await call();
-    durations.push(performance.now() - startedMs);
-  }
-  return durations;
-}
 
 /** Both directions of every pair: one send in flight each. */
 const sendLane = (bench: Bench) => (lane: number) => {
@@ -87,7 +51,7 @@ async function ackAll(bench: Bench, agent: BenchAgent): Promise<void> {
   // The parse point of our own sync page.
   const page = (await response.body.json()) as { delivery_id: string }[];
   const last = page.at(-1)?.delivery_id;
-  if (last !== undefined) await post(bench, '/v1/messages/sync/ack', agent.key, { last_delivery_id: last });
+  if (last !== undefined) await post(bench.pool, '/v1/messages/sync/ack', agent.key, { last_delivery_id: last });
 }
 
 /** Sends while the recipients loop sync + ack, four of them at a time. */
