@@ -1,7 +1,7 @@
 import { AppError } from '../contract/errors';
 import type { AddResultView } from '../contract/groups';
 import { decideBeforeBudget, type AddOutcome } from '../domain/group-add';
-import type { GroupDecision } from '../domain/group-changes';
+import type { GroupDecision } from '../domain/group-decision';
 import type { Agent } from '../store/collections/agents';
 import { addChange, readAddState } from '../store/group-joins';
 import { findGroup, listInvitations } from '../store/groups';

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../contract/codes';
 import { findMember, type GroupHead } from './group';
-import { decideJoin, refuseCaller, type Actor, type GroupDecision } from './group-changes';
+import { decideJoin, refuseCaller } from './group-changes';
+import type { Actor, GroupDecision } from './group-decision';
 import { isVisible, type AccountStatus, type InboxMode } from './heads';
 
 /** Whether contacts are added at once or everybody is asked (groups.md D15). */

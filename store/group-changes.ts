@@ -9,10 +9,9 @@ import {
   decideRemove,
   decideUpdate,
   heirOf,
-  type Actor,
-  type GroupDecision,
   type GroupPatch,
 } from '../domain/group-changes';
+import type { Actor, GroupDecision } from '../domain/group-decision';
 import { senderHeadId } from '../domain/heads';
 import { newId } from '../platform/ids';
 import type { AgentCard, AgentReader } from './agents';

@@ -1,6 +1,7 @@
 import { decideAdd, type AddMode, type AddOutcome, type AddState } from '../domain/group-add';
 import type { GroupHead } from '../domain/group';
-import { decideJoin, type GroupDecision } from '../domain/group-changes';
+import { decideJoin } from '../domain/group-changes';
+import type { GroupDecision } from '../domain/group-decision';
 import { inboxInId, pairId, type PairHead } from '../domain/heads';
 import { newId } from '../platform/ids';
 import type { AgentCard } from './agents';

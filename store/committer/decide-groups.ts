@@ -1,6 +1,6 @@
 import { AppError } from '../../contract/errors';
 import type { GroupHead } from '../../domain/group';
-import type { GroupEffects, SystemNote } from '../../domain/group-changes';
+import type { GroupEffects, SystemNote } from '../../domain/group-decision';
 import { decideGroupSend, withMessage } from '../../domain/group-send';
 import { newId, newOutboxId } from '../../platform/ids';
 import { clientKey } from '../client-keys';

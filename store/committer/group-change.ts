@@ -1,5 +1,5 @@
 import type { GroupHead } from '../../domain/group';
-import type { GroupDecision } from '../../domain/group-changes';
+import type { GroupDecision } from '../../domain/group-decision';
 import type { AgentCard } from '../agents';
 import type { HeadSet } from './head-set';
 import type { ChangeExtras } from './items';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { GroupDecision } from '../../domain/group-changes';
+import type { GroupDecision } from '../../domain/group-decision';
 import type { GroupHead } from '../../domain/group';
 import type { AgentCard } from '../agents';
 import type { StoredAvatar } from '../avatars';

@@ -8,9 +8,8 @@ import {
   decideLeave,
   decidePromote,
   decideRemove,
-  type Actor,
-  type GroupDecision,
 } from '../../domain/group-changes';
+import type { Actor, GroupDecision } from '../../domain/group-decision';
 import { decideGroupSend, withMessage } from '../../domain/group-send';
 import { noticeWaitMs, NOTICE_ATTEMPTS_MAX } from '../../domain/notice-retry';
 import type { SenderHead } from '../../domain/heads';
