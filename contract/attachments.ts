@@ -37,6 +37,17 @@ export const createUploadSchema = z
   })
   .refine((body) => body.to === undefined || body.conversation_id === undefined, {
     message: 'At most one of to and conversation_id is allowed',
+  })
+  .meta({
+    examples: [
+      {
+        to: 'bob',
+        filename: 'report.pdf',
+        content_type: 'application/pdf',
+        size: 48_213,
+        sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+      },
+    ],
   });
 
 export const uploadSchema = z.object({
