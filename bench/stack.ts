@@ -21,17 +21,21 @@ export interface BenchAgent {
   key: string;
 }
 
-/** One mongod and one api process of its own; messages do not need Temporal. */
+/** One mongod and api processes of its own; messages do not need Temporal. */
 export interface BenchStack {
+  /** Of the first api process. */
   baseUrl: string;
+  apis: { baseUrl: string; pid: number }[];
   database: Database;
   mongoUri: string;
   stop(): Promise<void>;
 }
 
 const READY_MS = 30_000;
+/** The same for all api processes of a bench. */
+const SECRET = `bench:${randomBytes(32).toString('base64')}`;
 
-export async function startBenchStack(): Promise<BenchStack> {
+export async function startBenchStack({ apis: count = 1 } = {}): Promise<BenchStack> {
   const environment = readEnvironment();
   const binary = await findBinary('mongod', { environment, onProgress: (line) => console.error(line) });
   const folder = await mkdtemp(join(tmpdir(), 'agentchat-bench-'));
@@ -40,8 +44,26 @@ export async function startBenchStack(): Promise<BenchStack> {
   const guardian = createGuardian();
   guardian.removeAtEnd(folder);
   const mongo = await startMongo({ binary, port: await freePort(), dbPath, env: environment, guardian });
+  const started: Awaited<ReturnType<typeof startApi>>[] = [];
+  for (let index = 0; index < count; index += 1) started.push(await startApi(mongo.uri, environment));
+  const database = openDatabase({ uri: mongo.uri, name: 'bench' });
+  return {
+    baseUrl: started[0]?.baseUrl ?? '',
+    apis: started.map(({ baseUrl, child }) => ({ baseUrl, pid: child.pid })),
+    database,
+    mongoUri: mongo.uri,
+    stop: async () => {
+      await database.client.close();
+      await Promise.all(started.map(({ child }) => child.stop('SIGTERM', 10_000)));
+      await mongo.child.stop('SIGTERM', 10_000);
+      await guardian.close();
+    },
+  };
+}
+
+async function startApi(mongoUri: string, environment: Readonly<Record<string, string | undefined>>) {
   const port = await freePort();
-  const api = await startChild({
+  const child = await startChild({
     name: 'api/main',
     command: process.execPath,
     args: [...nodeFlags, compiled('api/main')],
@@ -51,27 +73,16 @@ export async function startBenchStack(): Promise<BenchStack> {
       HOME: environment['HOME'],
       HOST: '127.0.0.1',
       PORT: String(port),
-      MONGODB_URI: mongo.uri,
+      MONGODB_URI: mongoUri,
       MONGODB_DB: 'bench',
       TEMPORAL_ADDRESS: '127.0.0.1:1',
-      SECRET_KEYS: `bench:${randomBytes(32).toString('base64')}`,
+      SECRET_KEYS: SECRET,
       RATE_LIMITS: 'off',
       LOG_LEVEL: 'warn',
     },
   });
-  await api.ready(READY_MS);
-  const database = openDatabase({ uri: mongo.uri, name: 'bench' });
-  return {
-    baseUrl: `http://127.0.0.1:${port}`,
-    database,
-    mongoUri: mongo.uri,
-    stop: async () => {
-      await database.client.close();
-      await api.stop('SIGTERM', 10_000);
-      await mongo.child.stop('SIGTERM', 10_000);
-      await guardian.close();
-    },
-  };
+  await child.ready(READY_MS);
+  return { baseUrl: `http://127.0.0.1:${port}`, child };
 }
 
 /** @param name distinguishes the handles of several calls */

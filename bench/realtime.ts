@@ -1,0 +1,216 @@
+import { fork } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Pool } from 'undici';
+import { WebSocket } from 'ws';
+import { fillConversations } from './fill';
+import { median, quantile, report, type Figure } from './report';
+import { makeAgents, startBenchStack, type BenchAgent, type BenchStack } from './stack';
+
+const RUNS = 3;
+const SOCKETS_PER_AGENT = 10;
+/** Sockets that are being opened at once. */
+const OPENING = 100;
+const BACKLOG = 10_000;
+const PACED_PER_S = 50;
+
+const flag = (name: string, fallback: number): number => {
+  const index = process.argv.indexOf(`--${name}`);
+  return index < 0 ? fallback : Number(process.argv[index + 1]);
+};
+const SOCKETS = flag('sockets', 10_000);
+const PACED_MS = flag('seconds', 6) * 1_000;
+
+interface Bench extends BenchStack {
+  pools: Pool[];
+}
+
+let sent = 0;
+
+async function send(bench: Bench, node: number, from: BenchAgent, to: BenchAgent, text: string): Promise<string> {
+  const id = `realtime-${(sent += 1)}`;
+  const response = await bench.pools[node]?.request({
+    method: 'POST',
+    path: '/v1/messages',
+    headers: { authorization: `Bearer ${from.key}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ to: to.handle, client_msg_id: id, content: { text } }),
+  });
+  await response?.body.dump();
+  if (response?.statusCode !== 201) throw new Error(`a send answered ${response?.statusCode}`);
+  return id;
+}
+
+/** Opens a socket; with a key, resolves when it is live. */
+function open(url: string, key?: string): Promise<WebSocket> {
+  const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
+  const socket = new WebSocket(url.replace('http', 'ws'), { headers, perMessageDeflate: false });
+  return new Promise((resolve, reject) => {
+    socket.once(key === undefined ? 'open' : 'message', () => resolve(socket));
+    socket.once('error', reject);
+    socket.once('close', (code) => reject(new Error(`closed with ${code}`)));
+  });
+}
+
+async function openMany(count: number, openOne: (index: number) => Promise<WebSocket>): Promise<WebSocket[]> {
+  const sockets: WebSocket[] = [];
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: Math.min(OPENING, count) }, async () => {
+      while (next < count) sockets.push(await openOne(next++));
+    }),
+  );
+  return sockets;
+}
+
+/** Resident memory of a process in bytes, as Linux tells it. */
+const residentBytes = (pid: number): number =>
+  Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Growth of the process's memory by `count` idle sockets, each. */
+async function bytesPerSocket(pid: number, count: number, openOne: (index: number) => Promise<WebSocket>) {
+  const before = residentBytes(pid);
+  const sockets = await openMany(count, openOne);
+  await pause(3_000);
+  const bytes = (residentBytes(pid) - before) / count;
+  for (const socket of sockets) socket.removeAllListeners('close').terminate();
+  return bytes;
+}
+
+async function bareBytesPerSocket(): Promise<number> {
+  const child = fork(join(__dirname, 'bare-ws.js'));
+  const port = await new Promise<number>((resolve) =>
+    // The parse point of the child's one message.
+    child.once('message', (message) => resolve((message as { port: number }).port)),
+  );
+  try {
+    return await bytesPerSocket(child.pid ?? 0, SOCKETS, () => open(`http://127.0.0.1:${port}/`));
+  } finally {
+    child.disconnect();
+  }
+}
+
+async function ourBytesPerSocket(bench: Bench, agents: BenchAgent[]): Promise<number> {
+  const [node] = bench.apis;
+  if (node === undefined) throw new Error('a node is needed');
+  const keyOf = (index: number) => agents[Math.floor(index / SOCKETS_PER_AGENT)]?.key;
+  return bytesPerSocket(node.pid, SOCKETS, (index) => open(`${node.baseUrl}/v1/ws`, keyOf(index)));
+}
+
+/** POST on the first node to the frame on the second, at a steady pace. */
+async function lags(bench: Bench, from: BenchAgent, to: BenchAgent): Promise<number[]> {
+  const socket = await open(`${bench.apis[1]?.baseUrl}/v1/ws`, to.key);
+  const postedMs = new Map<string, number>();
+  const durations: number[] = [];
+  socket.on('message', (data) => {
+    // The parse point of frames.
+    const frame = JSON.parse(String(data)) as { payload?: { client_msg_id: string } };
+    const startedMs = postedMs.get(frame.payload?.client_msg_id ?? '');
+    if (startedMs !== undefined) durations.push(performance.now() - startedMs);
+  });
+  const pending: Promise<unknown>[] = [];
+  const startedMs = performance.now();
+  for (let index = 0; performance.now() - startedMs < PACED_MS; index += 1) {
+    await pause(Math.max(0, startedMs + (index * 1000) / PACED_PER_S - performance.now()));
+    postedMs.set(`realtime-${sent + 1}`, performance.now());
+    pending.push(send(bench, 0, from, to, 'a message of usual length, say'));
+  }
+  await Promise.all(pending);
+  await pause(500);
+  socket.removeAllListeners('close').terminate();
+  return durations;
+}
+
+/** The same while a reader that stopped gets large messages. */
+async function lagsWhileStalled(bench: Bench, [a, b, c, d]: BenchAgent[]): Promise<number[]> {
+  if (a === undefined || b === undefined || c === undefined || d === undefined) throw new Error('four agents');
+  const stalled = await open(`${bench.apis[1]?.baseUrl}/v1/ws`, d.key);
+  stalled.pause();
+  let isDone = false;
+  const feeding = (async () => {
+    while (!isDone) {
+      await send(bench, 0, c, d, 'x'.repeat(16_000));
+      await pause(50);
+    }
+  })();
+  const durations = await lags(bench, a, b);
+  isDone = true;
+  await feeding;
+  stalled.removeAllListeners('close').terminate();
+  return durations;
+}
+
+async function drainRate(bench: Bench, reader: BenchAgent, peer: BenchAgent): Promise<number> {
+  await fillConversations(bench.database, {
+    hub: reader,
+    peers: [peer],
+    perConversation: 2 * BACKLOG,
+    stored: BACKLOG,
+  });
+  const startedMs = performance.now();
+  const socket = await open(`${bench.apis[0]?.baseUrl}/v1/ws`, reader.key);
+  let rows = 0;
+  await new Promise<void>((resolve) =>
+    socket.on('message', () => {
+      rows += 1;
+      if (rows === BACKLOG) resolve();
+    }),
+  );
+  const perSecond = rows / ((performance.now() - startedMs) / 1000);
+  socket.removeAllListeners('close').terminate();
+  return perSecond;
+}
+
+async function establish(bench: Bench, one: BenchAgent, other: BenchAgent): Promise<void> {
+  await send(bench, 0, one, other, 'open');
+  await send(bench, 0, other, one, 'reply');
+}
+
+async function measure(bench: Bench): Promise<Figure[]> {
+  const figure = (name: string, unit: string, baseline?: string): Figure => ({
+    name,
+    unit,
+    values: [],
+    ...(baseline === undefined ? {} : { baseline: { name: baseline, values: [] } }),
+  });
+  const memory = figure('realtime.bytes_per_idle_socket', 'bytes', 'bare ws');
+  const delivered50 = figure('realtime.two_nodes_p50_ms', 'ms');
+  const delivered99 = figure('realtime.two_nodes_p99_ms', 'ms');
+  const drained = figure('realtime.drain_rows_per_s', 'rows/s');
+  const stalled99 = figure('realtime.beside_stalled_p99_ms', 'ms', 'quiet p99');
+  const crowd = await makeAgents(bench.database, Math.ceil(SOCKETS / SOCKETS_PER_AGENT), 'crowd');
+  memory.values.push(await ourBytesPerSocket(bench, crowd));
+  memory.baseline?.values.push(await bareBytesPerSocket());
+  for (let run = 0; run < RUNS; run += 1) {
+    const [a, b, c, d, reader, peer] = await makeAgents(bench.database, 6, `run${run}`);
+    if (!a || !b || !c || !d || !reader || !peer) throw new Error('six agents are needed');
+    await establish(bench, a, b);
+    await establish(bench, c, d);
+    const quiet = await lags(bench, a, b);
+    delivered50.values.push(median(quiet));
+    delivered99.values.push(quantile(quiet, 0.99));
+    stalled99.values.push(quantile(await lagsWhileStalled(bench, [a, b, c, d]), 0.99));
+    stalled99.baseline?.values.push(quantile(quiet, 0.99));
+    drained.values.push(await drainRate(bench, reader, peer));
+  }
+  return [memory, delivered50, delivered99, drained, stalled99];
+}
+
+async function main(): Promise<void> {
+  const json = process.argv.indexOf('--json');
+  const stack = await startBenchStack({ apis: 2 });
+  const pools = stack.apis.map(({ baseUrl }) => new Pool(baseUrl, { connections: 64 }));
+  try {
+    const figures = await measure({ ...stack, pools });
+    report('npm run bench:realtime', figures, json > 0 ? (process.argv[json + 1] ?? null) : null);
+  } finally {
+    await Promise.all(pools.map((pool) => pool.close()));
+    await stack.stop();
+  }
+}
+
+main().catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});

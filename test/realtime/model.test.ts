@@ -1,0 +1,155 @@
+import fc from 'fast-check';
+import type { Database } from '../../store/database';
+import { countersOf } from '../support/backlog';
+import { callsOf, startTalk, type Row, type Talk } from '../support/conversations';
+import { expectExactCounters } from '../support/exact';
+import { startStack, type Stack } from '../support/stack';
+import { openStackDatabase, send } from '../support/traffic';
+import { waitFor } from '../support/wait';
+import { SocketClient } from './socket-client';
+
+type Command =
+  | { do: 'send'; node: number }
+  | { do: 'connect'; node: number }
+  | { do: 'disconnect' }
+  | { do: 'ack'; pick: number }
+  | { do: 'sync'; node: number; pick: number }
+  | { do: 'read'; node: number; pick: number }
+  | { do: 'hide'; node: number; pick: number }
+  | { do: 'readThrough'; pick: number };
+
+const node = fc.nat({ max: 1 });
+const pick = fc.nat();
+const command: fc.Arbitrary<Command> = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('send' as const), node }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('connect' as const), node }) },
+  fc.record({ do: fc.constant('disconnect' as const) }),
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('ack' as const), pick }) },
+  fc.record({ do: fc.constant('sync' as const), node, pick }),
+  fc.record({ do: fc.constant('read' as const), node, pick }),
+  fc.record({ do: fc.constant('hide' as const), node, pick }),
+  fc.record({ do: fc.constant('readThrough' as const), pick }),
+);
+
+/** What must be so after any steps of one reader: what was sent to it, and what of that is still stored. */
+class Model {
+  readonly sent: Row[] = [];
+  readonly stored = new Set<string>();
+  readonly sockets: SocketClient[] = [];
+
+  at(index: number): Row | undefined {
+    return this.sent[index % Math.max(1, this.sent.length)];
+  }
+
+  leave(rows: (Row | undefined)[]): void {
+    for (const row of rows) if (row !== undefined) this.stored.delete(row.id);
+  }
+}
+
+describe('any interleaving of sending, acking, syncing, reading, hiding, connecting and leaving', () => {
+  let stack: Stack;
+  let database: Database;
+
+  beforeAll(async () => {
+    stack = await startStack({ apis: 2, workers: 0 });
+    database = openStackDatabase(stack);
+  });
+  afterAll(async () => {
+    await database.client.close();
+    await stack.stop();
+  });
+
+  const url = (index = 0): string => stack.baseUrls[index] ?? '';
+
+  async function run(step: Command, { a, b, conversationId }: Talk, model: Model): Promise<void> {
+    switch (step.do) {
+      case 'send': {
+        const { status, body } = await send(url(step.node), a, b, `m-${model.sent.length}`);
+        expect(status).toBe(201);
+        // The parse point of the message object.
+        model.sent.push(body as Row);
+        model.stored.add(String(body.id));
+        return;
+      }
+      case 'connect':
+        model.sockets.push(await SocketClient.hello(url(step.node), b.key, ['ack']));
+        return;
+      case 'disconnect':
+        return model.sockets.shift()?.end();
+      case 'ack': {
+        const row = model.at(step.pick);
+        const socket = model.sockets[step.pick % Math.max(1, model.sockets.length)];
+        if (row === undefined || socket === undefined) return;
+        socket.send({ type: 'ack', message_id: row.id });
+        model.leave([row]);
+        return settled(model, b);
+      }
+      case 'sync': {
+        const rows = await callsOf(url(step.node), b).sync();
+        expect(rows.map(({ id }) => id)).toEqual(model.sent.map(({ id }) => id).filter((id) => model.stored.has(id)));
+        const upTo = step.pick % (rows.length + 1);
+        if (upTo === 0) return;
+        const answer = await callsOf(url(step.node), b).ack(rows[upTo - 1]?.['delivery_id']);
+        expect(answer.body.acked).toBe(upTo);
+        return model.leave(rows.slice(0, upTo));
+      }
+      case 'read':
+      case 'hide': {
+        const row = model.at(step.pick);
+        if (row === undefined) return;
+        const answer = await callsOf(url(step.node), b)[step.do](row.id);
+        expect(answer.status).toBe(200);
+        return model.leave([row]);
+      }
+      case 'readThrough': {
+        const row = model.at(step.pick);
+        const socket = model.sockets[0];
+        if (row === undefined || socket === undefined) return;
+        const payload = { conversation_id: conversationId, through_seq: row.seq };
+        socket.send({ type: 'message.read_ack', payload });
+        model.leave(model.sent.filter(({ seq }) => seq <= row.seq));
+        return settled(model, b);
+      }
+    }
+  }
+
+  /** Frames have no answer: the counter tells when they took effect. */
+  async function settled(model: Model, b: Talk['b']): Promise<void> {
+    await waitFor(async () => (await countersOf(database, b)).counted === model.stored.size);
+  }
+
+  /** Ascending and without repeats on every socket, and nothing that was not sent. */
+  function expectOrder(model: Model, client: SocketClient): void {
+    const seqs = client.messages().map(({ seq }) => seq);
+    expect(seqs).toEqual([...new Set(seqs)].sort((one, other) => one - other));
+    const known = new Set(model.sent.map(({ id }) => id));
+    for (const { id } of client.messages()) expect(known.has(id)).toBe(true);
+  }
+
+  test('seqs without gaps, frames in order and never twice on a socket, counters exact, and what is stored drains', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 30 }), async (steps) => {
+        const talk = await startTalk(database, url());
+        const { a, b, conversationId } = talk;
+        const reader = callsOf(url(), b);
+        await reader.ack((await reader.sync()).at(-1)?.['delivery_id']);
+        const model = new Model();
+        for (const step of steps) await run(step, talk, model);
+        expect(model.sent.map(({ seq }) => seq)).toEqual(model.sent.map((_, index) => index + 3));
+        for (const client of model.sockets) expectOrder(model, client);
+        const fresh = await SocketClient.hello(url(1), b.key, ['ack']);
+        await fresh.untilMessages(model.stored.size);
+        await fresh.roundTrip();
+        expect(fresh.messages().map(({ id }) => id)).toEqual(
+          model.sent.map(({ id }) => id).filter((id) => model.stored.has(id)),
+        );
+        expect(await countersOf(database, b)).toEqual({ counted: model.stored.size, stored: model.stored.size });
+        await expectExactCounters(database, b, [conversationId]);
+        await expectExactCounters(database, a, [conversationId]);
+        for (const client of [...model.sockets, fresh]) client.end();
+        await waitFor(async () => (await database.connections.countDocuments({ agentId: b.id })) === 0);
+      }),
+      { numRuns: 20 },
+    );
+  }, 180_000);
+});
