@@ -40,7 +40,7 @@ export function createEnforcement(deps: EnforcementDeps): Enforcement {
     const input = { agentId: agent.id, trigger, now: clock.now(), isFlow: false };
     const evaluation = await evaluateEnforcement(database, input);
     if (evaluation?.transition !== null) await follow(deps, evaluation?.request ?? null, agent.handle);
-    return evaluation;
+    return evaluation === null ? null : { ...evaluation, at: input.now };
   };
   return {
     reconsider: async (agent) => {
@@ -48,7 +48,9 @@ export function createEnforcement(deps: EnforcementDeps): Enforcement {
       try {
         if (!(await isEvaluationDue(database, agent._id, clock.now()))) return agent;
         const seen = await evaluateNow({ id: agent._id, handle: agent.handle }, 'request');
-        return seen === null ? agent : { ...agent, status: seen.status, statusSource: seen.source };
+        if (seen === null) return agent;
+        const updatedAt = seen.transition === null ? agent.updatedAt : seen.at;
+        return { ...agent, status: seen.status, statusSource: seen.source, updatedAt };
       } catch (error) {
         log.warn({ event: 'enforcement.not_evaluated', agentId: agent._id, err: error });
         return agent;
