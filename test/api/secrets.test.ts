@@ -3,6 +3,7 @@ import type { Database } from '../../store/database';
 import { call, createTestAgent, type CallAnswer } from '../support/agents';
 import { startStack, type Stack } from '../support/stack';
 import { openStackDatabase } from '../support/traffic';
+import { waitFor } from '../support/wait';
 
 const OPS_TOKEN = 'operator-token-of-at-least-32-characters';
 
@@ -20,6 +21,12 @@ describe('what a run leaves in logs, metrics and refusals', () => {
   });
 
   const url = () => stack.baseUrls[0] ?? '';
+  /** The logs so far, once `line` is among them: a process's output arrives a moment after its answers. */
+  async function logsWith(line: string): Promise<string> {
+    const read = () => stack.apis.flatMap((child) => child.tail()).join('\n');
+    await waitFor(() => read().includes(line), { describe: line });
+    return read();
+  }
   /** A word that is nowhere by chance. */
   const word = (kind: string) => `${kind}-${randomBytes(8).toString('hex')}`;
 
@@ -60,8 +67,7 @@ describe('what a run leaves in logs, metrics and refusals', () => {
     await as('POST', `/v1/agents/${handle}/report`, { reason: secrets.reason });
     await as('GET', '/v1/messages/sync', undefined, other.apiKey);
     const metrics = await call(url(), 'GET', '/internal/metrics');
-    const logs = stack.apis.flatMap((child) => child.tail()).join('\n');
-    expect(logs).toContain('"event":"request"');
+    const logs = await logsWith('"route":"/internal/metrics"');
     const hidden = [
       ...Object.values(secrets),
       one.apiKey,
@@ -90,8 +96,7 @@ describe('what a run leaves in logs, metrics and refusals', () => {
       body: { handle: agent.handle, notes: name },
     });
     expect([failed.status, failed.body]).toEqual([500, { code: 'INTERNAL_ERROR', message: expect.any(String) }]);
-    const logs = stack.apis.flatMap((child) => child.tail()).join('\n');
-    expect(logs).toContain('"event":"request.failed"');
+    const logs = await logsWith('"event":"request.failed"');
     expect(logs).not.toContain(name);
     expect(logs).not.toContain(agent.email);
   });
