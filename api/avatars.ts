@@ -5,6 +5,13 @@ import type { Logger } from '../platform/logger';
 import { findAvatar, type StoredAvatar } from '../store/avatars';
 import type { Database } from '../store/database';
 
+/** Whose picture it is. `shown`: the key that its row holds now, where a picture that is shown already may stay. */
+export interface AvatarOwner {
+  kind: 'agent' | 'group';
+  id: string;
+  shown: string | null;
+}
+
 export interface AvatarDeps {
   database: Database;
   blobs: BlobStore;
@@ -12,29 +19,24 @@ export interface AvatarDeps {
   log: Logger;
 }
 
-/** Pictures of agents and of groups alike: whose they are stands only in the owner's row. */
+/** Pictures of agents and of groups alike. */
 export function createAvatars({ database, blobs, pool, log }: AvatarDeps) {
   return {
     /**
      * Checks 5 to 11 of identity.md §13 and the object's part of the order of writes: whoever calls shows the result in
      * its own transaction (`writeAvatar`), then discards what that replaced.
      *
-     * The key follows from the picture and `salt`, a secret of the owner's that never changes: the same image has the
-     * same URL, and nobody can tell whose it is. Where `shown`, the owner's key now, is that key, nothing is written.
+     * The same image has the same key. Where `shown` is that key and its object is there, nothing is written.
      * @throws AppError as `processAvatar`, 413, SERVICE_UNAVAILABLE, STORAGE_UNAVAILABLE
      */
-    async store(
-      owner: { salt: string; shown: string | null },
-      read: () => Promise<Buffer>,
-    ): Promise<StoredAvatar & { isShown: boolean }> {
+    async store(owner: AvatarOwner, read: () => Promise<Buffer>): Promise<StoredAvatar & { isShown: boolean }> {
       const image = await pool.process(read);
-      const content = createHash('sha256').update(image).digest('hex');
-      const key = `${createHash('sha256').update(`avatar|${owner.salt}|${content}`).digest('hex').slice(0, 40)}.webp`;
+      const key = keyOf(owner, image);
       const shown = owner.shown === key ? await findAvatar(database, key) : null;
       if (shown !== null && (await blobs.stat(shown.blobKey)) !== null) {
         return { key, blobKey: shown.blobKey, isShown: true };
       }
-      const blobKey = `avatars/${key}.${randomBytes(6).toString('hex')}`;
+      const blobKey = `avatars/${key.replaceAll('/', '-')}.${randomBytes(6).toString('hex')}`;
       await blobs.put(blobKey, image, { bytes: image.length, contentType: 'image/webp' });
       return { key, blobKey, isShown: false };
     },
@@ -48,3 +50,11 @@ export function createAvatars({ database, blobs, pool, log }: AvatarDeps) {
 }
 
 export type Avatars = ReturnType<typeof createAvatars>;
+
+/** identity.md §13.1: one part for the owner, which does not tell its id, and one for the picture. */
+function keyOf({ kind, id }: AvatarOwner, image: Buffer): string {
+  const folder = kind === 'group' ? 'g/' : '';
+  return `${folder}${sha256(id).slice(0, 16)}/${sha256(image).slice(0, 32)}.webp`;
+}
+
+const sha256 = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');

@@ -39,18 +39,27 @@ export const removeAvatar: Endpoint = {
   errors: ['FORBIDDEN', 'RATE_LIMITED', 'NOT_FOUND'],
 };
 
+const PICTURE = {
+  200: { description: '512×512 WebP', schema: z.unknown(), mediaType: 'image/webp' },
+  304: { description: 'The caller has it (`If-None-Match`)' },
+};
+
 export const getAvatar: Endpoint = {
   method: 'GET',
-  path: '/avatars/:key',
+  path: '/avatars/:owner/:image',
   operationId: 'getAvatar',
   summary: 'The picture behind an `avatar_url`; never changes',
   tag: 'Identity',
   auth: 'none',
-  responses: {
-    200: { description: '512×512 WebP', schema: z.unknown(), mediaType: 'image/webp' },
-    304: { description: 'The caller has it (`If-None-Match`)' },
-  },
+  responses: PICTURE,
   errors: ['NOT_FOUND', 'STORAGE_UNAVAILABLE'],
 };
 
-export const AVATAR_ENDPOINTS: Endpoint[] = [setAvatar, removeAvatar, getAvatar];
+export const getGroupAvatar: Endpoint = {
+  ...getAvatar,
+  path: '/avatars/g/:owner/:image',
+  operationId: 'getGroupAvatar',
+  summary: 'The picture behind the `avatar_url` of a group; never changes',
+};
+
+export const AVATAR_ENDPOINTS: Endpoint[] = [setAvatar, removeAvatar, getAvatar, getGroupAvatar];

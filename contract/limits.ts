@@ -152,6 +152,8 @@ export const AVATAR_BYTES_MAX = 5_242_880;
 export const AVATAR_PIXELS_MAX = 25_165_824;
 export const AVATAR_SIDE_MIN = 128;
 export const AVATAR_SIDE = 512;
+/** Of the WebP that is kept: the same everywhere, or the same image would not have the same key. */
+export const AVATAR_QUALITY = 85;
 
 /** messaging.md §12. */
 export const ATTACHMENT_BYTES_MAX = 26_214_400;

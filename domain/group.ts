@@ -25,8 +25,6 @@ export interface GroupHead {
   /** An external URL; a managed avatar wins over it. */
   avatarUrl: string | null;
   avatarKey: string | null;
-  /** Random, for ever the same: what keys of pictures are made from, so that they tell nothing of the group. */
-  avatarSalt: string;
   /** Never changes, whoever leaves. */
   createdBy: string;
   createdAt: Date;
@@ -74,12 +72,12 @@ export function deletedInfo(groupId: string, deleted: GroupDeletedFacts): ErrorD
 
 /** The group as it is when it was just created: its creator is the only member and admin. */
 export function newGroup(
-  facts: Pick<GroupHead, 'groupId' | 'name' | 'description' | 'avatarUrl' | 'avatarSalt'> & {
+  facts: Pick<GroupHead, 'groupId' | 'name' | 'description' | 'avatarUrl'> & {
     creator: { id: string; handle: string };
     at: Date;
   },
 ): GroupHead {
-  const { creator, at, groupId, name, description, avatarUrl, avatarSalt } = facts;
+  const { creator, at, groupId, name, description, avatarUrl } = facts;
   return {
     _id: groupHeadId(groupId),
     v: 1,
@@ -88,7 +86,6 @@ export function newGroup(
     description,
     avatarUrl,
     avatarKey: null,
-    avatarSalt,
     createdBy: creator.id,
     createdAt: at,
     updatedAt: at,

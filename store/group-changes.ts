@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { newGroup, type GroupHead } from '../domain/group';
 import {
   decideAvatar,
@@ -45,7 +44,6 @@ export async function createGroup(
   const group = newGroup({
     ...facts,
     groupId: newId('group'),
-    avatarSalt: randomBytes(16).toString('hex'),
     creator: actorOf(creator),
   });
   const { groupId, createdAt: joinedAt } = group;

@@ -1,4 +1,4 @@
-import { getAvatar, removeAvatar, setAvatar } from '../../contract/endpoints-avatars';
+import { getAvatar, getGroupAvatar, removeAvatar, setAvatar } from '../../contract/endpoints-avatars';
 import { AppError } from '../../contract/errors';
 import { normaliseHandle } from '../../contract/handles';
 import type { BlobStore } from '../../platform/blobs/blob-store';
@@ -18,19 +18,20 @@ export interface AvatarRouteDeps {
 /** An address never shows another image, so whoever has it need not ask again. */
 const CACHE = { 'Cache-Control': 'public, max-age=31536000, immutable', 'X-Content-Type-Options': 'nosniff' };
 
-/** Pictures of agents: identity.md §13; and the address that every `avatar_url` names. */
+/** Pictures of agents: identity.md §13; and the addresses that every `avatar_url` names. */
 export function avatarRoutes(deps: AvatarRouteDeps): Route[] {
   return [
     agentRoute(setAvatar, (ctx) => set(ctx, deps)),
     agentRoute(removeAvatar, (ctx) => remove(ctx, deps)),
-    publicRoute(getAvatar, (ctx) => show(ctx, deps)),
+    publicRoute(getAvatar, (ctx) => show(ctx, '', deps)),
+    publicRoute(getGroupAvatar, (ctx) => show(ctx, 'g/', deps)),
   ];
 }
 
 async function set(ctx: AgentContext, { database, avatars, publicBaseUrl }: AvatarRouteDeps): Promise<Reply> {
   await refuseOthers(ctx);
   const { agent } = ctx;
-  const stored = await avatars.store({ salt: agent.inboxSalt, shown: agent.avatarKey }, ctx.readBytes);
+  const stored = await avatars.store({ kind: 'agent', id: agent._id, shown: agent.avatarKey }, ctx.readBytes);
   if (!stored.isShown) {
     const replaced = await setAgentAvatar(database, agent._id, stored, ctx.now).catch((error: unknown) => {
       // The outcome may be unknown: only an account that ended surely shows nothing.
@@ -56,10 +57,11 @@ async function refuseOthers(ctx: AgentContext): Promise<void> {
   await ctx.countCall('avatar_write');
 }
 
-async function show(ctx: RequestContext, { database, blobs }: AvatarRouteDeps): Promise<Reply> {
+async function show(ctx: RequestContext, folder: string, { database, blobs }: AvatarRouteDeps): Promise<Reply> {
+  const { owner = '', image = '' } = ctx.params;
   // A second look: its owner may just have uploaded the same image again, whose object is another one.
   for (let looks = 0; looks < 2; looks += 1) {
-    const avatar = await findAvatar(database, ctx.params.key ?? '');
+    const avatar = await findAvatar(database, `${folder}${owner}/${image}`);
     if (avatar === null) break;
     const headers = { ...CACHE, ETag: `"${avatar._id}"` };
     if (matches(ctx.header('if-none-match'), headers.ETag)) return { status: 304, isEmpty: true, headers };

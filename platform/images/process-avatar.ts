@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { AppError } from '../../contract/errors';
-import { AVATAR_PIXELS_MAX, AVATAR_SIDE_MIN, AVATAR_SIDE } from '../../contract/limits';
+import { AVATAR_PIXELS_MAX, AVATAR_QUALITY, AVATAR_SIDE, AVATAR_SIDE_MIN } from '../../contract/limits';
 import { imageFormatOf } from './image-format';
 
 // One image at a time per thread: the threads of the pool are what bounds the work.
@@ -46,7 +46,7 @@ function render(bytes: Uint8Array): Promise<Buffer> {
   return sharp(bytes, INPUT)
     .autoOrient()
     .resize(AVATAR_SIDE, AVATAR_SIDE, { fit: 'cover', position: 'centre' })
-    .webp({ quality: 82 })
+    .webp({ quality: AVATAR_QUALITY })
     .timeout({ seconds: SECONDS_MAX })
     .toBuffer();
 }

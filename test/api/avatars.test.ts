@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import type { Database } from '../../store/database';
 import { call, createTestAgent, type CallAnswer, type TestAgent } from '../support/agents';
-import { animatedGif, colourAt, noise, padded, picture, pictureAs } from '../support/images';
+import { animatedGif, avatarKeyOf, colourAt, noise, padded, picture, pictureAs } from '../support/images';
 import { startStack, type Stack } from '../support/stack';
 import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
@@ -47,6 +47,9 @@ describe('pictures of agents', () => {
   };
   const objects = async (): Promise<string[]> =>
     (await readdir(folder, { recursive: true })).filter((name) => name.includes('.webp')).sort();
+  /** The objects that were stored for one public key. */
+  const objectsOf = async (key: string): Promise<string[]> =>
+    (await objects()).filter((name) => name.includes(key.replaceAll('/', '-')));
 
   test.each(['jpeg', 'png', 'webp', 'gif'] as const)('identity#25: a %s becomes a 512×512 WebP', async (format) => {
     const agent = await newAgent();
@@ -145,18 +148,22 @@ describe('pictures of agents', () => {
   test('identity#26: the same image has the same URL and its object stays; another one replaces it', async () => {
     const [one, other] = [await newAgent(), await newAgent()];
     const first = await put(one, await pictureAs('png'));
-    const kept = (await objects()).filter((name) => name.includes(first.body.avatar_key));
+    const kept = await objectsOf(first.body.avatar_key);
     expect(kept).toHaveLength(1);
     const again = await put(one, await pictureAs('png'));
     expect(again.body).toEqual(first.body);
-    expect((await objects()).filter((name) => name.includes(first.body.avatar_key))).toEqual(kept);
+    expect(await objectsOf(first.body.avatar_key)).toEqual(kept);
     expect(await urlOf(one)).toBe(first.body.avatar_url);
-    // Nobody can tell by the key that two agents use one image, and neither loses it to the other.
+    // The same image of two agents has two addresses, and neither loses it to the other.
     const others = await put(other, await pictureAs('png'));
-    expect(others.body.avatar_key).not.toBe(first.body.avatar_key);
+    const image = await pictureOf(first);
+    expect(await pictureOf(others)).toEqual(image);
+    expect(first.body.avatar_key).toBe(avatarKeyOf(one.agent._id, image));
+    expect(others.body.avatar_key).toBe(avatarKeyOf(other.agent._id, image));
+    expect(new URL(first.body.avatar_url).pathname).toBe(`/avatars/${first.body.avatar_key}`);
     const second = await put(one, await noise(200, 200));
     expect(second.body.avatar_url).not.toBe(first.body.avatar_url);
-    await waitFor(async () => !(await objects()).some((name) => name.includes(first.body.avatar_key)));
+    await waitFor(async () => (await objectsOf(first.body.avatar_key)).length === 0);
     expect((await fetchPicture(first.body.avatar_url)).status).toBe(404);
     expect((await fetchPicture(others.body.avatar_url)).status).toBe(200);
     expect((await fetchPicture(second.body.avatar_url)).status).toBe(200);
@@ -171,7 +178,7 @@ describe('pictures of agents', () => {
     const again = await remove(agent);
     expect([again.status, again.body.code]).toEqual([404, 'NOT_FOUND']);
     expect((await fetchPicture(body.avatar_url)).status).toBe(404);
-    await waitFor(async () => !(await objects()).some((name) => name.includes(body.avatar_key)));
+    await waitFor(async () => (await objectsOf(body.avatar_key)).length === 0);
   });
 
   test('identity#27: the sixth write in a minute is refused, of the own or a group; a foreign handle takes no slot', async () => {
@@ -222,7 +229,14 @@ describe('pictures of agents', () => {
     expect([known.status, await known.text()]).toEqual([304, '']);
     const head = await fetch(baseUrl + new URL(body.avatar_url as string).pathname, { method: 'HEAD' });
     expect([head.status, head.headers.get('content-type')]).toEqual([200, 'image/webp']);
-    for (const key of ['unknown.webp', '..%2f..%2fetc%2fpasswd', body.avatar_key.toUpperCase()]) {
+    const unknown = [
+      'unknown.webp',
+      'no/unknown.webp',
+      'g/no/unknown.webp',
+      '..%2f..%2fetc/passwd',
+      '..%2fetc%2fpasswd',
+    ];
+    for (const key of [...unknown, `g/${body.avatar_key}`, body.avatar_key.toUpperCase()]) {
       const answer = await call(baseUrl, 'GET', `/avatars/${key}`);
       expect([answer.status, answer.body.code]).toEqual([404, 'NOT_FOUND']);
     }
@@ -238,8 +252,8 @@ describe('pictures of agents', () => {
     const keys = new Set(answers.map(({ body }) => body.avatar_key as string));
     expect(await database.avatars.countDocuments({ _id: { $in: [...keys] } })).toBe(1);
     await waitFor(async () => {
-      const left = (await objects()).filter((name) => [...keys].some((key) => name.includes(key)));
-      return left.length === 1;
+      const left = await Promise.all([...keys].map(objectsOf));
+      return left.flat().length === 1;
     });
   });
 

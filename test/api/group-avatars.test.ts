@@ -1,7 +1,7 @@
 import type { Database } from '../../store/database';
 import { call, type TestAgent } from '../support/agents';
 import { eventOf, groupCalls, outcomeOf } from '../support/groups';
-import { pictureAs } from '../support/images';
+import { avatarKeyOf, pictureAs } from '../support/images';
 import { startStack, type Stack } from '../support/stack';
 import { openStackDatabase } from '../support/traffic';
 
@@ -34,12 +34,18 @@ describe('the picture of a group', () => {
     const image = await pictureAs('png', 200, 160);
     const first = await put(me, groupId, image);
     expect(first.status).toBe(200);
-    expect(first.body.avatar_key).not.toContain(groupId);
     const again = await put(me, groupId, image, 1);
     expect(again.body).toEqual(first.body);
     expect((await api.get(member, groupId)).body.avatar_url).toBe(first.body.avatar_url);
     const shown = new URL(first.body.avatar_url).pathname;
-    expect((await fetch((stack.baseUrls[0] ?? '') + shown)).headers.get('content-type')).toBe('image/webp');
+    const served = await fetch((stack.baseUrls[0] ?? '') + shown);
+    expect(Object.fromEntries(served.headers)).toMatchObject({
+      'content-type': 'image/webp',
+      'cache-control': 'public, max-age=31536000, immutable',
+      'x-content-type-options': 'nosniff',
+    });
+    const key = avatarKeyOf(groupId, Buffer.from(await served.arrayBuffer()));
+    expect([shown, first.body.avatar_key]).toEqual([`/avatars/${key}`, key]);
     const url = 'https://example.com/a.png';
     const patched = await api.as(me, 'PATCH', `/v1/groups/${groupId}`, { body: { avatar_url: url } });
     expect(patched.body.avatar_url).toBe(url);

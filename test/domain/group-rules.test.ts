@@ -22,7 +22,6 @@ const founded = (): GroupHead =>
     name: 'x',
     description: null,
     avatarUrl: null,
-    avatarSalt: 's',
     creator: actor(0),
     at: at(0),
   });

@@ -35,6 +35,12 @@ describe('any bytes as a picture', () => {
 
   const anImage = fc.nat({ max: 5 });
 
+  test('a picture is encoded with quality 85, so that its key is the one that any server gives it', async () => {
+    const image = await noise(300, 200);
+    const expected = await sharp(image).resize(512, 512, { fit: 'cover' }).webp({ quality: 85 }).toBuffer();
+    expect((await processAvatar(image)).equals(expected)).toBe(true);
+  });
+
   test('random bytes are never a picture and never a fault', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 2_000 }), async (bytes) => {

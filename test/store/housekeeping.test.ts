@@ -117,10 +117,14 @@ describe('housekeeping of files and intents', () => {
     const kept = withBytes(reserve(), START);
     await database.heads.insertOne(kept);
     await putBytes(kept.attachmentId);
-    await database.avatars.insertOne({ _id: 'shown.webp', blobKey: 'avatars/shown.webp.1', createdAt: START });
+    await database.avatars.insertOne({
+      _id: 'owner/shown.webp',
+      blobKey: 'avatars/owner-shown.webp.1',
+      createdAt: START,
+    });
     const lost = newId('attachment');
     await putBytes(lost);
-    const keys = ['avatars/shown.webp.1', 'avatars/lost.webp.2', uploadBlobKey(kept.attachmentId)];
+    const keys = ['avatars/owner-shown.webp.1', 'avatars/g-owner-lost.webp.2', uploadBlobKey(kept.attachmentId)];
     for (const key of keys) await blobs.put(key, bytes, { bytes: bytes.length, contentType: 'text/plain' });
     const sweep = (input: StepInput) => sweepBlobs(deps(), input);
     // Everything was written a moment ago: it may be on its way.

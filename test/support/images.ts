@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import sharp from 'sharp';
 
 type Format = 'jpeg' | 'png' | 'webp' | 'gif';
@@ -51,4 +51,11 @@ export async function colourAt(image: Buffer, left: number, top: number): Promis
   const [red = 0, , blue = 0] = data;
   if (red > 180 && blue < 80) return 'red';
   return blue > 180 && red < 80 ? 'blue' : 'other';
+}
+
+/** The public key that identity.md §13.1 gives to a finished picture of an agent or a group. */
+export function avatarKeyOf(ownerId: string, image: Buffer): string {
+  const sha256 = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
+  const folder = ownerId.startsWith('grp_') ? 'g/' : '';
+  return `${folder}${sha256(ownerId).slice(0, 16)}/${sha256(image).slice(0, 32)}.webp`;
 }
