@@ -1,23 +1,30 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Database } from '../../store/database';
 import { call, type TestAgent } from '../support/agents';
 import { eventOf, groupCalls, outcomeOf } from '../support/groups';
 import { avatarKeyOf, pictureAs } from '../support/images';
 import { startStack, type Stack } from '../support/stack';
 import { openStackDatabase } from '../support/traffic';
+import { waitFor } from '../support/wait';
 
 describe('the picture of a group', () => {
   let stack: Stack;
   let database: Database;
   let api: ReturnType<typeof groupCalls>;
+  let folder: string;
 
   beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 0, env: { RATE_LIMITS: 'on' } });
+    folder = await mkdtemp(join(tmpdir(), 'agentchat-blobs-'));
+    stack = await startStack({ apis: 2, workers: 0, env: { RATE_LIMITS: 'on', BLOB_STORE: `file:${folder}` } });
     database = openStackDatabase(stack);
     api = groupCalls(stack, database);
   });
   afterAll(async () => {
     await database.client.close();
     await stack.stop();
+    await rm(folder, { recursive: true, force: true });
   });
 
   const put = (who: TestAgent, groupId: string, body: Buffer, node = 0) =>
@@ -56,6 +63,44 @@ describe('the picture of a group', () => {
     expect((await api.sync(member)).map((row) => eventOf(row).event)).toEqual(
       Array.from({ length: 4 }, () => 'avatar_changed'),
     );
+  });
+
+  test.each([
+    ['an external URL', 'https://example.com/b.png'],
+    ['null', null],
+  ])('a managed picture that PATCH replaces by %s goes with its object in the same commit', async (_name, url) => {
+    const me = await api.agent();
+    const groupId = await api.groupOf(me);
+    const { avatar_key: key } = (await put(me, groupId, await pictureAs('png'))).body;
+    const objects = async () =>
+      (await readdir(folder, { recursive: true })).filter((name) => name.includes(key.replaceAll('/', '-')));
+    expect(await objects()).toHaveLength(1);
+    // A change of something else leaves it alone.
+    await api.as(me, 'PATCH', `/v1/groups/${groupId}`, { body: { name: 'another name' } });
+    expect(await database.avatars.countDocuments({ _id: key })).toBe(1);
+    const patched = await api.as(me, 'PATCH', `/v1/groups/${groupId}`, { body: { avatar_url: url }, node: 1 });
+    expect([patched.status, patched.body.avatar_url]).toEqual([200, url]);
+    expect(await database.avatars.countDocuments({ _id: key })).toBe(0);
+    await waitFor(async () => (await objects()).length === 0);
+    const again = await put(me, groupId, await pictureAs('png'));
+    expect(again.body.avatar_key).toBe(key);
+    expect((await fetch((stack.baseUrls[1] ?? '') + new URL(again.body.avatar_url).pathname)).status).toBe(200);
+  });
+
+  test('any number of uploads and removals at once: what the group shows is there, and one object at most', async () => {
+    const me = await api.agent();
+    const groupId = await api.groupOf(me);
+    const image = await pictureAs('png');
+    const { avatar_key: key } = (await put(me, groupId, image)).body;
+    const take = (node: number) => api.as(me, 'PATCH', `/v1/groups/${groupId}`, { body: { avatar_url: null }, node });
+    await Promise.all([put(me, groupId, image), take(0), put(me, groupId, image, 1), take(1), take(0), take(1)]);
+    const { avatar_url: url } = (await api.get(me, groupId)).body;
+    const status = url === null ? null : (await fetch((stack.baseUrls[0] ?? '') + new URL(url).pathname)).status;
+    expect([null, 200]).toContain(status);
+    await waitFor(async () => {
+      const names = await readdir(folder, { recursive: true });
+      return names.filter((name) => name.includes(key.replaceAll('/', '-'))).length === (url === null ? 0 : 1);
+    });
   });
 
   test('order of checks: window, group, role, image; nothing of a refused image is announced', async () => {
