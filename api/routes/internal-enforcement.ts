@@ -22,6 +22,7 @@ import { listReports } from '../../store/enforcement';
 import { listEnforced, viewEnforcement } from '../../store/enforcement-view';
 import type { OperatorAction } from '../../store/transactions/operate-enforcement';
 import type { Enforcement } from '../enforcement';
+import { operatorOf } from '../operator';
 import { presentEnforcement } from '../presenters/enforcement';
 import { publicRoute, type Reply, type RequestContext, type Route } from '../route';
 import { findAccount } from '../targets';
@@ -31,9 +32,6 @@ export interface EnforcementRouteDeps {
   agents: AgentReader;
   enforcement: Pick<Enforcement, 'operate' | 'evaluate'>;
 }
-
-/** A label in the audit log: visible ASCII, so that it is safe wherever it is shown. */
-const LABEL = /^[\x21-\x7e]{1,64}$/;
 
 /** Operators act on an agent's state: social.md §6 G10, G11. */
 export function enforcementRoutes(deps: EnforcementRouteDeps): Route[] {
@@ -114,10 +112,4 @@ async function accountOf(ctx: RequestContext, { agents }: EnforcementRouteDeps):
   const agent = await findAccount(agents, ctx.params.handle ?? '');
   if (agent === null) throw new AppError('AGENT_NOT_FOUND');
   return agent;
-}
-
-/** What the audit log calls the operator; without a usable label, just that. */
-function operatorOf(ctx: RequestContext): string {
-  const label = ctx.header('x-ops-operator');
-  return LABEL.test(label) ? label : 'operator';
 }

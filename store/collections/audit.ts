@@ -5,7 +5,7 @@ import { shape, STRING_OR_NULL, type CollectionSpec } from './collection';
 export interface AuditEvent {
   _id: string;
   actorType: AuditActorType;
-  /** Agent or owner id, the operator's own label; null for the system. */
+  /** Agent or owner id, the operator's own label; null for the system and operators without one. */
   actorId: string | null;
   action: AuditAction;
   /** The agent or owner that it happened to. */

@@ -41,7 +41,7 @@ export interface EnforcementTransition {
   to: AccountStatus;
   source: StatusSource;
   trigger: EnforcementTrigger;
-  /** The label of the operator who did it. */
+  /** The label of the operator who did it; null without one, or where no operator did. */
   operator: string | null;
   note: string | null;
   counts: EnforcementCounts;

@@ -9,7 +9,7 @@ import {
   type EnforcementTrigger,
 } from '../../domain/enforcement';
 import type { AccountStatus, StatusSource } from '../../domain/heads';
-import { SYSTEM_ACTOR, recordAudit } from '../audit';
+import { SYSTEM_ACTOR, recordAudit, type AuditActor } from '../audit';
 import type { Agent } from '../collections/agents';
 import { transitionId, type KeptEnforcement } from '../collections/enforcement';
 import { withTransaction, type Database } from '../database';
@@ -121,7 +121,8 @@ export interface TransitionInput {
   decision: Pick<EnforcementDecision, 'counts' | 'nextEvaluationAt'>;
   evidence: Evidence;
   now: Date;
-  operator?: string;
+  /** Absent where the evaluation itself decided. */
+  operator?: AuditActor;
   note?: string | null;
 }
 
@@ -145,7 +146,7 @@ export async function writeTransition(
       to,
       source,
       trigger: input.trigger,
-      operator: input.operator ?? null,
+      operator: input.operator?.id ?? null,
       note: input.note ?? null,
       counts: input.decision.counts,
       thresholds: THRESHOLDS,
@@ -159,7 +160,7 @@ export async function writeTransition(
   await recordAudit(
     database,
     {
-      actor: input.operator === undefined ? SYSTEM_ACTOR : { type: 'operator', id: input.operator },
+      actor: input.operator ?? SYSTEM_ACTOR,
       action: 'agent.status_changed',
       targetId: agent._id,
       metadata: {

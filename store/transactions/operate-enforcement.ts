@@ -1,7 +1,7 @@
 import type { ClientSession } from 'mongodb';
 import { AppError } from '../../contract/errors';
 import type { AccountStatus, StatusSource } from '../../domain/heads';
-import { recordAudit } from '../audit';
+import { recordAudit, type AuditActor } from '../audit';
 import { withTransaction, type Database } from '../database';
 import { requestEvaluation, type EvaluationRequest } from './enforcement-requests';
 import { look, writeState, writeTransition } from './evaluate-enforcement';
@@ -18,8 +18,8 @@ export type OperatorAction =
 export interface OperatorOrder {
   agentId: string;
   action: OperatorAction;
-  /** Who does it, for the audit log. */
-  operator: string;
+  /** Who does it, for the record and the audit log. */
+  operator: AuditActor;
   note: string | null;
   now: Date;
 }
@@ -71,7 +71,7 @@ async function write(
   await recordAudit(
     database,
     {
-      actor: { type: 'operator', id: operator },
+      actor: operator,
       action: 'agent.enforcement_changed',
       targetId: agent._id,
       metadata: { action: order.action.kind, is_sticky: isSticky, note },

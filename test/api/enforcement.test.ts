@@ -36,9 +36,9 @@ describe('community enforcement', () => {
       describe: `${status} ${who.agent.handle}`,
     });
   const many = (count: number) => Promise.all(Array.from({ length: count }, () => createTestAgent(database)));
-  const operator = (method: string, path: string, body?: unknown) =>
+  const operator = (method: string, path: string, body?: unknown, label = 'ada') =>
     call(url(), method, `/internal/agents${path}`, {
-      headers: { authorization: `Bearer ${TOKEN}`, 'x-ops-operator': 'ada' },
+      headers: { authorization: `Bearer ${TOKEN}`, 'x-ops-operator': label },
       ...(body === undefined ? {} : { body }),
     });
   const view = async (who: TestAgent) => (await operator('GET', `/${who.agent.handle}/enforcement`)).body;
@@ -192,6 +192,16 @@ describe('community enforcement', () => {
     ]);
     const audit = await database.auditEvents.find({ targetId: agent.agent._id, actorType: 'operator' }).toArray();
     expect(audit.map(({ actorId }) => actorId)).toEqual(['ada', 'ada', 'ada']);
+  });
+
+  test('an operator without a usable label is on record as an operator without a name', async () => {
+    const [agent] = await many(1);
+    if (agent === undefined) throw new Error('an agent is needed');
+    const path = `/${agent.agent.handle}`;
+    for (const label of ['', 'two words']) await operator('POST', `${path}/suspend`, {}, label);
+    expect((await view(agent)).history).toMatchObject([{ to: 'suspended', trigger: 'operator', operator: null }]);
+    const audit = await database.auditEvents.find({ targetId: agent.agent._id, actorType: 'operator' }).toArray();
+    expect(audit.map(({ actorId }) => actorId)).toEqual([null, null]);
   });
 
   test('operators only: without the token nothing, and odd input is refused', async () => {

@@ -19,7 +19,7 @@ describe('what evaluations make of the stored rows', () => {
   afterAll(() => drop());
 
   const operate = (agentId: string, action: OperatorAction, now: Date) =>
-    operateEnforcement(database, { agentId, action, operator: 'ada', note: 'why', now });
+    operateEnforcement(database, { agentId, action, operator: { type: 'operator', id: 'ada' }, note: 'why', now });
 
   test('social#15: fourteen counting blocks change nothing, the fifteenth restricts: one transition, fully recorded', async () => {
     const subject = await createSubject(database);
