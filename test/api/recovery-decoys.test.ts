@@ -2,7 +2,7 @@ import { Client, Connection } from '@temporalio/client';
 import type { Document } from 'mongodb';
 import type { Database } from '../../store/database';
 import { deleteAgent } from '../../store/transactions/delete-agent';
-import { codeFlowId } from '../../workflows/ids';
+import { accountDeletionId, codeFlowId } from '../../workflows/ids';
 import { call, createTestAgent, type CallAnswer } from '../support/agents';
 import { codeFor } from '../support/codes';
 import { startStack, type Stack } from '../support/stack';
@@ -49,6 +49,10 @@ describe('a recovery that no agent stands behind', () => {
       await createTestAgent(database, { isSystem: true }),
     ];
     await deleteAgent(database, deleted.agent._id, new Date());
+    // What a deletion does in the background must not be taken for steps of a recovery.
+    await waitFor(() => temporal.workflow.getHandle(accountDeletionId(deleted.agent._id)).result(), {
+      timeoutMs: 60_000,
+    });
     return {
       known: known.agent.email,
       deleted: deleted.agent.email,
