@@ -1,6 +1,7 @@
 import { setPause } from '../../store/transactions/account-facts';
 import { inboxInId } from '../../domain/heads';
 import type { Database } from '../../store/database';
+import { pictureAs } from '../support/images';
 import { lineOf, SdkAgent } from '../support/sdk';
 import { startStack, type Stack } from '../support/stack';
 import { openStackDatabase } from '../support/traffic';
@@ -71,17 +72,26 @@ describe('groups through the published TypeScript SDK', () => {
     await say(bob, 'hello ada');
     const updated = await ada.client.updateGroup(id, { name: 'the crew', description: null });
     expect(updated).toMatchObject({ name: 'the crew', description: null });
+    const { avatar_key, avatar_url } = await ada.client.setGroupAvatar(id, new Uint8Array(await pictureAs('jpeg')));
+    expect(avatar_url.endsWith(`/avatars/${avatar_key}`)).toBe(true);
+    const served = await fetch((stack.baseUrls[0] ?? '') + new URL(avatar_url).pathname);
+    expect([served.status, served.headers.get('content-type')]).toEqual([200, 'image/webp']);
+    expect((await bob.client.getGroup(id)).avatar_url).toBe(avatar_url);
+    await expect(bob.client.removeGroupAvatar(id)).rejects.toMatchObject({ name: 'ForbiddenError' });
+    expect(await ada.client.removeGroupAvatar(id)).toEqual({ ok: true });
+    await expect(ada.client.removeGroupAvatar(id)).rejects.toMatchObject({ name: 'NotFoundError', code: 'NOT_FOUND' });
+    expect((await bob.client.getGroup(id)).avatar_url).toBeNull();
     await ada.client.promoteGroupMember(id, bob.handle);
     await bob.client.promoteGroupMember(id, cyd.handle);
     await ada.client.demoteGroupMember(id, bob.handle);
-    await untilSeen(eve, id, 10);
+    await untilSeen(eve, id, 12);
     await ada.client.removeGroupMember(id, eve.handle);
     await expect(eve.client.getGroup(id)).rejects.toMatchObject({ name: 'NotFoundError', code: 'GROUP_NOT_FOUND' });
     await say(cyd, 'without eve');
-    await untilSeen(bob, id, 12);
+    await untilSeen(bob, id, 14);
     expect(await bob.client.leaveGroup(id)).toMatchObject({ promoted_handle: null });
     await say(ada, 'without bob');
-    await untilSeen(cyd, id, 14);
+    await untilSeen(cyd, id, 16);
 
     const detail = await cyd.client.getGroup(id);
     expect(detail.members.map(({ handle, role }) => [handle, role])).toEqual([
@@ -104,13 +114,15 @@ describe('groups through the published TypeScript SDK', () => {
       `5 ${bob.handle}: hello ada`,
       `6 ${ada.handle}: name_changed ${ada.handle}`,
       `7 ${ada.handle}: description_changed ${ada.handle}`,
-      `8 ${ada.handle}: admin_promoted ${bob.handle} ${ada.handle}`,
-      `9 ${bob.handle}: admin_promoted ${cyd.handle} ${bob.handle}`,
-      `10 ${ada.handle}: admin_demoted ${bob.handle} ${ada.handle}`,
-      `11 ${ada.handle}: member_removed ${eve.handle} ${ada.handle}`,
-      `12 ${cyd.handle}: without eve`,
-      `13 ${bob.handle}: member_left ${bob.handle}`,
-      `14 ${ada.handle}: without bob`,
+      `8 ${ada.handle}: avatar_changed ${ada.handle}`,
+      `9 ${ada.handle}: avatar_changed ${ada.handle}`,
+      `10 ${ada.handle}: admin_promoted ${bob.handle} ${ada.handle}`,
+      `11 ${bob.handle}: admin_promoted ${cyd.handle} ${bob.handle}`,
+      `12 ${ada.handle}: admin_demoted ${bob.handle} ${ada.handle}`,
+      `13 ${ada.handle}: member_removed ${eve.handle} ${ada.handle}`,
+      `14 ${cyd.handle}: without eve`,
+      `15 ${bob.handle}: member_left ${bob.handle}`,
+      `16 ${ada.handle}: without bob`,
     ];
     const history = async (who: SdkAgent) => (await who.client.getMessages(id, { afterSeq: 0 })).map(lineOf);
     expect(await history(ada)).toEqual(lines);
@@ -119,17 +131,17 @@ describe('groups through the published TypeScript SDK', () => {
       expect(who.seenOf(id).map(lineOf)).toEqual(
         lines.slice(from - 1, to).filter((line) => !line.includes(` ${who.handle}: `)),
       );
-    saw(ada, 1, 14);
-    saw(bob, 1, 12);
-    saw(cyd, 2, 14);
-    saw(eve, 3, 10);
+    saw(ada, 1, 16);
+    saw(bob, 1, 14);
+    saw(cyd, 2, 16);
+    saw(eve, 3, 12);
     expect(dan.seen).toEqual([]);
 
     await expect(cyd.client.deleteGroup(id)).rejects.toMatchObject({ name: 'ForbiddenError' });
     const { deleted_at } = await ada.client.deleteGroup(id);
     await waitFor(() => cyd.deletions.length > 0, { timeoutMs: 30_000 });
-    await untilSeen(cyd, id, 15);
-    expect(cyd.seenOf(id).map(lineOf).at(-1)).toBe(`15 ${ada.handle}: group_deleted ${ada.handle}`);
+    await untilSeen(cyd, id, 17);
+    expect(cyd.seenOf(id).map(lineOf).at(-1)).toBe(`17 ${ada.handle}: group_deleted ${ada.handle}`);
     const gone = { name: 'GroupDeletedError', groupId: id, deletedByHandle: ada.handle, deletedAt: deleted_at };
     for (const who of [ada, bob, cyd, eve]) {
       await expect(who.client.getGroup(id)).rejects.toMatchObject(gone);

@@ -14,6 +14,8 @@ Object.assign(globalThis, { WebSocket });
 export class SdkAgent {
   /** Messages in the order of their first hand-over; what another connection hands over again is not a new one. */
   readonly seen: Sdk.Message[] = [];
+  /** Hand-overs of a message that the same connection had handed over before: there must be none. */
+  repeats = 0;
   readonly invitations: Parsed[] = [];
   readonly deletions: Parsed[] = [];
   readonly reads: Parsed[] = [];
@@ -21,6 +23,8 @@ export class SdkAgent {
   /** Without the SDK's own retries, for callers that must know whether a refusal belongs to a repeat. */
   readonly once: Sdk.AgentChatClient;
   private live: Sdk.RealtimeClient | null = null;
+  /** Ids of what the present connection handed over. */
+  private handed = new Set<string>();
 
   private constructor(
     readonly account: TestAgent,
@@ -54,7 +58,10 @@ export class SdkAgent {
     });
     this.live = live;
     let isConnected = false;
-    live.onConnect(() => (isConnected = true));
+    live.onConnect(() => {
+      isConnected = true;
+      this.handed = new Set();
+    });
     live.on('message.new', ({ payload }) => this.remember(payload));
     live.on('group.invite.received', ({ payload }) => void this.invitations.push(payload));
     live.on('message.read', ({ payload }) => void this.reads.push(payload));
@@ -74,6 +81,8 @@ export class SdkAgent {
   }
 
   private remember(payload: Parsed): void {
+    if (this.handed.has(payload.id)) this.repeats += 1;
+    this.handed.add(payload.id);
     if (this.seen.every(({ id }) => id !== payload.id)) this.seen.push(payload);
   }
 }
