@@ -63,7 +63,8 @@ export interface Database {
   presences: Collection<PresenceRow>;
 }
 
-const SPECS: CollectionSpec[] = [
+/** Every collection that `prepareDatabase` makes. */
+export const SPECS: CollectionSpec[] = [
   agentSpecs.agents,
   agentSpecs.emailHeads,
   blobSpecs.avatars,
