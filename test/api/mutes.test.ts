@@ -301,8 +301,8 @@ describe('the window of mute writes', () => {
     const [a, b] = [await createTestAgent(database), await createTestAgent(database)];
     const path = `/v1/mutes/agent/${a.agent.handle}`;
     const [url = ''] = stack.baseUrls;
-    // Some seconds may pass on a slow machine: enough writes that one of them must be the eleventh of its second.
-    const refused = await waitFor(async () => {
+    // Each attempt comes after the second of the one before: enough writes that one must be the eleventh of its second.
+    const attempt = async () => {
       const writes = Array.from({ length: 40 }, (_, index) =>
         index % 2 === 0
           ? call(url, 'POST', '/v1/mutes', { key: b.apiKey, body: '{' })
@@ -311,7 +311,8 @@ describe('the window of mute writes', () => {
       const answers = await Promise.all(writes);
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([400, 404, 429]));
       return answers.find(({ status }) => status === 429);
-    });
+    };
+    const refused = await waitFor(attempt, { intervalMs: 1_100, timeoutMs: 40_000 });
     expect(refused.body.code).toBe('RATE_LIMITED');
     expect(refused.body.details).toMatchObject({ scope: 'mute_write', limit: 10 });
     expect(refused.body.retry_after_ms).toBe(refused.body.details.retry_after_ms);
