@@ -12,6 +12,9 @@ export const ID_PREFIX = {
   auditEvent: 'evt_',
   report: 'rpt_',
   outboxRow: 'obx_',
+  webhook: 'whk_',
+  webhookDelivery: 'whd_',
+  webhookEvent: 'evt_',
 } as const;
 
 /** `del_` + 32 lowercase hex: 12 of the position, 20 of a keyed hash. */

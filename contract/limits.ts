@@ -89,6 +89,8 @@ export const AGENT_LIMITS = {
   group_invite: { limit: 50, windowMs: 86_400_000, window: 'first' },
   mute_write: { limit: 10, windowMs: 1_000, window: 'fixed' },
   avatar_write: { limit: 5, windowMs: 60_000, window: 'fixed' },
+  /** webhooks.md §2.1. */
+  webhook_create: { limit: 30, windowMs: 60_000, window: 'fixed' },
   /** realtime.md §8. */
   connect: { limit: 60, windowMs: 60_000, window: 'fixed' },
 } as const satisfies Record<string, RateLimit>;
@@ -174,3 +176,13 @@ export const DIRECTORY_OFFSET_MAX = 10_000;
 /** What operators read at a time. */
 export const AUDIT_PAGE_DEFAULT = 50;
 export const AUDIT_PAGE_MAX = 200;
+
+/** webhooks.md §1–3. */
+export const WEBHOOKS_MAX = 5;
+export const WEBHOOK_URL_LENGTH_MAX = 2_048;
+export const WEBHOOK_SECRET_LENGTH_MIN = 24;
+export const WEBHOOK_SECRET_LENGTH_MAX = 255;
+/** webhooks.md §8: how long deliveries that ended are kept. */
+export const DELIVERY_KEEP_MS = 2_592_000_000;
+/** webhooks.md G7: attempts of one webhook at the same time. */
+export const WEBHOOK_ATTEMPTS_AT_ONCE = 10;

@@ -70,8 +70,10 @@ export interface InboxInHead {
   status: AccountStatus;
   pausedByOwner: PauseMode;
   inboxMode: InboxMode;
-  /** Active webhooks that list `message.new`; 0 = no outbox row is written. */
+  /** Webhooks of the agent, also inactive ones: at most WEBHOOKS_MAX; 0 = no intent for them is written. */
   webhooks: number;
+  /** Grows with every webhook created; absent = 0. Intents carry it, so that none reaches a webhook that came later. */
+  webhookVersion?: number;
   /** Grows with every mute write; 0 again with the last mute gone: then the mutes need not be read. */
   muteVersion: number;
   /** Random, for ever the same: makes delivery ids unguessable. */

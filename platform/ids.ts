@@ -2,7 +2,9 @@ import { randomBytes, createHash } from 'node:crypto';
 import { ID_PREFIX } from '../contract/ids';
 
 /** A fresh identifier: `<prefix>` + 16 base64url characters (12 CSPRNG bytes), conventions.md §12. */
-export function newId(kind: Exclude<keyof typeof ID_PREFIX, 'delivery' | 'outboxRow'>): string {
+export function newId(
+  kind: Exclude<keyof typeof ID_PREFIX, 'delivery' | 'outboxRow' | 'webhookDelivery' | 'webhookEvent'>,
+): string {
   return ID_PREFIX[kind] + randomBytes(12).toString('base64url');
 }
 

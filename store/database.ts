@@ -12,6 +12,7 @@ import type { InboxInHead, InboxOutHead, ListedHead, PairHead, SenderHead } from
 import * as agentSpecs from './collections/agents';
 import * as blobSpecs from './collections/blobs';
 import { auditEvents, type AuditEvent } from './collections/audit';
+import { deliveries, type Delivery } from './collections/deliveries';
 import * as enforcementSpecs from './collections/enforcement';
 import * as groupSpecs from './collections/groups';
 import { heads } from './collections/heads';
@@ -24,6 +25,7 @@ import * as readStateSpecs from './collections/read-states';
 import { presences, type PresenceRow } from './collections/presences';
 import * as relationSpecs from './collections/relations';
 import * as verificationSpecs from './collections/verification';
+import { webhooks, type Webhook } from './collections/webhooks';
 import type { CollectionSpec } from './collections/collection';
 
 /** A document of `heads`: which kind it is stands in its `_id`. */
@@ -61,6 +63,8 @@ export interface Database {
   connections: Collection<nodeSpecs.Connection>;
   bus: Collection<nodeSpecs.BusNote>;
   presences: Collection<PresenceRow>;
+  webhooks: Collection<Webhook>;
+  deliveries: Collection<Delivery>;
 }
 
 /** Every collection that `prepareDatabase` makes. */
@@ -93,6 +97,8 @@ export const SPECS: CollectionSpec[] = [
   nodeSpecs.connections,
   nodeSpecs.bus,
   presences,
+  webhooks,
+  deliveries,
 ];
 
 export interface DatabaseOptions {
@@ -148,6 +154,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     connections: db.collection('connections'),
     bus: db.collection('bus'),
     presences: db.collection('presences'),
+    webhooks: db.collection('webhooks'),
+    deliveries: db.collection('deliveries'),
   };
 }
 

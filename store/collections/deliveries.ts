@@ -1,0 +1,115 @@
+import type { WebhookEvent } from '../../contract/events';
+import { DATE_OR_NULL, NUMBER, shape, STRING_OR_NULL, type CollectionSpec } from './collection';
+
+/**
+ * webhooks.md G9. `failed` waits for its next attempt; `delivered`, `dead` and `cancelled` never change again, but that
+ * a dead one is marked as replayed.
+ */
+export type DeliveryStatus = 'pending' | 'delivering' | 'delivered' | 'failed' | 'dead' | 'cancelled';
+
+/** The states from which something may still be sent. */
+export const LIVE_STATUSES: DeliveryStatus[] = ['pending', 'delivering', 'failed'];
+
+/**
+ * One event for one webhook. `_id` is a function of the recorded intent and the webhook (`webhookDeliveryId`), so
+ * processing an intent again makes no second one.
+ */
+export interface Delivery {
+  _id: string;
+  /** Of a webhook that may be gone by now: dead letters stay. */
+  webhookId: string;
+  agentId: string;
+  event: WebhookEvent;
+  /** `evt_…`, a function of the intent: the same for all webhooks of the agent. */
+  eventId: string;
+  /** Exactly what every attempt sends; valid UTF-8 (lone surrogates are escaped). */
+  body: string;
+  status: DeliveryStatus;
+  /** Attempts that were started. */
+  attempts: number;
+  /** When the next attempt is due: of a pending one its creation. Null while delivering and in the end. */
+  nextAttemptAt: Date | null;
+  lastStatus: number | null;
+  lastError: string | null;
+  firstAttemptAt: Date | null;
+  lastAttemptAt: Date | null;
+  deliveredAt: Date | null;
+  deadAt: Date | null;
+  replayedAt: Date | null;
+  replayedAsId: string | null;
+  replayOf: string | null;
+  createdAt: Date;
+  /** Sorts the deliveries of one webhook as their events happened (`deliveryOrder`). */
+  order: string;
+  /** Only of `message.new`. A 2xx marks the envelope at this position of the agent's inbox as delivered. */
+  messageId?: string;
+  conversationId?: string;
+  position?: number;
+  /** Only of `presence.update`: whose. Of those not yet started the newest is enough. */
+  subjectId?: string;
+  /** When the row is removed; null until it has ended. */
+  expiresAt: Date | null;
+}
+
+export const deliveries: CollectionSpec = {
+  name: 'deliveries',
+  schema: shape({
+    _id: 'string',
+    webhookId: 'string',
+    agentId: 'string',
+    event: 'string',
+    eventId: 'string',
+    body: 'string',
+    status: 'string',
+    attempts: NUMBER,
+    nextAttemptAt: DATE_OR_NULL,
+    lastStatus: [...NUMBER, 'null'],
+    lastError: STRING_OR_NULL,
+    firstAttemptAt: DATE_OR_NULL,
+    lastAttemptAt: DATE_OR_NULL,
+    deliveredAt: DATE_OR_NULL,
+    deadAt: DATE_OR_NULL,
+    replayedAt: DATE_OR_NULL,
+    replayedAsId: STRING_OR_NULL,
+    replayOf: STRING_OR_NULL,
+    createdAt: 'date',
+    order: 'string',
+    expiresAt: DATE_OR_NULL,
+  }),
+  indexes: [
+    // the deliveries of a webhook in one state, oldest first: claims, cancelDeliveries, backlogs
+    { name: 'webhook_status_order', key: { webhookId: 1, status: 1, order: 1 } },
+    // what is due at a webhook, the earliest first
+    {
+      name: 'webhook_due',
+      key: { webhookId: 1, nextAttemptAt: 1 },
+      partialFilterExpression: { nextAttemptAt: { $type: 'date' } },
+    },
+    // first attempts that nobody made, whatever the webhook, oldest first
+    { name: 'pending_order', key: { status: 1, order: 1 }, partialFilterExpression: { status: 'pending' } },
+    // cancelGroupDeliveries: what is not sent of a conversation
+    {
+      name: 'conversation_status',
+      key: { conversationId: 1, status: 1 },
+      partialFilterExpression: { conversationId: { $type: 'string' } },
+    },
+    // coalescePresence: what a webhook has not been told of a subject
+    {
+      name: 'webhook_subject_status',
+      key: { webhookId: 1, subjectId: 1, status: 1 },
+      partialFilterExpression: { subjectId: { $type: 'string' } },
+    },
+    // dead letters for operators, newest first
+    { name: 'dead_at', key: { deadAt: -1 }, partialFilterExpression: { deadAt: { $type: 'date' } } },
+    // dropDeliveries: everything of a deleted account
+    { name: 'agent', key: { agentId: 1 } },
+    // readers do not rely on it
+    { name: 'expires_at', key: { expiresAt: 1 }, expireAfterSeconds: 0 },
+  ],
+};
+
+/** Value of `order`: by the time of the event, within it by delivery position (0 where there is none). */
+export function deliveryOrder(at: Date, position = 0): string {
+  const hex = (value: number) => value.toString(16).padStart(12, '0');
+  return `${hex(at.getTime())}:${hex(position)}`;
+}

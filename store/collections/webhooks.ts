@@ -1,0 +1,92 @@
+import type { Binary } from 'mongodb';
+import type { WebhookEvent } from '../../contract/events';
+import { NUMBER, shape, STRING_OR_NULL, type CollectionSpec } from './collection';
+
+/** Why a webhook gets nothing more: its endpoint answered 410, failed for days, or somebody switched it off. */
+export type DisabledReason = 'gone' | 'failing' | 'manual';
+
+/** The circuit of one endpoint (webhooks.md §7.1). */
+export interface Breaker {
+  state: 'closed' | 'open' | 'half_open';
+  /** Failures in a row. */
+  consecutive: number;
+  /** Times of the newest failures, oldest first, at most 10. */
+  windowFailures: Date[];
+  lastFailureAt: Date | null;
+  /** End of the cool-down while open. */
+  openUntil: Date | null;
+  /** Token of the one attempt that is let through half-open. */
+  probe: string | null;
+}
+
+/** The place of one attempt on the wire; a worker that dies leaves it until its lease ends. */
+export interface WebhookSlot {
+  token: string;
+  until: Date;
+}
+
+/**
+ * One registered endpoint of an agent (webhooks.md §1). Starting any attempt is one conditional update of this document,
+ * so whoever deletes, holds or deactivates it decides about every attempt after that. How many an agent has stands in
+ * `inbox-in.webhooks`.
+ */
+export interface Webhook {
+  _id: string;
+  agentId: string;
+  /** As it was given. */
+  url: string;
+  /** At least one, no repeats, in the order in which they were given. */
+  events: WebhookEvent[];
+  active: boolean;
+  disabledReason: DisabledReason | null;
+  /** Sealed for `sealedFor(_id)`; never leaves the server after the creation. */
+  secret: SealedSecret;
+  /** The bare-hex signature under the second header name (webhooks.md Decision 1). */
+  legacySignature: boolean;
+  createdAt: Date;
+  /** `webhookVersion` of the agent's inbox right after this webhook came: intents with an older one are not for it. */
+  fromVersion: number;
+  /** Set while the agent is fully paused or suspended: no attempt starts. */
+  held: 'paused' | null;
+  breaker: Breaker;
+  /** Attempts on the wire, at most `WEBHOOK_ATTEMPTS_AT_ONCE`. */
+  slots: WebhookSlot[];
+}
+
+/** Bytes of `platform/sealing` as a document keeps them. */
+export interface SealedSecret {
+  keyId: string;
+  bytes: Binary;
+}
+
+export const CLOSED_BREAKER: Breaker = {
+  state: 'closed',
+  consecutive: 0,
+  windowFailures: [],
+  lastFailureAt: null,
+  openUntil: null,
+  probe: null,
+};
+
+export const webhooks: CollectionSpec = {
+  name: 'webhooks',
+  schema: shape({
+    _id: 'string',
+    agentId: 'string',
+    url: 'string',
+    events: 'array',
+    active: 'bool',
+    disabledReason: STRING_OR_NULL,
+    secret: 'object',
+    legacySignature: 'bool',
+    createdAt: 'date',
+    fromVersion: NUMBER,
+    held: STRING_OR_NULL,
+    breaker: 'object',
+    slots: 'array',
+  }),
+  indexes: [
+    // listWebhooks, expandIntents, holdWebhooks: the webhooks of an agent, oldest first
+    { name: 'agent_created', key: { agentId: 1, createdAt: 1, _id: 1 } },
+  ],
+};
