@@ -29,6 +29,8 @@ export interface Delivery {
   attempts: number;
   /** When the next attempt is due: of a pending one its creation. Null while delivering and in the end. */
   nextAttemptAt: Date | null;
+  /** While delivering, by the clock of the machines: a worker that has not recorded by then has died. */
+  leaseUntil?: Date | null;
   lastStatus: number | null;
   lastError: string | null;
   firstAttemptAt: Date | null;
@@ -79,14 +81,16 @@ export const deliveries: CollectionSpec = {
   indexes: [
     // the deliveries of a webhook in one state, oldest first: claims, cancelDeliveries, backlogs
     { name: 'webhook_status_order', key: { webhookId: 1, status: 1, order: 1 } },
-    // what is due at a webhook, the earliest first
+    // findDue: what is due at a webhook, the earliest first; nextFailing: from one failing webhook to the next
     {
-      name: 'webhook_due',
+      name: 'failed_webhook_due',
       key: { webhookId: 1, nextAttemptAt: 1 },
-      partialFilterExpression: { nextAttemptAt: { $type: 'date' } },
+      partialFilterExpression: { status: 'failed' },
     },
-    // first attempts that nobody made, whatever the webhook, oldest first
-    { name: 'pending_order', key: { status: 1, order: 1 }, partialFilterExpression: { status: 'pending' } },
+    // nextWaiting: from one webhook whose first attempts wait to the next
+    { name: 'pending_webhook', key: { webhookId: 1, order: 1 }, partialFilterExpression: { status: 'pending' } },
+    // findLost: attempts whose worker died, oldest first
+    { name: 'delivering_lease', key: { leaseUntil: 1 }, partialFilterExpression: { status: 'delivering' } },
     // cancelGroupDeliveries: what is not sent of a conversation
     {
       name: 'conversation_status',

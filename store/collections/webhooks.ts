@@ -1,23 +1,10 @@
 import type { Binary } from 'mongodb';
 import type { WebhookEvent } from '../../contract/events';
+import { CLOSED_BREAKER, type Breaker } from '../../domain/webhook-breaker';
 import { NUMBER, shape, STRING_OR_NULL, type CollectionSpec } from './collection';
 
 /** Why a webhook gets nothing more: its endpoint answered 410, failed for days, or somebody switched it off. */
 export type DisabledReason = 'gone' | 'failing' | 'manual';
-
-/** The circuit of one endpoint (webhooks.md §7.1). */
-export interface Breaker {
-  state: 'closed' | 'open' | 'half_open';
-  /** Failures in a row. */
-  consecutive: number;
-  /** Times of the newest failures, oldest first, at most 10. */
-  windowFailures: Date[];
-  lastFailureAt: Date | null;
-  /** End of the cool-down while open. */
-  openUntil: Date | null;
-  /** Token of the one attempt that is let through half-open. */
-  probe: string | null;
-}
 
 /** The place of one attempt on the wire; a worker that dies leaves it until its lease ends. */
 export interface WebhookSlot {
@@ -59,14 +46,7 @@ export interface SealedSecret {
   bytes: Binary;
 }
 
-export const CLOSED_BREAKER: Breaker = {
-  state: 'closed',
-  consecutive: 0,
-  windowFailures: [],
-  lastFailureAt: null,
-  openUntil: null,
-  probe: null,
-};
+export { CLOSED_BREAKER, type Breaker };
 
 export const webhooks: CollectionSpec = {
   name: 'webhooks',

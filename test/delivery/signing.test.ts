@@ -1,6 +1,9 @@
 import { createHmac } from 'node:crypto';
-import { verifyWebhook } from 'agentchatme';
+import type * as Sdk from 'agentchatme' with { 'resolution-mode': 'import' };
 import { webhookHeaders } from '../../delivery/signing';
+
+// The published package has a CommonJS build whose types are declared for ES modules only.
+const { verifyWebhook } = jest.requireActual<typeof Sdk>('agentchatme');
 
 const NOW = new Date('2030-06-15T12:00:00.900Z');
 const HEX_SECRET = 'ab'.repeat(32);

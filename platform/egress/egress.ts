@@ -1,0 +1,118 @@
+import { STATUS_CODES } from 'node:http';
+import type { Readable } from 'node:stream';
+import { faultOf } from './faults';
+import { createPools } from './pools';
+import { addressesOf, type Resolve } from './resolve';
+
+/** webhooks.md §7: for the whole exchange up to the headers of the answer. */
+export const EXCHANGE_MS_MAX = 10_000;
+/** webhooks.md §3. */
+const BODY_BYTES_MAX = 65_536;
+/** How long the body of an answer is read for before its connection is dropped; nothing depends on it. */
+const BODY_MS_MAX = 2_000;
+
+export interface EgressOptions {
+  resolve: Resolve;
+  /** True for addresses that must not be talked to. */
+  isForbidden: (address: string) => boolean;
+  /** Development: plain http is sent too. */
+  allowHttp: boolean;
+  timeoutMs?: number;
+  /** Certificates to trust instead of the system's. */
+  ca?: string;
+}
+
+/** How an exchange ended. `error` is a short fixed text that quotes nothing of the receiver. */
+export type Exchange =
+  | { kind: 'answered'; status: number; retryAfter: string | undefined; error: string }
+  | { kind: 'fault'; error: string };
+
+export interface Egress {
+  /**
+   * One POST to a stranger's URL: resolves its name once, refuses forbidden addresses, connects to what was checked, and
+   * follows no redirect. Every fault is an answer; it never throws.
+   */
+  post(url: string, request: { headers: Record<string, string>; body: Buffer }): Promise<Exchange>;
+  /** Cuts exchanges that are still open. */
+  close(): Promise<void>;
+}
+
+/** The one door through which requests to strangers leave. */
+export function createEgress({
+  resolve,
+  isForbidden,
+  allowHttp,
+  timeoutMs = EXCHANGE_MS_MAX,
+  ca,
+}: EgressOptions): Egress {
+  const pools = createPools({ timeoutMs, ...(ca === undefined ? {} : { ca }) });
+
+  async function exchange(
+    target: URL,
+    request: { headers: Record<string, string>; body: Buffer },
+    signal: AbortSignal,
+  ) {
+    const addresses = await abortable(addressesOf(target, resolve), signal);
+    const [address] = addresses;
+    if (address === undefined) return { kind: 'fault', error: 'dns_failure' } as const;
+    // Partly forbidden is forbidden: the next resolution may pick the other one.
+    if (addresses.some(isForbidden)) return { kind: 'fault', error: 'blocked_address' } as const;
+    const path = `${target.pathname}${target.search}`;
+    return pools.of(target, address).request({ method: 'POST', path, ...request, signal });
+  }
+
+  return {
+    async post(url, request) {
+      const stop = new AbortController();
+      const timer = setTimeout(() => stop.abort(), timeoutMs);
+      try {
+        const target = new URL(url);
+        if (target.protocol !== 'https:' && !allowHttp) return { kind: 'fault', error: 'https_required' };
+        const answer = await exchange(target, request, stop.signal);
+        if ('kind' in answer) return answer;
+        clearTimeout(timer);
+        await drop(answer.body);
+        const { statusCode: status, headers } = answer;
+        const given = headers['retry-after'];
+        return {
+          kind: 'answered',
+          status,
+          retryAfter: typeof given === 'string' ? given : undefined,
+          error: textOf(status),
+        };
+      } catch (error) {
+        return { kind: 'fault', error: stop.signal.aborted ? 'timeout' : faultOf(error) };
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    close: () => pools.close(),
+  };
+}
+
+/** `HTTP 503 Service Unavailable`: by our own table, not by what the receiver wrote. */
+const textOf = (status: number): string => `HTTP ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd();
+
+/** Reads a little, so that a connection can be used again; over the limits the connection goes. */
+async function drop(body: Readable): Promise<void> {
+  let bytes = 0;
+  const timer = setTimeout(() => body.destroy(), BODY_MS_MAX);
+  try {
+    for await (const chunk of body) {
+      bytes += Buffer.byteLength(chunk as Buffer);
+      // Leaving the loop destroys the body and with it the connection.
+      if (bytes > BODY_BYTES_MAX) break;
+    }
+  } catch {
+    // The answer counts by its status; what became of its body does not matter.
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
+    work.then(resolve, reject);
+  });
+}
