@@ -10,6 +10,7 @@ import type { AgentReader } from '../store/agents';
 import type { Committer } from '../store/committer/committer';
 import type { Database } from '../store/database';
 import { createIdempotencyStore } from '../store/idempotency';
+import { createWebhookSecrets } from '../store/webhook-secrets';
 import type { Accounts } from './accounts';
 import type { Avatars } from './avatars';
 import type { Enforcement } from './enforcement';
@@ -55,6 +56,7 @@ import { operatorRoutes } from './routes/operators';
 import { registerRoutes } from './routes/register';
 import { readRoutes } from './routes/reads';
 import { syncRoutes } from './routes/sync';
+import { webhookRoutes } from './routes/webhooks';
 import type { Route } from './route';
 import type { ApiState } from './state';
 
@@ -109,7 +111,13 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...groupAvatarRoutes(groups),
     ...muteRoutes(deps),
     ...presenceRoutes(deps),
+    ...webhookRoutes({ database: deps.database, ...webhookOptions(deps.config) }),
   ];
+}
+
+function webhookOptions(config: Config) {
+  const urlRules = { allowHttp: config.WEBHOOK_ALLOW_HTTP, allowPrivate: config.WEBHOOK_ALLOW_PRIVATE };
+  return { secrets: createWebhookSecrets(config.SECRET_KEYS), urlRules };
 }
 
 export function createApp(deps: AppDeps): Koa<ApiState> {

@@ -14,6 +14,8 @@ export const AUDIT_ACTIONS = [
   'agent.blocked',
   'agent.unblocked',
   'agent.reported',
+  'webhook.created',
+  'webhook.deleted',
   'owner.created',
   'owner.signed_in',
   'owner.signed_out_all',

@@ -8,6 +8,7 @@ import { GROUP_ENDPOINTS } from './endpoints-groups';
 import { ATTACHMENT_ENDPOINTS } from './endpoints-attachments';
 import { AVATAR_ENDPOINTS } from './endpoints-avatars';
 import { SOCIAL_ENDPOINTS } from './endpoints-social';
+import { WEBHOOK_ENDPOINTS } from './endpoints-webhooks';
 import { ackedSchema, ackSchema, messageSchema, sendMessageSchema, syncQuerySchema } from './messages';
 import { registerSchema, registeredSchema, verifiedSchema, verifySchema } from './registration';
 
@@ -183,4 +184,5 @@ export const ENDPOINTS: Endpoint[] = [
   ...SOCIAL_ENDPOINTS,
   ...PRESENCE_ENDPOINTS,
   ...GROUP_ENDPOINTS,
+  ...WEBHOOK_ENDPOINTS,
 ];

@@ -127,6 +127,11 @@ export function isVisible(status: AccountStatus): boolean {
   return status === 'active' || status === 'restricted';
 }
 
+/** True while nothing is sent to the agent's webhooks: new events make no intents, and what waits is held. */
+export function isSilenced({ status, pausedByOwner }: Pick<InboxInHead, 'status' | 'pausedByOwner'>): boolean {
+  return pausedByOwner === 'full' || status === 'suspended' || status === 'deleted';
+}
+
 /** A pair that nobody wrote yet: `v` 0 means that writing it is an insert. */
 export function emptyPair(id: string): PairHead {
   return {

@@ -11,6 +11,7 @@ import { shape, type CollectionSpec } from './collection';
  * `inbox.flush`: rewrite the envelopes that `targetId` lost with a group. `group.deletion`: start the flow that tells the
  * members. `group.deleted`, `group.invite.received`: a webhook delivery for `targetId`.
  * `contact.blocked`: a webhook delivery for `targetId`, whom `blockedBy` (a handle) blocked.
+ * `webhook.deleted`: remove what was not sent to the webhook `webhookId` of `targetId`.
  * `enforcement.requested`: tell the enforcement flow of `targetId` to evaluate.
  */
 export type OutboxRow =
@@ -41,6 +42,7 @@ export type OutboxRow =
   | { _id: string; kind: 'group.deleted'; targetId: string; groupId: string; createdAt: Date }
   | { _id: string; kind: 'group.invite.received'; targetId: string; invitationId: string; createdAt: Date }
   | { _id: string; kind: 'contact.blocked'; targetId: string; blockedBy: string; createdAt: Date }
+  | { _id: string; kind: 'webhook.deleted'; targetId: string; webhookId: string; createdAt: Date }
   | {
       _id: string;
       kind: 'enforcement.requested';

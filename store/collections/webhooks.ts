@@ -26,7 +26,7 @@ export interface Webhook {
   events: WebhookEvent[];
   active: boolean;
   disabledReason: DisabledReason | null;
-  /** Sealed for `sealedFor(_id)`; never leaves the server after the creation. */
+  /** Sealed by `createWebhookSecrets`; never leaves the server after the creation. */
   secret: SealedSecret;
   /** The bare-hex signature under the second header name (webhooks.md Decision 1). */
   legacySignature: boolean;
