@@ -14,6 +14,7 @@ import { createAgentReader, type AgentReader } from '../store/agents';
 import { createCommitter, type Committer } from '../store/committer/committer';
 import { prepareStore } from '../store/system-agents';
 import { openDatabase, type Database } from '../store/database';
+import { within } from '../store/deadline';
 import { settleDeletionStart } from '../store/group-deletions';
 import { createAccounts, type Accounts } from './accounts';
 import { createOrders } from '../store/orders';
@@ -29,6 +30,8 @@ import { attachRealtime, type Realtime } from './realtime/attach';
 /** Open requests get this long at a shutdown; sockets are closed within the first two seconds of it. */
 const DEADLINE_MS = 9_000;
 const CONTROL_POOL = 3;
+/** Whoever asks for the node's health must hear of a database that hangs, not hang with it. */
+const PING_MS_MAX = 1_500;
 /** Of it, what requests that are still being answered may take. */
 const DRAIN_MS = 5_000;
 
@@ -156,7 +159,7 @@ function buildAccounts({ config, ...graph }: GraphDeps & { flows: Flows; orders:
 }
 
 async function answers(database: Database): Promise<boolean> {
-  return database.db.command({ ping: 1 }, { timeoutMS: 1_500 }).then(
+  return within(PING_MS_MAX, database.db.command({ ping: 1 })).then(
     () => true,
     () => false,
   );

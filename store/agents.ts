@@ -1,6 +1,7 @@
 import DataLoader from 'dataloader';
 import type { Agent } from './collections/agents';
 import type { Database } from './database';
+import { within } from './deadline';
 import { createTurns } from './turns';
 
 /** What a message's context tells of its sender. */
@@ -31,10 +32,10 @@ export function createAgentReader(database: Database) {
   const recalled = new Map<string, Agent>();
   const byKeyHash = new DataLoader<string, Agent | null>(
     async (hashes) => {
-      const found = await database.agents
-        .find({ apiKeyHash: { $in: [...hashes] } }, { timeoutMS: AUTHENTICATION_MS_MAX })
-        .toArray()
-        .finally(turns.end);
+      const looking = database.agents
+        .find({ apiKeyHash: { $in: [...hashes] } }, { maxTimeMS: AUTHENTICATION_MS_MAX })
+        .toArray();
+      const found = await within(AUTHENTICATION_MS_MAX, looking).finally(turns.end);
       const agents = new Map(found.map((agent) => [agent.apiKeyHash, agent]));
       for (const hash of hashes) remember(recalled, hash, agents.get(hash));
       return hashes.map((hash) => agents.get(hash) ?? null);

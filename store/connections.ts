@@ -2,7 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from '../platform/logger';
 import type { Connection } from './collections/nodes';
 import type { Database } from './database';
+import { within } from './deadline';
 import { findOthers, type Lease } from './lease';
+
+/** What was released meanwhile waits behind it. */
+const RELEASE_MS_MAX = 10_000;
 
 /** A socket of this node, as far as the registry is concerned. */
 export interface Registered {
@@ -55,9 +59,10 @@ function gatherReleases(database: Database): Connections['release'] {
     const gathered = ids;
     ids = [];
     next = null;
-    const deletion = database.connections.deleteMany({ _id: { $in: gathered } }, { timeoutMS: 10_000 });
-    running = deletion.catch(() => undefined);
-    await deletion;
+    const deletion = database.connections.deleteMany({ _id: { $in: gathered } });
+    const bounded = within(RELEASE_MS_MAX, deletion);
+    running = bounded.catch(() => undefined);
+    await bounded;
   };
   return (id) => {
     ids.push(id);

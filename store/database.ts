@@ -27,6 +27,7 @@ import * as relationSpecs from './collections/relations';
 import * as verificationSpecs from './collections/verification';
 import { webhooks, type Webhook } from './collections/webhooks';
 import type { CollectionSpec } from './collections/collection';
+import { DatabaseTimeout, within } from './deadline';
 
 /** A document of `heads`: which kind it is stands in its `_id`. */
 export type Head = PairHead | SenderHead | InboxInHead | InboxOutHead | ListedHead | GroupHead | AttachmentHead;
@@ -118,6 +119,9 @@ export function openDatabase(options: DatabaseOptions): Database {
   const client = new MongoClient(options.uri, {
     maxPoolSize: options.poolSize ?? 32,
     serverSelectionTimeoutMS: options.serverSelectionTimeoutMs ?? 5_000,
+    // A server that hangs is given up after the two together, and every call that waits for it fails.
+    connectTimeoutMS: 5_000,
+    heartbeatFrequencyMS: 5_000,
     writeConcern: { w: 'majority', journal: true },
     retryWrites: true,
     ignoreUndefined: true,
@@ -190,21 +194,31 @@ function validatorOf(info: object): string {
   return JSON.stringify(options?.validator);
 }
 
-/** Snapshot reads, majority and journaled commit; the deadline is far under the driver's own two minutes. */
+/** Snapshot reads, majority and journaled commit. */
 export const TRANSACTION: TransactionOptions = {
   readConcern: { level: 'snapshot' },
   writeConcern: { w: 'majority', journal: true },
   maxCommitTimeMS: 10_000,
 };
 
+/** The driver itself would try for two minutes. */
+const TRANSACTION_MS_MAX = 15_000;
+
 /**
  * Runs `work` in one transaction and commits it. The driver repeats `work` on transient conflicts, so it must have no
  * effect outside the session and must run its operations one after another.
+ * @throws DatabaseTimeout after 15 s: nothing is tried again from then on, but a commit under way may still succeed
  */
 export async function withTransaction<T>(database: Database, work: (session: ClientSession) => Promise<T>): Promise<T> {
-  return database.client.withSession((session) =>
-    session.withTransaction(() => work(session), { ...TRANSACTION, timeoutMS: 15_000 }),
+  const endMs = performance.now() + TRANSACTION_MS_MAX;
+  const attempt = async (session: ClientSession): Promise<T> => {
+    if (performance.now() > endMs) throw new DatabaseTimeout(TRANSACTION_MS_MAX);
+    return work(session);
+  };
+  const running = database.client.withSession((session) =>
+    session.withTransaction(() => attempt(session), TRANSACTION),
   );
+  return within(TRANSACTION_MS_MAX, running);
 }
 
 /** The name of the unique index that refused a write, or null when `error` is no duplicate key. */

@@ -5,6 +5,7 @@ import { createSealer } from '../platform/sealing';
 import type { SecretKey } from '../platform/config';
 import type { IdempotencyEntry } from './collections/idempotency';
 import { duplicateKeyIndex, type Database } from './database';
+import { within } from './deadline';
 
 /** A final answer as it goes over the wire again. */
 export interface KeptAnswer {
@@ -32,8 +33,6 @@ const STORE_MS_MAX = 2_000;
  */
 export function createIdempotencyStore(database: Database, secretKeys: SecretKey[]) {
   const sealer = createSealer('idempotency', secretKeys);
-  const options = { timeoutMS: STORE_MS_MAX };
-
   return {
     /**
      * Claims the key in one atomic step, over an entry that has expired too: of any number at once exactly one gets
@@ -54,23 +53,14 @@ export function createIdempotencyStore(database: Database, secretKeys: SecretKey
     /** Keeps the answer for a day from now, if the claim is still this one's. Not kept = the marker lapses. */
     async complete(id: string, token: string, answer: KeptAnswer): Promise<void> {
       const { keyId, bytes } = sealer.seal(id, pack(answer));
-      await database.idempotency.updateOne(
-        { _id: id, token },
-        [
-          {
-            $set: {
-              answer: { keyId: { $literal: keyId }, bytes: new Binary(bytes) },
-              expiresAt: after(IDEMPOTENCY_KEEP_MS),
-            },
-          },
-        ],
-        options,
-      );
+      const answered = { keyId: { $literal: keyId }, bytes: new Binary(bytes) };
+      const kept = [{ $set: { answer: answered, expiresAt: after(IDEMPOTENCY_KEEP_MS) } }];
+      await within(STORE_MS_MAX, database.idempotency.updateOne({ _id: id, token }, kept));
     },
 
     /** Frees the key for another try. Repeating it, or doing it late, touches nobody else's claim. */
     async release(id: string, token: string): Promise<void> {
-      await database.idempotency.deleteOne({ _id: id, token }, options);
+      await within(STORE_MS_MAX, database.idempotency.deleteOne({ _id: id, token }));
     },
   };
 }
@@ -96,11 +86,8 @@ async function insertOrRead(
   const step = [{ $replaceWith: { $cond: [{ $gt: ['$expiresAt', '$$NOW'] }, '$$ROOT', marker] } }];
   for (let tries = 1; ; tries += 1) {
     try {
-      const entry = await database.idempotency.findOneAndUpdate({ _id }, step, {
-        upsert: true,
-        returnDocument: 'after',
-        timeoutMS: STORE_MS_MAX,
-      });
+      const stepping = database.idempotency.findOneAndUpdate({ _id }, step, { upsert: true, returnDocument: 'after' });
+      const entry = await within(STORE_MS_MAX, stepping);
       if (entry !== null) return entry;
     } catch (error) {
       // Two first uses collided on the insert: the loser's second try reads the winner's marker.

@@ -1,5 +1,6 @@
 import type { Logger } from '../platform/logger';
 import type { Database } from './database';
+import { within } from './deadline';
 
 /**
  * A node that has not renewed for this long pushes nothing and is taken for dead: what has to be obeyed everywhere
@@ -62,7 +63,7 @@ export async function openLease(deps: LeaseDeps): Promise<Lease> {
     await deps.beforeRenewal();
     // Counted from before the call, while the server counts from when it hears it: ours lapses first.
     const startedMs = performance.now();
-    await database.nodes.updateOne({ _id: nodeId }, RENEWAL, { upsert: true, timeoutMS: LEASE_MS });
+    await within(LEASE_MS, database.nodes.updateOne({ _id: nodeId }, RENEWAL, { upsert: true }));
     if (!isRunning()) void settle((lapses += 1));
     renewedAtMs = startedMs;
     // Not waited for after the first time: the next renewal must not come later for it.

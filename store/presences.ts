@@ -12,6 +12,7 @@ import {
 import { pauseBeforeRetry } from './committer/conflicts';
 import type { PresenceRow } from './collections/presences';
 import { duplicateKeyIndex, type Database } from './database';
+import { within } from './deadline';
 
 /** What a step did: `before` and `after` are the same object when it changed nothing. */
 export interface PresenceStep {
@@ -22,6 +23,9 @@ export interface PresenceStep {
 export type AgentStep = PresenceStep & { agentId: string };
 
 const TRIES_MAX = 40;
+
+/** A step that the database does not answer is given up, so that those of the agent behind it can be. */
+const WRITE_MS_MAX = 5_000;
 
 /** Agents of a node that is gone which are taken off it together. */
 const NODE_PAGE = 500;
@@ -51,11 +55,11 @@ export class PresenceStore {
 
   /** Proof of life of agents with sockets: their pongs. Changes nothing that is shown, so it moves no version. */
   async refresh(agentIds: string[], now: Date): Promise<void> {
-    await this.database.presences.updateMany(
+    const refreshing = this.database.presences.updateMany(
       { _id: { $in: agentIds }, 'sockets.0': { $exists: true } },
       { $set: { lastSeenAt: now, expiresAt: new Date(now.getTime() + PRESENCE_EXPIRY_MS) } },
-      { timeoutMS: 5_000 },
     );
+    await within(WRITE_MS_MAX, refreshing);
   }
 
   /** Makes agents offline whose proof of life has expired. Of several nodes that look, one gets each. */
@@ -83,7 +87,7 @@ export class PresenceStore {
         steps.map(({ agentId, before, after }) => ({
           replaceOne: { filter: { _id: agentId, v: before.v }, replacement: after },
         })),
-        { ordered: false, timeoutMS: 10_000 },
+        { ordered: false },
       );
       const missed = await presences
         .find(
@@ -125,12 +129,11 @@ function withoutNode(row: PresenceRow, nodeId: string, now: Date): PresenceRow {
 async function write(database: Database, version: number | null, next: PresenceRow): Promise<boolean> {
   try {
     if (version === null) {
-      await database.presences.insertOne(next, { timeoutMS: 5_000 });
+      await within(WRITE_MS_MAX, database.presences.insertOne(next));
       return true;
     }
-    const { matchedCount } = await database.presences.replaceOne({ _id: next._id, v: version }, next, {
-      timeoutMS: 5_000,
-    });
+    const replacing = database.presences.replaceOne({ _id: next._id, v: version }, next);
+    const { matchedCount } = await within(WRITE_MS_MAX, replacing);
     return matchedCount === 1;
   } catch (error) {
     if (error instanceof MongoError && duplicateKeyIndex(error) !== null) return false;

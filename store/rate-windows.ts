@@ -2,6 +2,7 @@ import type { Document } from 'mongodb';
 import type { RateLimit } from '../contract/limits';
 import type { RateWindow } from './collections/verification';
 import { duplicateKeyIndex, type Database } from './database';
+import { within } from './deadline';
 
 export interface RateHit {
   allowed: boolean;
@@ -10,7 +11,7 @@ export interface RateHit {
 }
 
 /** A counter that does not answer must not cost the caller more than this. */
-const COUNTER_MS_MAX = 1_000;
+const COUNTER_MS_MAX = 2_000;
 
 /**
  * Counts one hit of `subject`, shared by all processes, in one atomic step by the database's clock: of any number at
@@ -81,12 +82,12 @@ const STEPS: Record<RateLimit['window'], (limit: RateLimit) => Document[]> = {
 async function step(database: Database, _id: string, pipeline: Document[]): Promise<RateWindow> {
   for (let tries = 1; ; tries += 1) {
     try {
-      const row = await database.rateWindows.findOneAndUpdate({ _id }, pipeline, {
+      const stepping = database.rateWindows.findOneAndUpdate({ _id }, pipeline, {
         upsert: true,
         returnDocument: 'after',
         projection: { hits: { $slice: 1 } },
-        timeoutMS: COUNTER_MS_MAX,
       });
+      const row = await within(COUNTER_MS_MAX, stepping);
       if (row !== null) return row;
     } catch (error) {
       if (tries > 3 || duplicateKeyIndex(error) === null) throw error;

@@ -1,29 +1,17 @@
 import { AppError, isAppError, toEnvelope } from '../../contract/errors';
 import { discardRest } from '../body';
 import type { Logger } from '../../platform/logger';
+import { isOutage } from '../../store/outage';
 import type { ApiContext, ApiMiddleware } from '../state';
 
 /** How long callers are asked to wait when the database is out of reach. */
 const OUTAGE_RETRY_MS = 2_000;
 
-/** Errors by which the driver says that the database cannot be reached or did not answer in time. */
-const OUTAGE =
-  /^Mongo(Network|NetworkTimeout|ServerSelection|NotConnected|TopologyClosed|PoolCleared|PoolClearedOnNetwork|WaitQueueTimeout|OperationTimeout|ServerClosed|ClientClosed)/;
-
 /** `error` as the wire's error: refusals as they are, outages as 503, everything else as a 500 without internals. */
 export function toAppError(error: unknown): AppError {
   if (isAppError(error)) return error;
-  const name = error instanceof Error ? error.name : '';
-  if (OUTAGE.test(name) || isServerOutage(error))
-    return new AppError('SERVICE_UNAVAILABLE', undefined, OUTAGE_RETRY_MS);
+  if (isOutage(error)) return new AppError('SERVICE_UNAVAILABLE', undefined, OUTAGE_RETRY_MS);
   return new AppError('INTERNAL_ERROR');
-}
-
-/** Server answers that mean "no primary just now" (not master, shutdown, stepped down, interrupted) or "too slow". */
-const OUTAGE_CODES = new Set<unknown>([50, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436]);
-
-function isServerOutage(error: unknown): boolean {
-  return error instanceof Error && error.name.startsWith('Mongo') && 'code' in error && OUTAGE_CODES.has(error.code);
 }
 
 /** What logs and metrics show for a caller that went away before the end of its request; nobody receives it. */

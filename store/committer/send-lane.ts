@@ -4,6 +4,7 @@ import type { Clock } from '../../platform/clock';
 import type { Logger } from '../../platform/logger';
 import type { AgentCard, AgentReader } from '../agents';
 import type { Database } from '../database';
+import { isOutage } from '../outage';
 import { givenUp, isRetryable, pauseBeforeRetry, TRIES_MAX } from './conflicts';
 import { decideSends } from './decide-sends';
 import { HeadCache } from './head-cache';
@@ -249,6 +250,7 @@ export class SendLane {
   /** A batch that failed for one item's sake must not fail the others: halves find it. */
   private async fail(waiting: LaneWaiting[], error: unknown, progress: { conflicts: number }): Promise<void> {
     const first = waiting[0];
+    // With the database out of reach, halves would only wait again.
     if (waiting.length <= 1 || isOutage(error)) {
       if (first !== undefined) this.deps.log.error({ event: 'send.failed', err: error, items: waiting.length });
       for (const { reject } of waiting) reject(error);
@@ -258,14 +260,6 @@ export class SendLane {
     await this.commit(waiting.slice(0, middle), progress);
     await this.commit(waiting.slice(middle), progress);
   }
-}
-
-/** The database is out of reach: splitting the batch would only wait again. */
-function isOutage(error: unknown): boolean {
-  const name = error instanceof Error ? error.name : '';
-  return /^Mongo(Network|ServerSelection|NotConnected|TopologyClosed|PoolCleared|WaitQueue|OperationTimeout)/.test(
-    name,
-  );
 }
 
 function dropHeads(cache: HeadCache, items: LaneItem[], state: BatchState): void {
