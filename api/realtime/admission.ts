@@ -14,14 +14,20 @@ export interface Refused {
   reason: string;
 }
 
+/** A registered socket and its agent, whose key was found current after the registration. */
+export interface Admitted {
+  agent: Agent;
+  connectionId: string;
+}
+
 /** Who may open a socket. Terminal codes only for what a retry cannot cure. */
 export interface Admission {
-  authenticate(apiKey: string): Promise<{ agent: Agent; connectionId: string } | Refused>;
-  admit(agent: Agent): Promise<{ agent: Agent; connectionId: string } | Refused>;
+  authenticate(apiKey: string): Promise<Admitted | Refused>;
+  admit(agent: Agent): Promise<Admitted | Refused>;
   /** The live agent of a key, or null. */
   identify(apiKey: string): Promise<Agent | null>;
   /** Why a socket of `agent`, as it was admitted, has to end now; null = it stays. */
-  recheck(agent: Agent): Promise<Refused | null>;
+  recheck(agent: Pick<Agent, '_id' | 'keyVersion'>): Promise<Refused | null>;
   leave(connectionId: string): Promise<void>;
 }
 

@@ -1,7 +1,6 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type Koa from 'koa';
 import websockify from 'koa-websocket';
-import { WebSocket } from 'ws';
 import { FRAME_BYTES_MAX } from '../../contract/limits';
 import { systemClock } from '../../platform/clock';
 import type { Config } from '../../platform/config';
@@ -17,10 +16,12 @@ import { evictChanged } from './evictions';
 import { endDeadNodes } from './housekeeping';
 import { parseClient, type Hello } from './frames';
 import type { Hub } from './hub';
+import { Inbound } from './inbound';
 import type { LiveNode } from './node';
 import type { PresenceService } from './presence';
 import { ReadAcks } from './read-acks';
 import { Session, type SessionDeps } from './session';
+import { AgentSocket } from './socket';
 import { TypingRelay } from './typing';
 import { createWarnings } from './warnings';
 import { createVerify, Waiting, type Accepted } from './upgrade';
@@ -56,13 +57,6 @@ const PRESENCE_MS = 2_000;
 /** A frame between the two is read, so that it can be told from one that is only too large before hello. */
 const WS_PAYLOAD_MAX = FRAME_BYTES_MAX * 2;
 
-/** `ws` closes for a frame that it did not even read, without a reason. */
-class Socket extends WebSocket {
-  override close(code?: number, reason?: string | Buffer): void {
-    super.close(code, reason ?? (code === 1009 ? 'Frame too large' : undefined));
-  }
-}
-
 /** Puts `/v1/ws` beside the HTTP routes of `app`. */
 export function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Realtime {
   const { config, database, agents, log, node, presence } = deps;
@@ -80,19 +74,20 @@ export function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Realtime
   const ip = { trustedHeader: config.TRUSTED_IP_HEADER, trustProxy: config.TRUST_PROXY };
   const verifyClient = createVerify({ agents, waiting, accepted, ip });
 
-  const shared = sessionDeps(deps, admission);
+  const shared = sessionDeps(deps, admission, waiting);
   // `koa-websocket` takes the options of the `ws` server, whose types it does not know exactly.
   const sockets = websockify(
     app as Koa,
-    { verifyClient, maxPayload: WS_PAYLOAD_MAX, perMessageDeflate: false, WebSocket: Socket } as never,
+    { verifyClient, maxPayload: WS_PAYLOAD_MAX, perMessageDeflate: false, WebSocket: AgentSocket } as never,
   );
   sockets.ws.use((ctx) => {
     const request = ctx.req;
     const from = accepted.get(request);
-    if (from === undefined) return ctx.websocket.terminate();
+    if (from === undefined || !(ctx.websocket instanceof AgentSocket)) return ctx.websocket.terminate();
     waiting.enter(from.address);
-    const session = new Session(ctx.websocket, { ...shared, onSettled: () => waiting.leave(from.address) });
-    if (from.agent !== null) session.startAuthenticated(from.agent, helloOf(request));
+    const session = new Session(ctx.websocket, from.address, shared);
+    if (from.agent === null) session.awaitHello();
+    else session.startAuthenticated(from.agent, helloOf(request));
   });
 
   lease.onRegained(() => Promise.resolve(presence.recount()));
@@ -111,11 +106,13 @@ export function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Realtime
   };
 }
 
-/** What all sockets of this process share. */
-function sessionDeps(deps: RealtimeDeps, admission: Admission): Omit<SessionDeps, 'onSettled'> {
+/** What all sockets of this process share: one object, a socket holds nothing of it but the reference. */
+function sessionDeps(deps: RealtimeDeps, admission: Admission, waiting: Waiting): SessionDeps & { reads: ReadAcks } {
   const { config, database, agents, committer, log, metrics, node, presence } = deps;
   const warnings = createWarnings({ database, live: node, clock: systemClock, log, limitRate: config.RATE_LIMITS });
   committer.onSpent((sender) => warnings.note(sender));
+  const typing = new TypingRelay({ database, live: node, log });
+  const reads = new ReadAcks({ database, live: node, clock: systemClock, log });
   return {
     database,
     agents,
@@ -123,8 +120,9 @@ function sessionDeps(deps: RealtimeDeps, admission: Admission): Omit<SessionDeps
     hub: node.hub,
     admission,
     presence,
-    typing: new TypingRelay({ database, live: node, log }),
-    reads: new ReadAcks({ database, live: node, clock: systemClock, log }),
+    reads,
+    inbound: new Inbound({ presence, typing, reads }),
+    onSettled: (address) => waiting.leave(address),
     inTurn: createInTurn(PUMP_READS_MAX),
     mayPush: node.lease.isHeld,
     onPush: (row) => {

@@ -1,5 +1,7 @@
 import type { Database } from '../../store/database';
-import { evictionOf } from './admission';
+import type { Agent } from '../../store/collections/agents';
+import { evictionOf, type Admission, type Refused } from './admission';
+import type { Hub } from './hub';
 import type { Session } from './session';
 
 const PAGE = 1_000;
@@ -23,4 +25,21 @@ export async function evictChanged(database: Database, sessions: Session[]): Pro
       if (ended !== null) session.close(ended.code, ended.reason);
     }
   }
+}
+
+/**
+ * Why a socket that was being admitted since `startedMs` has to end before it goes live; null = it does not. An order
+ * that came between the last look at the agent and now found no socket to close: look again.
+ */
+export async function evictionSince(
+  startedMs: number,
+  agent: Pick<Agent, '_id' | 'keyVersion'>,
+  { hub, admission }: { hub: Hub; admission: Admission },
+): Promise<Refused | null> {
+  for (let sinceMs = startedMs; hub.wasOrdered(agent._id, sinceMs);) {
+    sinceMs = performance.now();
+    const ended = await admission.recheck(agent);
+    if (ended !== null) return ended;
+  }
+  return null;
 }

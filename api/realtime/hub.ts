@@ -3,7 +3,7 @@ import type { Committed } from '../../store/committer/send-types';
 import type { InboxLook } from '../../store/inbox';
 import type { Registered } from '../../store/connections';
 import type { AckBuffer } from './ack-buffer';
-import { InboundLimits } from './inbound-limits';
+import { AgentSockets, type SocketAgent } from './agent-sockets';
 import type { Session } from './session';
 
 /** No admission takes longer; orders are remembered for this long. */
@@ -14,14 +14,6 @@ const CHECK_PAGE = 1_000;
 
 /** Subjects whose last version is remembered: more than change their presence within the life of a note. */
 const SUBJECTS_MAX = 50_000;
-
-/** What the sockets of one agent on this node share. */
-export interface AgentSockets {
-  sessions: Set<Session>;
-  /** One for all of them: the first confirmation wins. */
-  acks: AckBuffer;
-  limits: InboundLimits;
-}
 
 /** The live sockets of this node, by agent. */
 export class Hub {
@@ -35,30 +27,26 @@ export class Hub {
   constructor(private readonly newAckBuffer: (agentId: string) => AckBuffer) {}
 
   /** Adds a socket; returns what it shares with the agent's others. */
-  add(agentId: string, session: Session): AgentSockets {
-    const shared = this.agents.get(agentId) ?? {
-      sessions: new Set(),
-      acks: this.newAckBuffer(agentId),
-      limits: new InboundLimits(),
-    };
-    shared.sessions.add(session);
-    this.agents.set(agentId, shared);
-    return shared;
+  add(agent: SocketAgent, session: Session): { agent: SocketAgent; shared: AgentSockets } {
+    const shared = this.agents.get(agent._id) ?? new AgentSockets(agent, this.newAckBuffer);
+    // The key of the map is the string that all of them hold.
+    const held = shared.add(agent, session);
+    if (shared.sessions.length === 1) this.agents.set(held._id, shared);
+    return { agent: held, shared };
   }
 
   remove(agentId: string, session: Session): void {
     const shared = this.agents.get(agentId);
-    shared?.sessions.delete(session);
-    if (shared === undefined || shared.sessions.size > 0) return;
+    if (shared?.remove(session) !== true) return;
     this.agents.delete(agentId);
-    void shared.acks.flush();
+    void shared.flush();
   }
 
   all(): Session[] {
-    return [...this.agents.values()].flatMap(({ sessions }) => [...sessions]);
+    return [...this.agents.values()].flatMap(({ sessions }) => sessions);
   }
 
-  private sessionsOf(agentId: string): Iterable<Session> {
+  private sessionsOf(agentId: string): readonly Session[] {
     return this.agents.get(agentId)?.sessions ?? [];
   }
 
@@ -127,7 +115,7 @@ export class Hub {
     for (let start = 0; start < ids.length; start += CHECK_PAGE) {
       const page = ids.slice(start, start + CHECK_PAGE);
       const pumps = page.flatMap((id) =>
-        [...this.sessionsOf(id)].flatMap(({ pump }) =>
+        this.sessionsOf(id).flatMap(({ pump }) =>
           pump === null ? [] : [{ id, pump, generation: pump.lookGeneration }],
         ),
       );

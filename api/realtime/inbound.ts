@@ -2,10 +2,8 @@ import type { z } from 'zod';
 import type { ErrorCode } from '../../contract/codes';
 import { ACK_ID_LENGTH_MAX, readAckFrameSchema, typingFrameSchema } from '../../contract/frames';
 import { setPresenceSchema } from '../../contract/presence';
-import type { Agent } from '../../store/collections/agents';
-import type { AckBuffer } from './ack-buffer';
+import type { AgentSockets, SocketAgent } from './agent-sockets';
 import { errorFrame, type Frame, type TypingType } from './frames';
-import type { InboundLimits } from './inbound-limits';
 import type { PresenceService } from './presence';
 import type { ReadAcks } from './read-acks';
 import type { TypingRelay } from './typing';
@@ -16,93 +14,90 @@ export interface InboundDeps {
   reads: ReadAcks;
 }
 
+/** The socket that a frame came over. */
 interface InboundSocket {
-  agent: Agent;
-  acks: AckBuffer;
-  limits: InboundLimits;
+  agent: SocketAgent;
+  shared: AgentSockets;
   /** Sends text to the client; one that does not read is closed. */
   reply: (text: string) => void;
 }
 
 /**
- * What an authenticated client says over its socket (realtime.md §4), but for `hello`. Whatever it sends, the socket
+ * What an authenticated client says over its socket (realtime.md §4), but for `hello`; one for all sockets. Whatever it sends, the socket
  * stays open; what is wrong with it is told by an `error` frame, so rarely that a flood of bad frames gets no flood back.
  */
 export class Inbound {
-  constructor(
-    private readonly socket: InboundSocket,
-    private readonly deps: InboundDeps,
-  ) {}
+  constructor(private readonly deps: InboundDeps) {}
 
-  handle(frame: Frame): void {
+  handle(socket: InboundSocket, frame: Frame): void {
     switch (frame.type) {
       case 'ack':
-        return this.ack(frame);
+        return this.ack(socket, frame);
       case 'message.read_ack':
-        return this.markRead(frame);
+        return this.markRead(socket, frame);
       case 'ping':
-        return this.socket.reply('{"type":"pong"}');
+        return socket.reply('{"type":"pong"}');
       case 'presence.update':
-        return void this.setPresence(frame);
+        return void this.setPresence(socket, frame);
       case 'typing.start':
       case 'typing.stop':
-        return this.relayTyping(frame, frame.type);
+        return this.relayTyping(socket, frame, frame.type);
       case 'message.send':
-        return this.refuse('UNSUPPORTED_ACTION', 'Send with POST /v1/messages', frame);
+        return refuse(socket, 'UNSUPPORTED_ACTION', 'Send with POST /v1/messages', frame);
       default:
         return;
     }
   }
 
   /** Whatever it names that cannot be acked is silently nothing (realtime.md §5.3). */
-  private ack({ message_id: id }: Frame): void {
-    if (typeof id === 'string' && id.length <= ACK_ID_LENGTH_MAX) this.socket.acks.ackMessage(id);
+  private ack({ shared }: InboundSocket, { message_id: id }: Frame): void {
+    if (typeof id === 'string' && id.length <= ACK_ID_LENGTH_MAX) shared.acks.ackMessage(id);
   }
 
   /** Like `PUT /v1/presence`; an invalid frame is ignored (social.md §9.2), one too many is told (realtime.md §4). */
-  private async setPresence(frame: Frame): Promise<void> {
+  private async setPresence(socket: InboundSocket, frame: Frame): Promise<void> {
     const parsed = setPresenceSchema.safeParse(frame.payload);
     if (!parsed.success) return;
-    if (!this.socket.limits.presence.take(Date.now())) return this.tooMany('presence updates', frame);
-    await this.deps.presence.set(this.socket.agent, parsed.data).catch(() => undefined);
+    if (!socket.shared.limits.presence.take(Date.now())) return tooMany(socket, 'presence updates', frame);
+    await this.deps.presence.set(socket.agent, parsed.data).catch(() => undefined);
   }
 
-  private relayTyping(frame: Frame, type: TypingType): void {
-    const payload = this.parse(typingFrameSchema, frame);
+  private relayTyping(socket: InboundSocket, frame: Frame, type: TypingType): void {
+    const payload = parse(socket, typingFrameSchema, frame);
     if (payload === null) return;
     const conversationId = payload.conversation_id;
-    const { limits, agent } = this.socket;
-    if (!limits.takeTyping(`${type}:${conversationId}`, Date.now())) return this.tooMany('typing frames', frame);
-    this.deps.typing.relay(agent, { type, conversationId }, () => this.notFound(frame));
+    const { shared, agent } = socket;
+    if (!shared.limits.takeTyping(`${type}:${conversationId}`, Date.now()))
+      return tooMany(socket, 'typing frames', frame);
+    this.deps.typing.relay(agent, { type, conversationId }, () => notFound(socket, frame));
   }
 
   /** Larger than the newest seq means everything; what came before the last one changes nothing. */
-  private markRead(frame: Frame): void {
-    const payload = this.parse(readAckFrameSchema, frame);
+  private markRead(socket: InboundSocket, frame: Frame): void {
+    const payload = parse(socket, readAckFrameSchema, frame);
     if (payload === null) return;
-    const { limits, agent } = this.socket;
-    if (!limits.readAcks.take(Date.now())) return this.tooMany('read acks', frame);
+    if (!socket.shared.limits.readAcks.take(Date.now())) return tooMany(socket, 'read acks', frame);
     const through = { conversationId: payload.conversation_id, throughSeq: payload.through_seq };
-    this.deps.reads.mark(agent, through, () => this.notFound(frame));
+    this.deps.reads.mark(socket.agent, through, () => notFound(socket, frame));
   }
+}
 
-  private notFound(frame: Frame): void {
-    this.refuse('CONVERSATION_NOT_FOUND', 'No such conversation', frame);
-  }
+function notFound(socket: InboundSocket, frame: Frame): void {
+  refuse(socket, 'CONVERSATION_NOT_FOUND', 'No such conversation', frame);
+}
 
-  /** The frame's payload, or null after the client was told what is wrong with it. */
-  private parse<T>(schema: z.ZodType<T>, frame: Frame): T | null {
-    const parsed = schema.safeParse(frame.payload);
-    if (parsed.success) return parsed.data;
-    this.refuse('VALIDATION_ERROR', parsed.error.issues[0]?.message ?? 'Invalid payload', frame);
-    return null;
-  }
+/** The frame's payload, or null after the client was told what is wrong with it. */
+function parse<T>(socket: InboundSocket, schema: z.ZodType<T>, frame: Frame): T | null {
+  const parsed = schema.safeParse(frame.payload);
+  if (parsed.success) return parsed.data;
+  refuse(socket, 'VALIDATION_ERROR', parsed.error.issues[0]?.message ?? 'Invalid payload', frame);
+  return null;
+}
 
-  private tooMany(what: string, frame: Frame): void {
-    this.refuse('RATE_LIMITED', `Too many ${what}`, frame);
-  }
+function tooMany(socket: InboundSocket, what: string, frame: Frame): void {
+  refuse(socket, 'RATE_LIMITED', `Too many ${what}`, frame);
+}
 
-  private refuse(code: ErrorCode | 'UNSUPPORTED_ACTION', message: string, frame: Frame): void {
-    if (this.socket.limits.takeError(code, Date.now())) this.socket.reply(errorFrame(code, message, frame.id));
-  }
+function refuse(socket: InboundSocket, code: ErrorCode | 'UNSUPPORTED_ACTION', message: string, frame: Frame): void {
+  if (socket.shared.limits.takeError(code, Date.now())) socket.reply(errorFrame(code, message, frame.id));
 }

@@ -1,11 +1,9 @@
-import type { WebSocket } from 'ws';
 import {
   DRAIN_BATCH,
   DRAIN_HIGH_WATER_BYTES,
   DRAIN_PAUSE_MS,
   DRAIN_ROWS_MAX,
   DRAIN_STALL_MS,
-  SOCKET_BUFFER_BYTES_MAX,
 } from '../../contract/limits';
 import type { Logger } from '../../platform/logger';
 import type { AgentReader } from '../../store/agents';
@@ -16,20 +14,33 @@ import type { InTurn } from '../../store/turns';
 import { findInboxIn, readStored, type InboxLook, type InboxRow } from '../../store/inbox';
 import { presentRow } from '../presenters/message';
 import { messageFrame } from './frames';
+import type { AgentSocket } from './socket';
 
 export interface PumpDeps {
   database: Database;
   agents: AgentReader;
   log: Logger;
-  /** Called when a frame was handed to the socket, after its bytes left without error. */
-  onPushed: (row: InboxRow) => void;
-  /** Called when the reader is too slow: the socket has to end. */
-  onOverload: () => void;
   /** Reads of all pumps take turns: a thousand sockets that come at once must not fill the pool. */
   inTurn: InTurn;
   /** False: this node may have been given up, and what it pushes might come after an order that it did not hear. */
   mayPush: () => boolean;
 }
+
+/** Whose socket it is. */
+export interface PumpOwner {
+  /** Called when a frame was handed to the socket, after its bytes left without error. */
+  onPushed(row: InboxRow): void;
+  /** Called when the reader is too slow: the socket has to end. */
+  onOverload(): void;
+}
+
+interface Told {
+  position: number;
+  text: string;
+}
+
+/** Most pumps never have to tell anything: they share it. */
+const NOTHING: readonly Told[] = [];
 
 const RECHECK_MS = 20;
 
@@ -57,12 +68,13 @@ export class Pump {
   /** As of the last look at the inbox; true until the first. */
   private isPaused = true;
   /** Frames that wait for the rows before them. */
-  private told: { position: number; text: string }[] = [];
+  private told = NOTHING;
 
   constructor(
-    private readonly socket: WebSocket,
+    private readonly socket: AgentSocket,
     private readonly agent: Pick<Agent, '_id' | 'inboxSalt'>,
     private readonly deps: PumpDeps,
+    private readonly owner: PumpOwner,
   ) {}
 
   /** Something may be new: read unless a read is under way, which then looks once more. */
@@ -93,7 +105,7 @@ export class Pump {
 
   /** Sends a frame that nobody stores once every row up to `position` was dealt with; a full pause drops it. */
   tellAfter(position: number, text: string): void {
-    this.told.push({ position, text });
+    this.told = [...this.told, { position, text }];
     this.wake();
   }
 
@@ -112,7 +124,7 @@ export class Pump {
     if (this.isReading || this.drainUpTo === null || generation !== this.generation) return this.wake();
     this.isPaused = inbox === null || inbox.pausedByOwner === 'full';
     this.isHeld = false;
-    if (this.isPaused) this.told = [];
+    if (this.isPaused) this.told = NOTHING;
     const isBehind = inbox !== null && this.cursor < inbox.nextPosition - 1;
     if (!this.isPaused && (isBehind || this.told.length > 0)) this.wake();
   }
@@ -149,7 +161,7 @@ export class Pump {
       if (!this.deps.mayPush()) return;
       const inbox = await this.deps.inTurn(() => findInboxIn(this.deps.database, this.agent._id));
       this.isPaused = inbox === null || inbox.pausedByOwner === 'full';
-      if (this.isPaused) this.told = [];
+      if (this.isPaused) this.told = NOTHING;
       if (inbox === null || this.isPaused) return;
       if (generation === this.generation) this.isHeld = false;
       const head = inbox.nextPosition - 1;
@@ -213,16 +225,16 @@ export class Pump {
 
   private push(row: InboxRow): void {
     if (this.socket.readyState !== this.socket.OPEN) return;
-    if (this.socket.bufferedAmount > SOCKET_BUFFER_BYTES_MAX) return this.overload();
+    if (this.socket.isOverloaded) return this.overload();
     this.cursor = row.position;
     this.socket.send(messageFrame(presentRow(row)), (error) => {
-      if (!error && !this.isStopped) this.deps.onPushed(row);
+      if (!error && !this.isStopped) this.owner.onPushed(row);
     });
   }
 
   private overload(): void {
     this.isStopped = true;
-    this.deps.onOverload();
+    this.owner.onOverload();
   }
 }
 

@@ -1,36 +1,39 @@
-import type { WebSocket } from 'ws';
 import {
   DRAIN_HIGH_WATER_BYTES,
   FRAME_BYTES_MAX,
   FRAME_BYTES_MAX_BEFORE_HELLO,
   HELLO_TIMEOUT_MS,
-  SOCKET_BUFFER_BYTES_MAX,
 } from '../../contract/limits';
 import type { Agent } from '../../store/collections/agents';
 import type { Registered } from '../../store/connections';
 import type { InboxRow } from '../../store/inbox';
-import type { AckBuffer } from './ack-buffer';
-import type { Admission, Refused } from './admission';
+import type { AgentSockets, SocketAgent } from './agent-sockets';
+import type { Admission, Admitted, Refused } from './admission';
+import { evictionSince } from './evictions';
 import { helloOk, parseFrame, parseHello, type Frame, type Hello } from './frames';
 import type { Hub } from './hub';
-import { Inbound, type InboundDeps } from './inbound';
-import type { LiveSocket } from './presence';
-import { Pump, type PumpDeps } from './pump';
+import type { Inbound } from './inbound';
+import type { LiveSocket, PresenceService } from './presence';
+import { Pump, type PumpDeps, type PumpOwner } from './pump';
+import type { AgentSocket, SocketHandler } from './socket';
 
-export interface SessionDeps extends Omit<PumpDeps, 'onPushed' | 'onOverload'>, InboundDeps {
+export interface SessionDeps extends PumpDeps {
   hub: Hub;
   admission: Admission;
+  presence: PresenceService;
+  inbound: Inbound;
   onPush: (row: InboxRow) => void;
-  /** Called once, when the socket stops being an unauthenticated one: live or closed. */
-  onSettled: () => void;
+  /** Called once, when the socket from this address stops being an unauthenticated one: live or closed. */
+  onSettled: (address: string) => void;
 }
 
+const SETTLED = Promise.resolve();
+
 /** One socket from its first frame to its close: handshake, frames in, pump out. */
-export class Session {
+export class Session implements SocketHandler, PumpOwner {
   pump: Pump | null = null;
-  agent: Agent | null = null;
-  private acks: AckBuffer | null = null;
-  private inbound: Inbound | null = null;
+  agent: SocketAgent | null = null;
+  private shared: AgentSockets | null = null;
   private connectionId: string | null = null;
   private state: 'waiting' | 'checking' | 'live' | 'closed' = 'waiting';
   /** True from our close on: what the peer still sends is only taken if it is an ack. */
@@ -38,29 +41,29 @@ export class Session {
   private hasAck = false;
   /** A second hello that came while the key of the first was checked. */
   private laterHello: Frame | null = null;
-  private entered: Promise<void> = Promise.resolve();
+  private entered = SETTLED;
   private left: Promise<void> | null = null;
   private lastLifeMs = Date.now();
   private lastPingMs = Date.now();
-  private readonly helloTimer: NodeJS.Timeout;
+  private helloTimer: NodeJS.Timeout | null = null;
 
+  /** @param waitingAt the address that it counts for until it is live or closed; null from then on */
   constructor(
-    readonly socket: WebSocket,
+    readonly socket: AgentSocket,
+    private waitingAt: string | null,
     private readonly deps: SessionDeps,
   ) {
-    socket.on('error', () => undefined);
-    socket.on('message', (data, isBinary) => this.onFrame(data as Buffer, isBinary));
-    socket.on('pong', () => this.noteLife());
-    // Its pong is sent by the library, into the same buffer.
-    socket.on('ping', () => (this.isOverloaded() ? this.overload() : this.noteLife()));
-    socket.on('close', () => void this.onClose());
+    socket.attach(this);
+  }
+
+  /** The first frame has to come soon, and to be a `hello`. */
+  awaitHello(): void {
     this.helloTimer = setTimeout(() => this.close(1008, 'HELLO frame required'), HELLO_TIMEOUT_MS);
   }
 
   /** The Bearer path: the key was checked at the upgrade. `capabilities` null = the upgrade named none. */
   startAuthenticated(agent: Agent, hello: Omit<Hello, 'apiKey'>): void {
     this.state = 'checking';
-    clearTimeout(this.helloTimer);
     void this.admit(() => this.deps.admission.admit(agent), hello);
   }
 
@@ -108,7 +111,17 @@ export class Session {
     this.lastLifeMs = Date.now();
   }
 
-  private onFrame(data: Buffer, isBinary: boolean): void {
+  onPong(): void {
+    this.noteLife();
+  }
+
+  /** Its pong is sent by the library, into the same buffer as everything else. */
+  onPing(): void {
+    if (this.socket.isOverloaded) this.onOverload();
+    else this.noteLife();
+  }
+
+  onFrame(data: Buffer, isBinary: boolean): void {
     this.noteLife();
     if (isBinary) return this.close(1003, 'Text frames only');
     const bytesMax = this.state === 'live' ? FRAME_BYTES_MAX : FRAME_BYTES_MAX_BEFORE_HELLO;
@@ -121,7 +134,7 @@ export class Session {
     else if (hello === null) this.close(1008, 'HELLO frame required first');
     if (this.state !== 'waiting' || hello === null) return;
     this.state = 'checking';
-    clearTimeout(this.helloTimer);
+    this.stopAwaiting();
     void this.admit(() => this.deps.admission.authenticate(hello.apiKey), hello);
   }
 
@@ -136,75 +149,67 @@ export class Session {
     // Closed while it was checked: there is nothing that would give up its place later.
     if (this.left !== null) return this.deps.admission.leave(admitted.connectionId);
     this.connectionId = admitted.connectionId;
-    if (await this.isEvicted(admitted.agent, startedMs)) return;
+    const ended = await evictionSince(startedMs, admitted.agent, this.deps);
+    if (ended !== null) return this.close(ended.code, ended.reason);
     if (this.socket.readyState !== this.socket.OPEN) return void (await this.leave());
     this.goLive(admitted.agent, admitted.connectionId, capabilities);
     this.deps.log.info({ event: 'socket.live', agent: admitted.agent.handle, client });
   }
 
+  private stopAwaiting(): void {
+    if (this.helloTimer !== null) clearTimeout(this.helloTimer);
+    this.helloTimer = null;
+  }
+
+  private settle(): void {
+    if (this.waitingAt !== null) this.deps.onSettled(this.waitingAt);
+    this.waitingAt = null;
+  }
+
   /** Registered, its key still current: `hello.ok` first, then whatever there is to push. */
-  private goLive(agent: Agent, connectionId: string, capabilities: string[] | null): void {
-    this.agent = agent;
+  private goLive(admitted: Agent, connectionId: string, capabilities: string[] | null): void {
     this.state = 'live';
-    this.deps.onSettled();
+    this.settle();
     this.hasAck = capabilities?.includes('ack') ?? false;
     this.socket.send(helloOk(capabilities));
-    const { acks, limits } = this.deps.hub.add(agent._id, this);
-    this.acks = acks;
-    this.inbound = new Inbound({ agent, acks, limits, reply: (text) => this.reply(text) }, this.deps);
-    this.pump = new Pump(this.socket, agent, {
-      ...this.deps,
-      onPushed: (row) => this.onPushed(row),
-      onOverload: () => this.overload(),
-    });
+    const { agent, shared } = this.deps.hub.add(admitted, this);
+    this.agent = agent;
+    this.shared = shared;
+    this.pump = new Pump(this.socket, agent, this.deps, this);
     this.pump.wake();
-    this.entered = this.deps.presence.connect(agent, connectionId);
+    this.entered = this.deps.presence.connect(agent, connectionId).then(() => void (this.entered = SETTLED));
     if (this.laterHello !== null) this.onLiveFrame(this.laterHello);
+    this.laterHello = null;
   }
 
   /** An answer to the client's own frame: a client that asks without reading is not waited for. */
   private reply(text: string): void {
-    if (this.isOverloaded()) this.overload();
+    if (this.socket.isOverloaded) this.onOverload();
     else this.socket.send(text);
   }
 
-  private isOverloaded(): boolean {
-    return this.socket.bufferedAmount > SOCKET_BUFFER_BYTES_MAX;
-  }
-
-  private overload(): void {
+  onOverload(): void {
     this.close(1013, 'overload');
   }
 
-  /** An order that came between the last look at the agent and now found no socket to close: look again. */
-  private async isEvicted(agent: Agent, startedMs: number): Promise<boolean> {
-    for (let sinceMs = startedMs; this.deps.hub.wasOrdered(agent._id, sinceMs);) {
-      sinceMs = performance.now();
-      const ended = await this.deps.admission.recheck(agent);
-      if (ended === null) continue;
-      this.close(ended.code, ended.reason);
-      return true;
-    }
-    return false;
-  }
-
-  private onPushed(row: InboxRow): void {
-    if (this.hasAck) this.acks?.remember(row.message._id, row.position);
-    else this.acks?.ackPosition(row.position);
+  onPushed(row: InboxRow): void {
+    if (this.hasAck) this.shared?.acks.remember(row.message._id, row.position);
+    else this.shared?.acks.ackPosition(row.position);
     this.deps.onPush(row);
   }
 
   private onLiveFrame(frame: ReturnType<typeof parseFrame>): void {
     if (frame?.type === 'hello') void this.renegotiate(parseHello(frame));
-    else if (frame !== null) this.inbound?.handle(frame);
-    if (this.acks?.isFull() === true) this.holdBack(this.acks);
+    else if (frame !== null && this.agent !== null && this.shared !== null)
+      this.deps.inbound.handle({ agent: this.agent, shared: this.shared, reply: (text) => this.reply(text) }, frame);
+    if (this.shared?.isFull() === true) this.holdBack(this.shared);
   }
 
   /** Reads no more from a client that acks faster than acks are written. */
-  private holdBack(acks: AckBuffer): void {
+  private holdBack(shared: AgentSockets): void {
     if (this.socket.isPaused) return;
     this.socket.pause();
-    void acks.flush().then(() => this.socket.resume());
+    void shared.flush().then(() => this.socket.resume());
   }
 
   /** A later hello of the same agent changes the capabilities; anybody else's ends the socket. */
@@ -217,13 +222,12 @@ export class Session {
     this.socket.send(helloOk(hello.capabilities));
   }
 
-  private async onClose(): Promise<void> {
-    const wasLive = this.state === 'live';
+  onClose(): void {
     this.state = 'closed';
-    clearTimeout(this.helloTimer);
+    this.stopAwaiting();
     this.pump?.stop();
-    if (!wasLive) this.deps.onSettled();
-    await this.leave();
+    this.settle();
+    void this.leave();
   }
 
   /**
@@ -239,12 +243,7 @@ export class Session {
     const id = this.connectionId;
     this.connectionId = null;
     if (id === null) return;
-    await Promise.all([this.deps.admission.leave(id), this.acks?.flush(), this.entered]);
+    await Promise.all([this.deps.admission.leave(id), this.shared?.flush(), this.entered]);
     if (this.agent !== null) await this.deps.presence.disconnect(this.agent, id);
   }
-}
-
-interface Admitted {
-  agent: Agent;
-  connectionId: string;
 }
