@@ -1,16 +1,11 @@
-import { fork } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Pool } from 'undici';
-import { WebSocket } from 'ws';
 import { fillConversations } from './fill';
+import { measureIdleMemory } from './idle-memory';
 import { median, quantile, report, type Figure } from './report';
+import { openSocket } from './sockets';
 import { makeAgents, startBenchStack, type BenchAgent, type BenchStack } from './stack';
 
 const RUNS = 3;
-const SOCKETS_PER_AGENT = 10;
-/** Sockets that are being opened at once. */
-const OPENING = 100;
 const BACKLOG = 10_000;
 const PACED_PER_S = 50;
 
@@ -19,6 +14,7 @@ const flag = (name: string, fallback: number): number => {
   return index < 0 ? fallback : Number(process.argv[index + 1]);
 };
 const SOCKETS = flag('sockets', 10_000);
+const PER_AGENT = flag('per-agent', 10);
 const PACED_MS = flag('seconds', 6) * 1_000;
 
 interface Bench extends BenchStack {
@@ -40,67 +36,11 @@ async function send(bench: Bench, node: number, from: BenchAgent, to: BenchAgent
   return id;
 }
 
-/** Opens a socket; with a key, resolves when it is live. */
-function open(url: string, key?: string): Promise<WebSocket> {
-  const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
-  const socket = new WebSocket(url.replace('http', 'ws'), { headers, perMessageDeflate: false });
-  return new Promise((resolve, reject) => {
-    socket.once(key === undefined ? 'open' : 'message', () => resolve(socket));
-    socket.once('error', reject);
-    socket.once('close', (code) => reject(new Error(`closed with ${code}`)));
-  });
-}
-
-async function openMany(count: number, openOne: (index: number) => Promise<WebSocket>): Promise<WebSocket[]> {
-  const sockets: WebSocket[] = [];
-  let next = 0;
-  await Promise.all(
-    Array.from({ length: Math.min(OPENING, count) }, async () => {
-      while (next < count) sockets.push(await openOne(next++));
-    }),
-  );
-  return sockets;
-}
-
-/** Resident memory of a process in bytes, as Linux tells it. */
-const residentBytes = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
-
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Growth of the process's memory by `count` idle sockets, each. */
-async function bytesPerSocket(pid: number, count: number, openOne: (index: number) => Promise<WebSocket>) {
-  const before = residentBytes(pid);
-  const sockets = await openMany(count, openOne);
-  await pause(3_000);
-  const bytes = (residentBytes(pid) - before) / count;
-  for (const socket of sockets) socket.removeAllListeners('close').terminate();
-  return bytes;
-}
-
-async function bareBytesPerSocket(): Promise<number> {
-  const child = fork(join(__dirname, 'bare-ws.js'));
-  const port = await new Promise<number>((resolve) =>
-    // The parse point of the child's one message.
-    child.once('message', (message) => resolve((message as { port: number }).port)),
-  );
-  try {
-    return await bytesPerSocket(child.pid ?? 0, SOCKETS, () => open(`http://127.0.0.1:${port}/`));
-  } finally {
-    child.disconnect();
-  }
-}
-
-async function ourBytesPerSocket(bench: Bench, agents: BenchAgent[]): Promise<number> {
-  const [node] = bench.apis;
-  if (node === undefined) throw new Error('a node is needed');
-  const keyOf = (index: number) => agents[Math.floor(index / SOCKETS_PER_AGENT)]?.key;
-  return bytesPerSocket(node.pid, SOCKETS, (index) => open(`${node.baseUrl}/v1/ws`, keyOf(index)));
-}
 
 /** POST on the first node to the frame on the second, at a steady pace. */
 async function lags(bench: Bench, from: BenchAgent, to: BenchAgent): Promise<number[]> {
-  const socket = await open(`${bench.apis[1]?.baseUrl}/v1/ws`, to.key);
+  const socket = await openSocket(`${bench.apis[1]?.baseUrl}/v1/ws`, to.key);
   const postedMs = new Map<string, number>();
   const durations: number[] = [];
   socket.on('message', (data) => {
@@ -125,7 +65,7 @@ async function lags(bench: Bench, from: BenchAgent, to: BenchAgent): Promise<num
 /** The same while a reader that stopped gets large messages. */
 async function lagsWhileStalled(bench: Bench, [a, b, c, d]: BenchAgent[]): Promise<number[]> {
   if (a === undefined || b === undefined || c === undefined || d === undefined) throw new Error('four agents');
-  const stalled = await open(`${bench.apis[1]?.baseUrl}/v1/ws`, d.key);
+  const stalled = await openSocket(`${bench.apis[1]?.baseUrl}/v1/ws`, d.key);
   stalled.pause();
   let isDone = false;
   const feeding = (async () => {
@@ -149,7 +89,7 @@ async function drainRate(bench: Bench, reader: BenchAgent, peer: BenchAgent): Pr
     stored: BACKLOG,
   });
   const startedMs = performance.now();
-  const socket = await open(`${bench.apis[0]?.baseUrl}/v1/ws`, reader.key);
+  const socket = await openSocket(`${bench.apis[0]?.baseUrl}/v1/ws`, reader.key);
   let rows = 0;
   await new Promise<void>((resolve) =>
     socket.on('message', () => {
@@ -174,14 +114,11 @@ async function measure(bench: Bench): Promise<Figure[]> {
     values: [],
     ...(baseline === undefined ? {} : { baseline: { name: baseline, values: [] } }),
   });
-  const memory = figure('realtime.bytes_per_idle_socket', 'bytes', 'bare ws');
   const delivered50 = figure('realtime.two_nodes_p50_ms', 'ms');
   const delivered99 = figure('realtime.two_nodes_p99_ms', 'ms');
   const drained = figure('realtime.drain_rows_per_s', 'rows/s');
   const stalled99 = figure('realtime.beside_stalled_p99_ms', 'ms', 'quiet p99');
-  const crowd = await makeAgents(bench.database, Math.ceil(SOCKETS / SOCKETS_PER_AGENT), 'crowd');
-  memory.values.push(await ourBytesPerSocket(bench, crowd));
-  memory.baseline?.values.push(await bareBytesPerSocket());
+  const memory = await measureIdleMemory(bench, { sockets: SOCKETS, perAgent: PER_AGENT });
   for (let run = 0; run < RUNS; run += 1) {
     const [a, b, c, d, reader, peer] = await makeAgents(bench.database, 6, `run${run}`);
     if (!a || !b || !c || !d || !reader || !peer) throw new Error('six agents are needed');
@@ -194,7 +131,7 @@ async function measure(bench: Bench): Promise<Figure[]> {
     stalled99.baseline?.values.push(quantile(quiet, 0.99));
     drained.values.push(await drainRate(bench, reader, peer));
   }
-  return [memory, delivered50, delivered99, drained, stalled99];
+  return [...memory, delivered50, delivered99, drained, stalled99];
 }
 
 async function main(): Promise<void> {

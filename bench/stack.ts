@@ -45,7 +45,7 @@ export async function startBenchStack({ apis: count = 1 } = {}): Promise<BenchSt
   guardian.removeAtEnd(folder);
   const mongo = await startMongo({ binary, port: await freePort(), dbPath, env: environment, guardian });
   const started: Awaited<ReturnType<typeof startApi>>[] = [];
-  for (let index = 0; index < count; index += 1) started.push(await startApi(mongo.uri, environment));
+  for (let index = 0; index < count; index += 1) started.push(await startApi(mongo.uri));
   const database = openDatabase({ uri: mongo.uri, name: 'bench' });
   return {
     baseUrl: started[0]?.baseUrl ?? '',
@@ -61,25 +61,31 @@ export async function startBenchStack({ apis: count = 1 } = {}): Promise<BenchSt
   };
 }
 
-async function startApi(mongoUri: string, environment: Readonly<Record<string, string | undefined>>) {
+/** The environment of an api process that belongs to a bench's stack. */
+export function apiEnvironment(mongoUri: string, port: number): Record<string, string | undefined> {
+  const { PATH, HOME } = readEnvironment();
+  return {
+    PATH,
+    HOME,
+    HOST: '127.0.0.1',
+    PORT: String(port),
+    MONGODB_URI: mongoUri,
+    MONGODB_DB: 'bench',
+    TEMPORAL_ADDRESS: '127.0.0.1:1',
+    SECRET_KEYS: SECRET,
+    RATE_LIMITS: 'off',
+    LOG_LEVEL: 'warn',
+  };
+}
+
+async function startApi(mongoUri: string) {
   const port = await freePort();
   const child = await startChild({
     name: 'api/main',
     command: process.execPath,
     args: [...nodeFlags, compiled('api/main')],
     hasChannel: true,
-    env: {
-      PATH: environment['PATH'],
-      HOME: environment['HOME'],
-      HOST: '127.0.0.1',
-      PORT: String(port),
-      MONGODB_URI: mongoUri,
-      MONGODB_DB: 'bench',
-      TEMPORAL_ADDRESS: '127.0.0.1:1',
-      SECRET_KEYS: SECRET,
-      RATE_LIMITS: 'off',
-      LOG_LEVEL: 'warn',
-    },
+    env: apiEnvironment(mongoUri, port),
   });
   await child.ready(READY_MS);
   return { baseUrl: `http://127.0.0.1:${port}`, child };

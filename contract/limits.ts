@@ -119,6 +119,8 @@ export const FRAME_BYTES_MAX = 65_536;
 export const FRAME_BYTES_MAX_BEFORE_HELLO = 8_192;
 export const UNAUTHENTICATED_SOCKETS_PER_ADDRESS = 50;
 export const SOCKETS_PER_AGENT = 10;
+/** What an operator may raise it to: each claim of a socket reads the agent's others. */
+export const SOCKETS_PER_AGENT_MAX = 100;
 export const CLIENT_VERSION_LENGTH_MAX = 64;
 export const PRESENCE_FRAMES_PER_MINUTE = 30;
 export const READ_ACK_FRAMES_PER_SECOND = 20;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SOCKETS_PER_AGENT, SOCKETS_PER_AGENT_MAX } from '../contract/limits';
 import { isBlobStoreUrl } from './blobs/open';
 
 /** `on/off`, `true/false`, `1/0`, in any case. */
@@ -80,6 +81,7 @@ const variables = z.object({
   DIRECTORY_REQUIRE_AUTH: aSwitch.default(false),
   RATE_LIMITS: aSwitch.default(true),
   SOCKET_PING_SECONDS: count.default(30),
+  SOCKETS_PER_AGENT: count.max(SOCKETS_PER_AGENT_MAX).default(SOCKETS_PER_AGENT),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
@@ -154,6 +156,7 @@ const PRINTABLE = new Set<string>([
   'DIRECTORY_REQUIRE_AUTH',
   'RATE_LIMITS',
   'SOCKET_PING_SECONDS',
+  'SOCKETS_PER_AGENT',
   'LOG_LEVEL',
 ]);
 

@@ -1,4 +1,4 @@
-import { AGENT_LIMITS, SOCKETS_PER_AGENT } from '../../contract/limits';
+import { AGENT_LIMITS } from '../../contract/limits';
 import type { Logger } from '../../platform/logger';
 import { hashApiKey } from '../../platform/ids';
 import type { AgentReader } from '../../store/agents';
@@ -37,6 +37,8 @@ export interface AdmissionDeps {
   database: Database;
   log: Logger;
   limitRate: boolean;
+  /** Sockets that one agent may have over all nodes. */
+  socketsMax: number;
   inTurn: InTurn;
 }
 
@@ -78,7 +80,7 @@ async function admit(deps: AdmissionDeps, agent: Agent): ReturnType<Admission['a
   if (agent.status === 'suspended') return { code: 1008, reason: 'Account suspended' };
   if (deps.limitRate && !(await isWithinConnectRate(deps, agent)))
     return { code: 1013, reason: 'Too many connections' };
-  const claimed = await deps.connections.claim(agent._id, SOCKETS_PER_AGENT);
+  const claimed = await deps.connections.claim(agent._id, deps.socketsMax);
   if (claimed === null) return { code: 1013, reason: 'Too many connections' };
   const now = await deps.agents.findById(agent._id);
   const ended = evictionOf(agent, now);

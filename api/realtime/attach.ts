@@ -67,6 +67,7 @@ export function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Realtime
     database,
     log,
     limitRate: config.RATE_LIMITS,
+    socketsMax: config.SOCKETS_PER_AGENT,
     inTurn: createInTurn(ADMISSIONS_MAX),
   });
   const waiting = new Waiting();

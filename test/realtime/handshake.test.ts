@@ -79,6 +79,15 @@ describe('opening a socket', () => {
     for (const client of ten) client.end();
   });
 
+  test('an operator may set another cap than ten: SOCKETS_PER_AGENT', async () => {
+    const node = await stack.startApi({ SOCKETS_PER_AGENT: '2' });
+    const two = await Promise.all(Array.from({ length: 2 }, () => SocketClient.hello(node.baseUrl, agent.key)));
+    expect(two.map((client) => client.closed)).toEqual([null, null]);
+    const third = await SocketClient.hello(node.baseUrl, agent.key);
+    expect(third.closed).toEqual({ code: 1013, reason: 'Too many connections' });
+    for (const client of two) client.end();
+  });
+
   test('realtime#25: a 70 KiB frame and a binary frame end it', async () => {
     const large = await SocketClient.hello(url, agent.key);
     large.send(JSON.stringify({ type: 'x', fill: 'x'.repeat(70 * 1024) }));
