@@ -3,12 +3,13 @@ const mayImport = {
   contract: [],
   domain: ['contract'],
   store: ['contract', 'domain', 'platform'],
+  presenters: ['contract', 'domain', 'store'],
   platform: ['contract'],
-  api: ['contract', 'domain', 'store', 'platform'],
+  api: ['contract', 'domain', 'store', 'platform', 'presenters'],
   workflows: ['domain', 'contract'],
-  activities: ['contract', 'domain', 'store', 'platform', 'delivery'],
-  delivery: ['contract', 'domain', 'store', 'platform'],
-  worker: ['contract', 'domain', 'store', 'platform', 'workflows', 'activities', 'delivery'],
+  activities: ['contract', 'domain', 'store', 'platform', 'presenters', 'delivery'],
+  delivery: ['contract', 'domain', 'store', 'platform', 'presenters'],
+  worker: ['contract', 'domain', 'store', 'platform', 'presenters', 'workflows', 'activities', 'delivery'],
   local: ['platform'],
 };
 
@@ -18,7 +19,7 @@ const directions = Object.entries(mayImport).map(([room, others]) => ({
   comment: `${room}/ may import values only from ${others.join(', ') || 'no other room'}`,
   from: { path: `^${room}/` },
   to: {
-    path: '^(contract|domain|store|platform|api|workflows|activities|delivery|worker|local|bench|test)/',
+    path: '^(contract|domain|store|presenters|platform|api|workflows|activities|delivery|worker|local|bench|test)/',
     pathNot: [
       `^(${[room, ...others].join('|')})/`,
       ...(room === 'platform' ? ['^workflows/(ids|messages)\\.ts$'] : []),
@@ -36,12 +37,12 @@ module.exports = {
       severity: 'error',
       comment: 'types follow the same directions, except the types of workflows and activities',
       from: { path: '^(contract|domain|store)/' },
-      to: { path: '^(api|workflows|activities|delivery|worker|local|bench|test)/' },
+      to: { path: '^(presenters|api|workflows|activities|delivery|worker|local|bench|test)/' },
     },
     {
       name: 'no-zod-outside-contract',
       severity: 'error',
-      from: { path: '^(domain|workflows|store|activities|delivery)/' },
+      from: { path: '^(domain|workflows|store|presenters|activities|delivery)/' },
       to: { path: 'node_modules/zod', dependencyTypesNot: ['type-only'] },
     },
     {

@@ -5,7 +5,7 @@ import type { GroupDecision } from '../domain/group-decision';
 import type { Agent } from '../store/collections/agents';
 import { addChange, readAddState } from '../store/group-joins';
 import { findGroup, listInvitations } from '../store/groups';
-import { presentInvitation } from './presenters/group';
+import { presentInvitation } from '../presenters/invitation';
 import type { AgentContext } from './route';
 import type { GroupDeps } from './routes/groups';
 import { findAccount } from './targets';

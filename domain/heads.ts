@@ -74,6 +74,8 @@ export interface InboxInHead {
   webhooks: number;
   /** Grows with every webhook created; absent = 0. Intents carry it, so that none reaches a webhook that came later. */
   webhookVersion?: number;
+  /** The first delivery position of which webhooks were not told: there while `isSilenced`. */
+  silentFrom?: number;
   /** Grows with every mute write; 0 again with the last mute gone: then the mutes need not be read. */
   muteVersion: number;
   /** Random, for ever the same: makes delivery ids unguessable. */
@@ -119,6 +121,8 @@ export const isSenderHead = (head: { _id: string }): head is SenderHead => head.
 
 export const senderHeadId = (agentId: string): string => `sender:${agentId}`;
 export const inboxInId = (agentId: string): string => `inbox-in:${agentId}`;
+/** Whose inbox the head with this `_id` is. */
+export const agentOfInbox = (headId: string): string => headId.slice(inboxInId('').length);
 export const inboxOutId = (agentId: string): string => `inbox-out:${agentId}`;
 export const listedId = (agentId: string): string => `listed:${agentId}`;
 
@@ -130,6 +134,11 @@ export function isVisible(status: AccountStatus): boolean {
 /** True while nothing is sent to the agent's webhooks: new events make no intents, and what waits is held. */
 export function isSilenced({ status, pausedByOwner }: Pick<InboxInHead, 'status' | 'pausedByOwner'>): boolean {
   return pausedByOwner === 'full' || status === 'suspended' || status === 'deleted';
+}
+
+/** True when what happens to the agent now is an intent for its webhooks. */
+export function takesIntents(inbox: Pick<InboxInHead, 'webhooks' | 'status' | 'pausedByOwner'>): boolean {
+  return inbox.webhooks > 0 && !isSilenced(inbox);
 }
 
 /** A pair that nobody wrote yet: `v` 0 means that writing it is an insert. */

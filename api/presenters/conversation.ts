@@ -1,12 +1,12 @@
 import type { ConversationContextView, ConversationView, PersonView } from '../../contract/conversations';
 import { previewOf } from '../../domain/preview';
+import { groupAvatarUrl } from '../../presenters/invitation';
+import { textOf } from '../../presenters/message';
 import type { Message } from '../../store/collections/messages';
 import type { ConversationContext } from '../../store/conversation-context';
 import type { ConversationRow } from '../../store/conversations';
 import type { Profile } from '../../store/profiles';
 import { avatarUrl } from './avatar';
-import { groupAvatarUrl } from './group';
-import { textOf } from './message';
 
 /** One entry of `GET /v1/conversations` (messaging.md §11.1). */
 export function presentConversation(row: ConversationRow, agentId: string, publicBaseUrl: string): ConversationView {

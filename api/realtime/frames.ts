@@ -1,5 +1,6 @@
 import type { Presence } from '../../domain/presence';
 import type { LimitWarning } from '../../domain/warnings';
+import { presentPresence } from '../../presenters/events';
 import { CLIENT_NAMES } from '../../contract/frames';
 import { CLIENT_VERSION_LENGTH_MAX } from '../../contract/limits';
 
@@ -78,8 +79,8 @@ export function errorFrame(code: string, message: string, ref: unknown): string 
   return JSON.stringify({ type: 'error', payload });
 }
 
-export function presenceFrame(handle: string, { status, customMessage }: Presence): string {
-  return JSON.stringify({ type: 'presence.update', payload: { handle, status, custom_message: customMessage } });
+export function presenceFrame(handle: string, presence: Presence): string {
+  return JSON.stringify({ type: 'presence.update', payload: presentPresence(handle, presence) });
 }
 
 export function warningFrame({ limit, remaining, resetAt, scope }: LimitWarning): string {

@@ -12,7 +12,7 @@ import type { Committed } from '../../store/committer/send-types';
 import type { Database } from '../../store/database';
 import type { InTurn } from '../../store/turns';
 import { findInboxIn, readStored, type InboxLook, type InboxRow } from '../../store/inbox';
-import { presentRow } from '../presenters/message';
+import { presentRow } from '../../presenters/message';
 import { messageFrame } from './frames';
 import type { AgentSocket } from './socket';
 

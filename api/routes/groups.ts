@@ -14,7 +14,8 @@ import { getGroupOf } from '../../store/groups';
 import { flushInbox } from '../../store/flushing';
 import type { Avatars } from '../avatars';
 import { addToGroup } from '../group-adds';
-import { groupAvatarUrl, presentGroupDetail } from '../presenters/group';
+import { groupAvatarUrl } from '../../presenters/invitation';
+import { presentGroupDetail } from '../presenters/group';
 import type { Live } from '../realtime/node';
 import { agentRoute, type AgentContext, type Reply, type Route } from '../route';
 

@@ -3,7 +3,7 @@ import { historyQuerySchema } from '../../contract/conversations';
 import type { AgentReader } from '../../store/agents';
 import type { Database } from '../../store/database';
 import { readHistory, type HistoryRow } from '../../store/history';
-import { presentMessage, STORED } from '../presenters/message';
+import { presentMessage, STORED } from '../../presenters/message';
 import { agentRoute, type AgentContext, type Reply, type Route } from '../route';
 
 export interface HistoryDeps {

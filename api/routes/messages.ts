@@ -13,7 +13,7 @@ import type { Message } from '../../store/collections/messages';
 import type { Database } from '../../store/database';
 import { loadGroupCards } from '../../store/inbox';
 import { describeReplay } from '../../store/sends';
-import { presentMessage, STORED } from '../presenters/message';
+import { presentMessage, STORED } from '../../presenters/message';
 import { agentRoute, type AgentContext, type Reply, type Route } from '../route';
 
 export interface MessageDeps {

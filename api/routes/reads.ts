@@ -4,7 +4,7 @@ import type { Database } from '../../store/database';
 import { deliveryId } from '../../store/delivery-ids';
 import { loadGroupCards, UNKNOWN_SENDER } from '../../store/inbox';
 import { markRead } from '../../store/transactions/read-messages';
-import { presentMessage } from '../presenters/message';
+import { presentMessage } from '../../presenters/message';
 import type { Live } from '../realtime/node';
 import { tellSenders } from '../receipts';
 import { agentRoute, type AgentContext, type Reply, type Route } from '../route';

@@ -5,7 +5,7 @@ import type { Committer } from '../../store/committer/committer';
 import type { Database } from '../../store/database';
 import { positionOf } from '../../store/delivery-ids';
 import { findInboxIn, readStored } from '../../store/inbox';
-import { presentRow } from '../presenters/message';
+import { presentRow } from '../../presenters/message';
 import { agentRoute, type AgentContext, type Reply, type Route } from '../route';
 
 export interface SyncDeps {

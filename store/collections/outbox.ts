@@ -1,21 +1,65 @@
 import type { EnforcementTrigger } from '../../domain/enforcement';
+import type { PresenceStatus } from '../../domain/presence';
 import { shape, type CollectionSpec } from './collection';
+
+/** What every intent for webhooks of `targetId` has; its kind is the event. */
+interface WebhookIntent {
+  _id: string;
+  targetId: string;
+  /** Of the target's inbox at the commit: webhooks that came later are not meant. */
+  webhookVersion: number;
+  createdAt: Date;
+}
+
+/** Intents that end as deliveries to the webhooks of `targetId` (webhooks.md §5). */
+export type IntentRow =
+  | (WebhookIntent & { kind: 'message.new'; messageId: string; conversationId: string; position: number })
+  | (WebhookIntent & {
+      // how far everything is read is looked up when the delivery is made
+      kind: 'message.read';
+      readerId: string;
+      conversationId: string;
+      messageId: string;
+      seq: number;
+    })
+  | (WebhookIntent & {
+      // one row per target and subject: a newer presence takes the place of one that was not expanded yet
+      kind: 'presence.update';
+      subjectId: string;
+      handle: string;
+      status: PresenceStatus;
+      customMessage: string | null;
+      /** Of the presence: grows with every change. */
+      version: number;
+      at: Date;
+    })
+  | (WebhookIntent & { kind: 'contact.blocked'; blockedBy: string })
+  | (WebhookIntent & { kind: 'group.invite.received'; invitationId: string })
+  | (WebhookIntent & { kind: 'group.deleted'; groupId: string });
+
+/**
+ * `message.new` of what is still stored of the delivery positions after `afterPosition` and up to `upToPosition`, which
+ * came while nothing could be sent to the webhooks of `targetId`. One row per agent at most.
+ */
+export interface ReleaseRow extends WebhookIntent {
+  kind: 'webhooks.release';
+  afterPosition: number;
+  upToPosition: number;
+}
 
 /**
  * An intent recorded in the same commit as its fact; a relay turns it into the effect and deletes the row.
- * `message.new`: a webhook delivery for `targetId`. `flow.committed`: tell a flow that its commit happened.
+ * `flow.committed`: tell a flow that its commit happened.
  * `account.deleted`: the background part of a deletion has to be started.
  * `contacts.visibility`: contact books have to show or hide `targetId`; until the row is gone, lists look at the account.
- * `message.read`: a webhook delivery for `targetId`, whose message `readerId` read; how far everything is read
- * (`readThroughSeq`) is looked up when the delivery is made.
  * `inbox.flush`: rewrite the envelopes that `targetId` lost with a group. `group.deletion`: start the flow that tells the
- * members. `group.deleted`, `group.invite.received`: a webhook delivery for `targetId`.
- * `contact.blocked`: a webhook delivery for `targetId`, whom `blockedBy` (a handle) blocked.
+ * members.
  * `webhook.deleted`: remove what was not sent to the webhook `webhookId` of `targetId`.
  * `enforcement.requested`: tell the enforcement flow of `targetId` to evaluate.
  */
 export type OutboxRow =
-  | { _id: string; kind: 'message.new'; targetId: string; messageId: string; conversationId: string; createdAt: Date }
+  | IntentRow
+  | ReleaseRow
   | {
       _id: string;
       kind: 'flow.committed';
@@ -27,21 +71,8 @@ export type OutboxRow =
   | { _id: string; kind: 'account.deleted'; targetId: string; handle: string; createdAt: Date }
   | { _id: string; kind: 'agent.created'; targetId: string; createdAt: Date }
   | { _id: string; kind: 'contacts.visibility'; targetId: string; createdAt: Date }
-  | {
-      _id: string;
-      kind: 'message.read';
-      targetId: string;
-      readerId: string;
-      conversationId: string;
-      messageId: string;
-      seq: number;
-      createdAt: Date;
-    }
   | { _id: string; kind: 'inbox.flush'; targetId: string; createdAt: Date }
   | { _id: string; kind: 'group.deletion'; groupId: string; createdAt: Date }
-  | { _id: string; kind: 'group.deleted'; targetId: string; groupId: string; createdAt: Date }
-  | { _id: string; kind: 'group.invite.received'; targetId: string; invitationId: string; createdAt: Date }
-  | { _id: string; kind: 'contact.blocked'; targetId: string; blockedBy: string; createdAt: Date }
   | { _id: string; kind: 'webhook.deleted'; targetId: string; webhookId: string; createdAt: Date }
   | {
       _id: string;
@@ -55,7 +86,7 @@ export const outbox: CollectionSpec = {
   name: 'outbox',
   schema: shape({ _id: 'string', kind: 'string', createdAt: 'date' }),
   indexes: [
-    // claimOldest: the relay takes rows of a kind in the order in which they were written
+    // loadIntents and the relays take rows of a kind in the order in which they were written
     { name: 'kind_created', key: { kind: 1, createdAt: 1 } },
     // countRequested: evaluations of an agent that are still to be passed on
     {

@@ -2,10 +2,12 @@ import { AppError } from '../../contract/errors';
 import type { GroupHead } from '../../domain/group';
 import type { GroupEffects, SystemNote } from '../../domain/group-decision';
 import { decideGroupSend, withMessage } from '../../domain/group-send';
+import { takesIntents } from '../../domain/heads';
 import { newId, newOutboxId } from '../../platform/ids';
 import { clientKey } from '../client-keys';
 import { membershipId } from '../collections/groups';
 import type { Message } from '../collections/messages';
+import { intentFor } from '../webhook-intents';
 import { refer, refuseAttachment } from './attachments';
 import type { ChangeItem, GroupItem } from './items';
 import { fanOut, isFull } from './fan-out';
@@ -159,8 +161,8 @@ function writeExtras(
     const { _id: invitationId, inviteeId: targetId } = newInvitation;
     plan.invitations.push({ insertOne: { document: { ...newInvitation, groupId, createdAt: now } } });
     const inbox = state.heads.inboxIn(targetId);
-    if (inbox !== null && inbox.webhooks > 0 && inbox.pausedByOwner !== 'full') {
-      plan.outbox.push({ _id: newOutboxId(), kind: 'group.invite.received', targetId, invitationId, createdAt: now });
+    if (inbox !== null && takesIntents(inbox)) {
+      plan.outbox.push({ ...intentFor(inbox, now), kind: 'group.invite.received', invitationId });
     }
   }
   if (deletesInvitationOf !== undefined) {

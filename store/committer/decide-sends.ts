@@ -1,5 +1,5 @@
 import { AppError } from '../../contract/errors';
-import { emptyPair, pairId } from '../../domain/heads';
+import { emptyPair, pairId, takesIntents } from '../../domain/heads';
 import { decideDirectSend, settleOpener, type Acceptance, type Refusal } from '../../domain/send';
 import { newId } from '../../platform/ids';
 import type { Message } from '../collections/messages';
@@ -13,7 +13,7 @@ import {
   emptyPlan,
   newEnvelope,
   newMessage,
-  newOutboxRow,
+  newMessageIntent,
   type DecideOptions,
   type SendPlan,
   type Settled,
@@ -130,8 +130,8 @@ function applyAcceptance(
   const card = cardOf(item, state);
   plan.messages.push(message);
   plan.envelopes.push(envelope);
-  if (decision.recipient.webhooks > 0 && decision.recipient.pausedByOwner !== 'full' && !muted) {
-    plan.outbox.push(newOutboxRow(message, recipientId));
+  if (takesIntents(decision.recipient) && !muted) {
+    plan.outbox.push(newMessageIntent(message, decision.recipient, decision.position));
   }
   plan.committed.push({
     recipientId,

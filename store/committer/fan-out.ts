@@ -1,11 +1,12 @@
 import { findMember, type GroupHead, type GroupMember } from '../../domain/group';
 import { isBacklogged } from '../../domain/group-send';
-import { newOutboxId } from '../../platform/ids';
+import { takesIntents, type InboxInHead } from '../../domain/heads';
 import type { AgentCard } from '../agents';
 import { membershipId } from '../collections/groups';
 import type { Message } from '../collections/messages';
 import { deliveryId } from '../delivery-ids';
-import { newEnvelope, newOutboxRow, type SendPlan } from './plan';
+import { intentFor } from '../webhook-intents';
+import { newEnvelope, newMessageIntent, type SendPlan } from './plan';
 import type { BatchState } from './send-state';
 
 /** A message on its way to the members. */
@@ -43,9 +44,9 @@ export function fanOut(
     const reception = { recipientId, senderId, conversationId };
     const muted = !isNotice && state.mutes.silences(reception, message.createdAt);
     plan.envelopes.push(newEnvelope(message, { recipientId, position, muted }));
-    if (inbox.webhooks > 0 && inbox.pausedByOwner !== 'full' && !muted) {
-      plan.outbox.push(newOutboxRow(message, recipientId));
-      if (isNotice) plan.outbox.push(newDeletedRow(message, recipientId));
+    if (takesIntents(inbox) && !muted) {
+      plan.outbox.push(newMessageIntent(message, inbox, position));
+      if (isNotice) plan.outbox.push(newDeletedIntent(message, inbox));
     }
     plan.committed.push({
       recipientId,
@@ -75,7 +76,9 @@ function count(plan: SendPlan, groupId: string, agentId: string, what: 'own' | '
   plan.memberCounts.set(id, { ...counts, [what]: counts[what] + 1 });
 }
 
-function newDeletedRow(notice: Message, targetId: string): SendPlan['outbox'][number] {
-  const { conversationId: groupId, createdAt } = notice;
-  return { _id: newOutboxId(), kind: 'group.deleted', targetId, groupId, createdAt };
+function newDeletedIntent(
+  { conversationId: groupId, createdAt }: Message,
+  inbox: InboxInHead,
+): SendPlan['outbox'][number] {
+  return { ...intentFor(inbox, createdAt), kind: 'group.deleted', groupId };
 }

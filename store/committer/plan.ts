@@ -1,11 +1,13 @@
 import type { AnyBulkWriteOperation } from 'mongodb';
 import type { AppError } from '../../contract/errors';
-import { newId, newOutboxId } from '../../platform/ids';
+import type { InboxInHead } from '../../domain/heads';
+import { newId } from '../../platform/ids';
 import type { AgentCard } from '../agents';
 import type { GroupDeletion, Invitation, Membership } from '../collections/groups';
 import { envelopeId, type Envelope, type Message } from '../collections/messages';
 import type { OutboxRow } from '../collections/outbox';
 import type { Contact } from '../collections/relations';
+import { intentFor } from '../webhook-intents';
 import type { AvatarMove, LaneItem, SendItem } from './items';
 import type { BatchState } from './send-state';
 import type { ChangeSettled, Committed, SendOutcome } from './send-types';
@@ -99,13 +101,8 @@ export function newEnvelope(
   };
 }
 
-export function newOutboxRow(message: Message, targetId: string): OutboxRow {
-  return {
-    _id: newOutboxId(),
-    kind: 'message.new',
-    targetId,
-    messageId: message._id,
-    conversationId: message.conversationId,
-    createdAt: message.createdAt,
-  };
+/** The intent to tell the recipient's webhooks of the message whose envelope is at `position`. */
+export function newMessageIntent(message: Message, inbox: InboxInHead, position: number): OutboxRow {
+  const { _id: messageId, conversationId, createdAt } = message;
+  return { ...intentFor(inbox, createdAt), kind: 'message.new', messageId, conversationId, position };
 }

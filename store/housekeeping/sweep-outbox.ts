@@ -15,6 +15,8 @@ const WEBHOOK_KINDS: OutboxRow['kind'][] = [
   'contact.blocked',
   'group.deleted',
   'group.invite.received',
+  'presence.update',
+  'webhooks.release',
 ];
 
 /**

@@ -1,12 +1,12 @@
 import type { ClientSession } from 'mongodb';
 import { AppError } from '../../contract/errors';
-import { inboxInId, pairId, type InboxInHead, type PairHead } from '../../domain/heads';
+import { inboxInId, pairId, takesIntents, type InboxInHead, type PairHead } from '../../domain/heads';
 import { settle } from '../../domain/reading';
-import { newOutboxId } from '../../platform/ids';
 import type { Envelope, Message } from '../collections/messages';
 import { type Database } from '../database';
 import { findParticipation, findReadState, requireParticipation } from '../participation';
 import { readThroughSeq } from '../read-through';
+import { intentFor } from '../webhook-intents';
 import { commitReading } from './reading';
 import { untilCommitted } from './until-committed';
 
@@ -158,7 +158,7 @@ function newestPerSender(reader: Reader, rows: Envelope[], at: Date): Told[] {
 
 /**
  * Leaves out senders who must not learn of it (deleted, or blocked in either direction) and writes the outbox rows of
- * those with webhooks who are not fully paused. All of it as of this commit.
+ * those with webhooks who are neither fully paused nor suspended. All of it as of this commit.
  */
 async function announce(database: Database, reader: Reader, all: Told[], session: ClientSession): Promise<Told[]> {
   const senderIds = all.map(({ senderId }) => senderId);
@@ -171,25 +171,13 @@ async function announce(database: Database, reader: Reader, all: Told[], session
   const told = all.filter(
     ({ senderId }) => inboxOf(senderId)?.status !== 'deleted' && (pairWith(senderId)?.blockedBy ?? []).length === 0,
   );
-  const posted = told.filter(({ senderId }) => {
+  const intents = told.flatMap(({ senderId, at, seq, messageId, conversationId }) => {
     const inbox = inboxOf(senderId);
-    return inbox !== undefined && inbox.webhooks > 0 && inbox.pausedByOwner !== 'full';
+    if (inbox === undefined || !takesIntents(inbox)) return [];
+    const read = { readerId: reader._id, conversationId, messageId, seq };
+    return [{ ...intentFor(inbox, at), kind: 'message.read' as const, ...read }];
   });
-  if (posted.length > 0) {
-    await database.outbox.insertMany(
-      posted.map(({ senderId, at, seq, messageId, conversationId }) => ({
-        _id: newOutboxId(),
-        kind: 'message.read' as const,
-        targetId: senderId,
-        readerId: reader._id,
-        conversationId,
-        messageId,
-        seq,
-        createdAt: at,
-      })),
-      { session },
-    );
-  }
+  if (intents.length > 0) await database.outbox.insertMany(intents, { session });
   return told;
 }
 

@@ -1,11 +1,20 @@
 import type { ClientSession, Collection, UpdateFilter } from 'mongodb';
 import type { AuditAction } from '../../contract/audit-actions';
 import { AppError } from '../../contract/errors';
-import { emptyPair, inboxInId, isVisible, listedId, pairId, type InboxInHead, type PairHead } from '../../domain/heads';
-import { newOutboxId } from '../../platform/ids';
+import {
+  emptyPair,
+  inboxInId,
+  isVisible,
+  listedId,
+  pairId,
+  takesIntents,
+  type InboxInHead,
+  type PairHead,
+} from '../../domain/heads';
 import { agentActor, recordAudit } from '../audit';
 import type { Contact } from '../collections/relations';
 import { withTransaction, type Database } from '../database';
+import { intentFor } from '../webhook-intents';
 import { requestEvaluation, type EvaluationRequest } from './enforcement-requests';
 
 /** Who does it to whom. */
@@ -73,14 +82,14 @@ export async function recordRelation(
   await recordAudit(database, { actor: agentActor(from), action, targetId: from, metadata, at }, session);
 }
 
-/** The webhook `contact.blocked` (social.md §3.3): only for a blocked agent that has webhooks and is not fully paused. */
+/** The webhook `contact.blocked` (social.md §3.3): only for a blocked agent that has webhooks and is neither fully paused nor suspended. */
 async function announceBlock(database: Database, { from, to, at }: Relation, session: ClientSession): Promise<void> {
   const inbox = await database.heads.findOne<InboxInHead>({ _id: inboxInId(to) }, { session });
-  if (inbox === null || inbox.webhooks === 0 || inbox.pausedByOwner === 'full') return;
+  if (inbox === null || !takesIntents(inbox)) return;
   const blocker = await database.agents.findOne({ _id: from }, { projection: { handle: 1 }, session });
   if (blocker === null) return;
   await database.outbox.insertOne(
-    { _id: newOutboxId(), kind: 'contact.blocked', targetId: to, blockedBy: blocker.handle, createdAt: at },
+    { ...intentFor(inbox, at), kind: 'contact.blocked', blockedBy: blocker.handle },
     { session },
   );
 }

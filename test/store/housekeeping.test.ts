@@ -153,6 +153,8 @@ describe('housekeeping of files and intents', () => {
       _id: newOutboxId(),
       kind: 'message.new' as const,
       targetId,
+      webhookVersion: 1,
+      position: 1,
       messageId: newId('message'),
       conversationId: newId('directConversation'),
       createdAt,
