@@ -7,11 +7,14 @@ import { findOthers, type Lease } from './lease';
 
 /** What was released meanwhile waits behind it. */
 const RELEASE_MS_MAX = 10_000;
+const NOTE_MS_MAX = 10_000;
 
 /** A socket of this node, as far as the registry is concerned. */
 export interface Registered {
   id: string;
   agentId: string;
+  /** The delivery position up to which its pump has gone. */
+  cursor: number;
 }
 
 /** Which sockets exist on which node. Rows of dead nodes do not count and are removed by whoever meets them. */
@@ -26,6 +29,8 @@ export interface Connections {
   release(connectionId: string): Promise<void>;
   /** Records again those of `sockets` whose rows were taken away while this node was thought dead; returns their ids. */
   restore(sockets: Registered[]): Promise<string[]>;
+  /** Writes down how far these sockets have come; rows that are gone stay so. */
+  noteCursors(sockets: Registered[]): Promise<void>;
   /** Nodes other than this one that hold sockets of any of these agents. */
   nodesOf(agentIds: string[]): Promise<Map<string, string[]>>;
   close(): Promise<void>;
@@ -44,6 +49,7 @@ export function createConnections(deps: {
     claim: (agentId, max) => claim(database, nodeId, agentId, max),
     release,
     restore: (sockets) => restore(database, nodeId, sockets),
+    noteCursors: (sockets) => noteCursors(database, sockets),
     nodesOf: (agentIds) => nodesOf(database, agentIds, lease.otherNodes()),
     close: async () => void (await database.connections.deleteMany({ nodeId })),
   };
@@ -72,13 +78,14 @@ function gatherReleases(database: Database): Connections['release'] {
 
 async function claim(database: Database, nodeId: string, agentId: string, max: number): Promise<Registered | null> {
   const id = randomUUID();
-  await database.connections.insertOne(newConnection(nodeId, { id, agentId }));
+  const socket = { id, agentId, cursor: 0 };
+  await database.connections.insertOne(newConnection(nodeId, socket));
   const rows = await database.connections.find({ agentId }, { limit: 1_000 }).toArray();
-  if (rows.length <= max) return { id, agentId };
+  if (rows.length <= max) return socket;
   const alive = new Set([nodeId, ...(await findOthers(database, nodeId))]);
   const dead = rows.filter((row) => !alive.has(row.nodeId));
   if (dead.length > 0) await database.connections.deleteMany({ _id: { $in: dead.map(({ _id }) => _id) } });
-  if (rows.length - dead.length <= max) return { id, agentId };
+  if (rows.length - dead.length <= max) return socket;
   await database.connections.deleteOne({ _id: id });
   return null;
 }
@@ -93,9 +100,19 @@ async function restore(database: Database, nodeId: string, sockets: Registered[]
   return missing.map(({ _id }) => _id);
 }
 
-function newConnection(nodeId: string, { id, agentId }: Registered): Connection {
+/** Unordered, each by its id: a write that is cut off in the middle is made good by the next one. */
+async function noteCursors(database: Database, sockets: Registered[]): Promise<void> {
+  if (sockets.length === 0) return;
   const now = new Date();
-  return { _id: id, agentId, nodeId, cursor: 0, connectedAt: now, lastSeenAt: now };
+  const notes = sockets.map(({ id, cursor }) => ({
+    updateOne: { filter: { _id: id }, update: { $max: { cursor }, $set: { notedAt: now } } },
+  }));
+  await within(NOTE_MS_MAX, database.connections.bulkWrite(notes, { ordered: false }));
+}
+
+function newConnection(nodeId: string, { id, agentId, cursor }: Registered): Connection {
+  const now = new Date();
+  return { _id: id, agentId, nodeId, cursor, connectedAt: now, notedAt: now };
 }
 
 async function nodesOf(database: Database, agentIds: string[], others: string[]): Promise<Map<string, string[]>> {

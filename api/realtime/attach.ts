@@ -12,6 +12,7 @@ import type { Database } from '../../store/database';
 import { createInTurn } from '../../store/turns';
 import type { ApiState } from '../state';
 import { createAdmission, type Admission } from './admission';
+import { CursorNotes } from './cursors';
 import { evictChanged } from './evictions';
 import { endDeadNodes } from './housekeeping';
 import { parseClient, type Hello } from './frames';
@@ -94,7 +95,11 @@ export function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Realtime
   lease.onRegained(() => Promise.resolve(presence.recount()));
 
   const beatMs = Math.min(BEAT_MS, config.SOCKET_PING_SECONDS * 250);
-  const timer = setInterval(() => void beat(hub, deps), beatMs);
+  const cursors = new CursorNotes({ connections, log });
+  const timer = setInterval(() => {
+    void beat(hub, deps);
+    void cursors.write(hub.all());
+  }, beatMs);
   return {
     listen: (port, host) => sockets.listen(port, host) as Server,
     close: async () => {

@@ -54,6 +54,8 @@ const PAGE_ROWS_MIN = 8;
  * twice on one connection.
  */
 export class Pump {
+  /** The position that the registry knows of. */
+  notedPosition = 0;
   private cursor = 0;
   /** Up to here the socket gets muted rows too: they are its backlog (realtime.md §5.4). */
   private drainUpTo: number | null = null;
@@ -113,6 +115,11 @@ export class Pump {
   hold(): number {
     this.isHeld = true;
     return (this.generation += 1);
+  }
+
+  /** The last position that was dealt with. */
+  get position(): number {
+    return this.cursor;
   }
 
   get lookGeneration(): number {

@@ -96,9 +96,8 @@ export class Session implements SocketHandler, PumpOwner {
 
   /** This socket as the registry knows it; null before its registration and after it gave up its place. */
   registered(): Registered | null {
-    return this.agent === null || this.connectionId === null
-      ? null
-      : { id: this.connectionId, agentId: this.agent._id };
+    if (this.agent === null || this.connectionId === null) return null;
+    return { id: this.connectionId, agentId: this.agent._id, cursor: this.pump?.position ?? 0 };
   }
 
   /** This socket as proof of life of its agent, if something came from the peer since `sinceMs`. */

@@ -12,10 +12,10 @@ export interface Connection {
   _id: string;
   agentId: string;
   nodeId: string;
-  /** The delivery position up to which the socket's pump has gone. */
+  /** The delivery position up to which the socket's pump had gone at `notedAt`; never ahead of it. */
   cursor: number;
   connectedAt: Date;
-  lastSeenAt: Date;
+  notedAt: Date;
 }
 
 /** A small note to one node, read by its change stream and gone in a minute. Never a message. `_id` random. */
