@@ -53,7 +53,17 @@ export const getDownload: Endpoint = {
   auth: 'none',
   request: { query: signedQuerySchema },
   responses: {
-    200: { description: 'The file', schema: z.unknown(), mediaType: 'application/octet-stream' },
+    200: {
+      description: 'The file; `ETag` names its bytes',
+      schema: z.unknown(),
+      mediaType: 'application/octet-stream',
+    },
+    206: {
+      description: 'The part of it that a `Range` of one part asks for, in `Content-Range`',
+      schema: z.unknown(),
+      mediaType: 'application/octet-stream',
+    },
+    416: { description: 'No body: such a part is not there; `Content-Range` tells how long the file is' },
   },
   errors: ['FORBIDDEN', 'ATTACHMENT_NOT_FOUND', 'STORAGE_UNAVAILABLE'],
 };

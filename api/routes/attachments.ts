@@ -2,6 +2,7 @@ import { getAttachment, getDownload } from '../../contract/endpoints-attachments
 import { AppError, isAppError } from '../../contract/errors';
 import { DOWNLOAD_URL_SECONDS } from '../../contract/limits';
 import type { AttachmentHead } from '../../domain/attachments';
+import { requestedRange } from '../../domain/byte-range';
 import { contentDisposition } from '../../domain/content-disposition';
 import type { BlobStore } from '../../platform/blobs/blob-store';
 import type { UrlSigner } from '../../platform/signed-urls';
@@ -65,20 +66,39 @@ async function downloadUrl(attachment: AttachmentHead, now: Date, deps: Attachme
   return `${deps.publicBaseUrl}/v1/downloads/${attachmentId}?${deps.signer.sign('download', attachmentId, expiresAt)}`;
 }
 
-/** The bytes of the `file:` store, with the declared type, always as a file and never from a cache. */
+/**
+ * The bytes of the `file:` store, with the declared type, always as a file and never from a cache. One part of them
+ * where one is asked for, so that a download that broke off can go on; with the digest as the version.
+ */
 async function download(ctx: RequestContext, { database, blobs, signer }: AttachmentDeps): Promise<Reply> {
   const attachmentId = ctx.params.id ?? '';
   if (!signer.verify('download', attachmentId, ctx.query, ctx.now)) throw new AppError('FORBIDDEN');
   const attachment = await findAttachment(database, attachmentId);
-  const blob = attachment === null ? null : await blobs.get(attachmentBlobKey(attachmentId));
-  if (attachment === null || blob === null) throw new AppError('ATTACHMENT_NOT_FOUND');
+  if (attachment === null) throw new AppError('ATTACHMENT_NOT_FOUND');
+  const key = attachmentBlobKey(attachmentId);
+  const headers = { ...DOWNLOAD_HEADERS, ETag: `"${attachment.sha256}"` };
+  const asked = { range: ctx.header('range'), ifRange: ctx.header('if-range') };
+  const part = requestedRange(asked, { size: attachment.bytes, etag: headers.ETag });
+  if (part === 'beyond') {
+    if ((await blobs.stat(key)) === null) throw new AppError('ATTACHMENT_NOT_FOUND');
+    return { status: 416, isEmpty: true, headers: { ...headers, 'Content-Range': `bytes */${attachment.bytes}` } };
+  }
+  const blob = await blobs.get(key, part ?? undefined);
+  if (blob === null) throw new AppError('ATTACHMENT_NOT_FOUND');
+  const { bytes, content } = part === null ? blob : { content: blob.content, bytes: part.last - part.first + 1 };
   return {
-    status: 200,
-    file: { type: attachment.contentType, bytes: blob.bytes, content: blob.content },
+    status: part === null ? 200 : 206,
+    file: { type: attachment.contentType, bytes, content },
     headers: {
+      ...headers,
+      ...(part === null ? {} : { 'Content-Range': `bytes ${part.first}-${part.last}/${attachment.bytes}` }),
       'Content-Disposition': contentDisposition(attachment.filename),
-      'X-Content-Type-Options': 'nosniff',
-      'Cache-Control': 'private, no-store',
     },
   };
 }
+
+const DOWNLOAD_HEADERS = {
+  'X-Content-Type-Options': 'nosniff',
+  'Cache-Control': 'private, no-store',
+  'Accept-Ranges': 'bytes',
+};

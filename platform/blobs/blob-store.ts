@@ -7,7 +7,7 @@ export interface BlobInfo {
   modifiedAt: Date;
 }
 
-/** A stored object with its bytes; whoever asked must read or destroy `content`. */
+/** A stored object with its bytes, or those of the part that was asked for; whoever asked must read or destroy `content`. */
 export interface Blob extends BlobInfo {
   content: Readable;
 }
@@ -45,8 +45,8 @@ export interface BlobStore {
    * @throws what `content` fails with, unchanged; then nothing is kept
    */
   put(key: string, content: Buffer | Readable, facts: BlobFacts): Promise<void>;
-  /** Null when there is none. */
-  get(key: string): Promise<Blob | null>;
+  /** Null when there is none. A part has to lie within the object; `bytes` are the whole object's. */
+  get(key: string, part?: { first: number; last: number }): Promise<Blob | null>;
   stat(key: string): Promise<BlobInfo | null>;
   /** Removing what is not there is done already. */
   remove(key: string): Promise<void>;

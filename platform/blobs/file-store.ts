@@ -22,10 +22,10 @@ export function createFileStore(root: string): BlobStore {
   const fileOf = (key: string): string => path.join(root, relativePath(key));
   return {
     put: (key, content, facts) => guarded(() => writeWhole(root, fileOf(key), content, facts)),
-    get: (key) =>
+    get: (key, part) =>
       guarded(async () => {
         const info = await statFile(fileOf(key), key);
-        return info === null ? null : openFile(fileOf(key), info);
+        return info === null ? null : openFile(fileOf(key), info, part);
       }),
     stat: (key) => guarded(() => statFile(fileOf(key), key)),
     remove: (key) => guarded(() => rm(fileOf(key), { force: true })),
@@ -95,8 +95,8 @@ async function statFile(file: string, key: string): Promise<BlobInfo | null> {
 }
 
 /** Opened before it is handed out, so that a removal in between is a plain "not there". */
-async function openFile(file: string, info: BlobInfo): Promise<Blob | null> {
-  const content = createReadStream(file);
+async function openFile(file: string, info: BlobInfo, part?: { first: number; last: number }): Promise<Blob | null> {
+  const content = createReadStream(file, part === undefined ? {} : { start: part.first, end: part.last });
   return new Promise((resolve, reject) => {
     content.once('open', () => resolve({ ...info, content }));
     content.once('error', (error) => (isMissing(error) ? resolve(null) : reject(error)));

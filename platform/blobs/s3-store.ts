@@ -44,12 +44,14 @@ export function createS3Store(options: S3Options): BlobStore {
         const facts = { Bucket, Key: key, ContentLength: bytes, ContentType: contentType };
         return sendBody(client, bucket, new PutObjectCommand({ ...facts, Body: content }), content);
       }),
-    get: (key) =>
+    get: (key, part) =>
       orNull(async () => {
-        const found = await client.send(new GetObjectCommand({ Bucket, Key: key }));
+        const Range = part === undefined ? undefined : `bytes=${part.first}-${part.last}`;
+        const found = await client.send(new GetObjectCommand({ Bucket, Key: key, Range }));
         // In Node the body of an answer is a readable stream: the client's types cover browsers, too.
         const content = found.Body as Readable;
-        return { key, bytes: found.ContentLength ?? 0, modifiedAt: found.LastModified ?? new Date(0), content };
+        const whole = /\/(\d+)$/.exec(found.ContentRange ?? '')?.[1] ?? found.ContentLength ?? 0;
+        return { key, bytes: Number(whole), modifiedAt: found.LastModified ?? new Date(0), content };
       }),
     stat: (key) =>
       orNull(async () => {

@@ -55,6 +55,22 @@ describe.each(['file', 's3'] as const)('the %s store', (kind) => {
     expect([await store.get('things/a'), await store.stat('things/a')]).toEqual([null, null]);
   });
 
+  test('gives a part of what was put, first and last byte included', async () => {
+    const bytes = randomBytes(200_000);
+    await put('things/part', bytes);
+    for (const [first, last] of [
+      [0, 0],
+      [10, 99_999],
+      [199_999, 199_999],
+    ] as const) {
+      const blob = await store.get('things/part', { first, last });
+      expect(blob?.bytes).toBe(bytes.length);
+      if (blob === null) throw new Error('the object is gone');
+      expect((await buffer(blob.content)).equals(bytes.subarray(first, last + 1))).toBe(true);
+    }
+    expect(await store.get('things/none', { first: 0, last: 1 })).toBeNull();
+  });
+
   test('lists every object below a prefix once, page by page', async () => {
     const keys = Array.from({ length: 23 }, (_, index) => `pages/object-${index}`);
     for (const key of keys) await put(key, Buffer.from(key));
