@@ -38,6 +38,7 @@ export function createMetrics() {
       registers,
     }),
     ...createFlowMetrics(registers),
+    ...createWebhookMetrics(registers),
   };
 }
 
@@ -55,6 +56,33 @@ function createFlowMetrics(registers: Registry[]) {
       name: 'agentchat_flow_starts_total',
       help: 'Temporal flows started, by flow and outcome',
       labelNames: ['flow', 'outcome'],
+      registers,
+    }),
+  };
+}
+
+function createWebhookMetrics(registers: Registry[]) {
+  return {
+    webhookAttempts: new Counter({
+      name: 'agentchat_webhook_attempts_total',
+      help: 'Webhook attempts by outcome (class of the status, or the fault), first ones and retries',
+      labelNames: ['outcome', 'attempt'],
+      registers,
+    }),
+    webhookAttemptSeconds: new Histogram({
+      name: 'agentchat_webhook_attempt_seconds',
+      help: 'One webhook exchange, up to the end of the answer that is read',
+      buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    }),
+    webhookDeadLetters: new Counter({
+      name: 'agentchat_webhook_dead_letters_total',
+      help: 'Deliveries that were given up after their last attempt',
+      registers,
+    }),
+    webhookCircuitsOpened: new Counter({
+      name: 'agentchat_webhook_circuits_opened_total',
+      help: 'Endpoints that get a cool-down for failing too often',
       registers,
     }),
   };

@@ -55,6 +55,7 @@ export interface ReleaseRow extends WebhookIntent {
  * `inbox.flush`: rewrite the envelopes that `targetId` lost with a group. `group.deletion`: start the flow that tells the
  * members.
  * `webhook.deleted`: remove what was not sent to the webhook `webhookId` of `targetId`.
+ * `webhook.trouble`: tell the flow of a webhook to look at it by `dueAt`; one row per webhook, `notes` counts its writes.
  * `enforcement.requested`: tell the enforcement flow of `targetId` to evaluate.
  */
 export type OutboxRow =
@@ -74,6 +75,7 @@ export type OutboxRow =
   | { _id: string; kind: 'inbox.flush'; targetId: string; createdAt: Date }
   | { _id: string; kind: 'group.deletion'; groupId: string; createdAt: Date }
   | { _id: string; kind: 'webhook.deleted'; targetId: string; webhookId: string; createdAt: Date }
+  | { _id: string; kind: 'webhook.trouble'; webhookId: string; dueAt: Date; notes: number; createdAt: Date }
   | {
       _id: string;
       kind: 'enforcement.requested';

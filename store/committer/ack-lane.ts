@@ -28,7 +28,7 @@ interface RecipientAcks {
 export class AckLane {
   private readonly lane: Lane<AckCommand, number>;
 
-  constructor(private readonly deps: CommitterDeps) {
+  constructor(private readonly deps: Pick<CommitterDeps, 'database' | 'clock' | 'log' | 'observe'>) {
     this.lane = new Lane(LIMITS, (items) => this.runBatch(items));
   }
 

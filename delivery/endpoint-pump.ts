@@ -1,0 +1,142 @@
+import { randomUUID } from 'node:crypto';
+import { isDelivered } from '../domain/webhook-attempt';
+import type { AttemptCounts } from '../domain/webhook-health';
+import type { Claim, Claimed, ClaimInput } from '../store/attempts/claims';
+import { recordAttempts, type AttemptResult } from '../store/attempts/record-attempts';
+import { attempt, type AttemptDeps } from './attempt';
+
+/** Where the attempts of one endpoint come from, and how many may be on the wire. */
+export interface PumpSource {
+  webhookId: string;
+  claim: (input: ClaimInput) => Promise<Claimed>;
+  /** How many more may start while this many are on the wire; 0 = no more. */
+  room: (inFlight: number, started: number) => number;
+  /** The time that attempts are signed and recorded with. */
+  now: () => Date;
+  /** Called after each step: something is still going on. */
+  onStep?: () => void;
+}
+
+/** Tries to record a result before it is left to the end of its lease. */
+const RECORD_TRIES = 5;
+const RECORD_PAUSE_MS = 500;
+
+/**
+ * Attempts deliveries of one endpoint side by side: records those that ended together in one commit, claims as many as
+ * there is room for, until nothing is left. One loop per endpoint and process, so that its own writes never conflict.
+ */
+export class EndpointPump {
+  readonly counts: AttemptCounts = { attempted: 0, delivered: 0, dead: 0 };
+  private inFlight = 0;
+  private finished: { claim: Claim; result: AttemptResult }[] = [];
+  private isAsked = true;
+  private wakeUp: () => void = () => undefined;
+
+  constructor(
+    private readonly deps: AttemptDeps,
+    private readonly source: PumpSource,
+  ) {}
+
+  /** There may be something new. */
+  wake(): void {
+    this.isAsked = true;
+    this.wakeUp();
+  }
+
+  /** @param onEnd called in the same turn in which the loop ends, so that a later wake starts a new one */
+  async run(onEnd: () => void = () => undefined): Promise<AttemptCounts> {
+    try {
+      for (;;) {
+        await this.record();
+        await this.start();
+        this.source.onStep?.();
+        if (this.inFlight === 0 && this.finished.length === 0 && !this.isAsked) return this.counts;
+        await this.untilChanged();
+      }
+    } finally {
+      onEnd();
+    }
+  }
+
+  private async start(): Promise<void> {
+    this.isAsked = false;
+    const count = this.source.room(this.inFlight, this.counts.attempted);
+    if (count <= 0) return;
+    for (const claimed of await this.claim(count)) {
+      this.inFlight += 1;
+      this.counts.attempted += 1;
+      void this.attempt(claimed);
+    }
+  }
+
+  /** A database that is away must not take the results of what is on the wire with it: none now, the sweep comes again. */
+  private async claim(count: number): Promise<Claim[]> {
+    const { webhookId, claim, now } = this.source;
+    try {
+      return (await claim({ webhookId, count, newToken: randomUUID, now: now() })).claims;
+    } catch (error) {
+      this.deps.log.warn({ event: 'webhook.not_claimed', webhookId, err: error });
+      return [];
+    }
+  }
+
+  private async attempt(claim: Claim): Promise<void> {
+    const { delivery, token } = claim;
+    const outcome = await attempt(this.deps, claim, this.source.now());
+    const at = this.source.now();
+    const result = { deliveryId: delivery._id, attempt: delivery.attempts, token, at, outcome, random: Math.random() };
+    this.finished.push({ claim, result });
+    this.inFlight -= 1;
+    this.wake();
+  }
+
+  /**
+   * Envelopes before deliveries: dying in between repeats an attempt, which finds its envelope delivered. The other way
+   * round, sync would offer for ever what the receiver has.
+   */
+  private async record(): Promise<void> {
+    const done = this.finished.splice(0);
+    if (done.length === 0) return;
+    for (let tries = 1; tries <= RECORD_TRIES; tries += 1) {
+      try {
+        await this.ackEnvelopes(done);
+        return await this.recordResults(done.map(({ result }) => result));
+      } catch (error) {
+        const { webhookId } = this.source;
+        this.deps.log.warn({ event: 'webhook.not_recorded', webhookId, tries, err: error });
+        await new Promise((resolve) => setTimeout(resolve, RECORD_PAUSE_MS * tries));
+      }
+    }
+  }
+
+  private async recordResults(results: AttemptResult[]): Promise<void> {
+    const { webhookId } = this.source;
+    const { verdicts, opened, gone } = await recordAttempts(this.deps.database, webhookId, results);
+    const { log, metrics } = this.deps;
+    const dead = verdicts.filter((to) => to === 'dead').length;
+    this.counts.delivered += verdicts.filter((to) => to === 'delivered').length;
+    this.counts.dead += dead;
+    metrics.webhookDeadLetters.inc(dead);
+    if (dead > 0) log.warn({ event: 'webhook.dead_letter', webhookId, count: dead });
+    if (opened) metrics.webhookCircuitsOpened.inc();
+    if (opened) log.warn({ event: 'webhook.circuit_open', webhookId });
+    if (gone) log.warn({ event: 'webhook.gone', webhookId });
+  }
+
+  private async ackEnvelopes(done: { claim: Claim; result: AttemptResult }[]): Promise<void> {
+    const delivered = done.filter(({ result }) => isDelivered(result.outcome)).map(({ claim }) => claim.delivery);
+    const positions = delivered.flatMap(({ position }) => position ?? []);
+    const recipientId = delivered[0]?.agentId;
+    if (positions.length === 0 || recipientId === undefined) return;
+    // A webhook belongs to one agent: one ack for all of them.
+    await this.deps.ack({ recipientId, positions, deliveredAt: new Date() });
+  }
+
+  /** Resolves at the next wake, at once when there was one since the last look. */
+  private untilChanged(): Promise<void> {
+    if (this.isAsked) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.wakeUp = resolve;
+    });
+  }
+}

@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto';
+import { WEBHOOK_ATTEMPTS_AT_ONCE } from '../contract/limits';
+import { stageOf, type AttemptCounts, type WebhookHealth } from '../domain/webhook-health';
+import { claimDue, claimOne } from '../store/attempts/claims';
+import { cancelWaiting } from '../store/attempts/interventions';
+import { isProbing, releaseSlots, takeProbe } from '../store/attempts/slots';
+import { countWaiting, earliestDue, oldestWaiting } from '../store/attempts/waiting';
+import type { Webhook } from '../store/collections/webhooks';
+import type { AttemptDeps } from './attempt';
+import { EndpointPump } from './endpoint-pump';
+
+/** Attempts that one call makes: it ends within a minute even when each takes as long as it may. */
+const ATTEMPTS_MAX = 40;
+
+const NOTHING: AttemptCounts = { attempted: 0, delivered: 0, dead: 0 };
+
+export type DueAttempts = WebhookHealth & AttemptCounts;
+
+/**
+ * Attempts what is due at a webhook in trouble: attempts 2 to 9, or the one probe of a circuit whose cool-down is over.
+ * May run twice, and beside another: claims let each attempt through once.
+ * @param now the flow's time, by which everything but leases is judged
+ * @param onStep called while it goes on
+ */
+export async function attemptDue(
+  deps: AttemptDeps,
+  { webhookId, now, onStep }: { webhookId: string; now: Date; onStep: () => void },
+): Promise<DueAttempts> {
+  const startedMs = performance.now();
+  const clock = (): Date => new Date(now.getTime() + performance.now() - startedMs);
+  const webhook = await findWebhook(deps, webhookId);
+  const counts = webhook === null ? NOTHING : await attemptAt(deps, webhook, { now, clock, onStep });
+  return { ...(await healthOf(deps, webhookId, clock())), ...counts };
+}
+
+interface Time {
+  now: Date;
+  clock: () => Date;
+  onStep: () => void;
+}
+
+async function attemptAt(deps: AttemptDeps, webhook: Webhook, time: Time): Promise<AttemptCounts> {
+  const { _id: webhookId, active, held, breaker } = webhook;
+  if (!active) await cancelWaiting(deps.database, webhookId, time.now);
+  if (!active || held !== null) return NOTHING;
+  if (breaker.state === 'open') {
+    return breaker.openUntil === null || breaker.openUntil <= time.now ? probe(deps, webhook, time) : NOTHING;
+  }
+  if (breaker.state === 'half_open') return isProbing(webhook, new Date()) ? NOTHING : probe(deps, webhook, time);
+  const pump = new EndpointPump(deps, {
+    webhookId,
+    claim: (input) => claimDue(deps.database, input),
+    room: (inFlight, started) =>
+      deps.isStopping() ? 0 : Math.min(WEBHOOK_ATTEMPTS_AT_ONCE - inFlight, ATTEMPTS_MAX - started),
+    now: time.clock,
+    onStep: time.onStep,
+  });
+  return pump.run();
+}
+
+/** Exactly one attempt, with the oldest of what waits; how it ends decides about the circuit. */
+async function probe(deps: AttemptDeps, seen: Webhook, { now, clock, onStep }: Time): Promise<AttemptCounts> {
+  const { database } = deps;
+  const oldest = await oldestWaiting(database, seen._id, now);
+  if (oldest === null) return NOTHING;
+  const token = randomUUID();
+  const slots = await takeProbe(database, { seen, token, now });
+  if (slots === null) return NOTHING;
+  const expected = { status: oldest.status };
+  const claim = await claimOne(database, { id: oldest._id, expected, token, slots, now });
+  // Cancelled or taken in between: the probe's place is free again, and the next look tries another delivery.
+  if (claim === null) {
+    await releaseSlots(database, seen._id, [token]);
+    return NOTHING;
+  }
+  let isLeft = true;
+  const pump = new EndpointPump(deps, {
+    webhookId: seen._id,
+    claim: () => Promise.resolve({ claims: [claim], refused: false }),
+    room: () => {
+      const room = isLeft ? 1 : 0;
+      isLeft = false;
+      return room;
+    },
+    now: clock,
+    onStep,
+  });
+  return pump.run();
+}
+
+/** Where a webhook stands at `now`. */
+export async function healthOf({ database }: AttemptDeps, webhookId: string, now: Date): Promise<WebhookHealth> {
+  const webhook = await findWebhook({ database }, webhookId);
+  const { pending, failed } = webhook === null ? { pending: 0, failed: 0 } : await countWaiting(database, webhookId);
+  const facts =
+    webhook === null
+      ? null
+      : { ...webhook, earliestDue: await earliestDue(database, webhookId), isWaiting: pending > 0 };
+  return {
+    ...stageOf(facts, now),
+    breaker: webhook?.breaker.state ?? 'closed',
+    consecutiveFailures: webhook?.breaker.consecutive ?? 0,
+    pending,
+    failed,
+  };
+}
+
+const findWebhook = ({ database }: Pick<AttemptDeps, 'database'>, id: string): Promise<Webhook | null> =>
+  database.webhooks.findOne({ _id: id }, { maxTimeMS: 5_000 });

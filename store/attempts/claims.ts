@@ -1,0 +1,112 @@
+import type { Filter } from 'mongodb';
+import type { Delivery } from '../collections/deliveries';
+import type { Webhook } from '../collections/webhooks';
+import type { Database } from '../database';
+import { ATTEMPT_LEASE_MS, releaseSlots, takeSlots, type Slots } from './slots';
+
+/** An attempt that may start now: its delivery is ours, and it has a place on the wire. */
+export interface Claim {
+  delivery: Delivery;
+  webhook: Webhook;
+  token: string;
+}
+
+export interface ClaimInput {
+  webhookId: string;
+  /** At most this many. */
+  count: number;
+  /** Makes a token for a place on the wire. */
+  newToken: () => string;
+  /** The time that the attempt is recorded with: the machine's, or the flow's. */
+  now: Date;
+}
+
+/** What a claim came to. `refused` = no attempt may start at this webhook now. */
+export type Claimed = { claims: Claim[]; refused: boolean };
+
+/**
+ * Claims first attempts, oldest first. Place before delivery: whoever deletes, holds or deactivates the webhook in
+ * between decides.
+ *
+ * Dies after the places: their lease ends. Dies after a delivery is taken: its lease ends, the attempt counts as lost
+ * and is repeated. Two at once: the second finds the delivery taken and gives its place back.
+ */
+export async function claimFirst(database: Database, input: ClaimInput): Promise<Claimed> {
+  const { webhookId, count } = input;
+  const rows = await database.deliveries
+    .find(
+      { webhookId, status: 'pending' },
+      { projection: { _id: 1 }, sort: { order: 1 }, limit: count, maxTimeMS: 5_000 },
+    )
+    .toArray();
+  return claimRows(database, input, rows, { status: 'pending' });
+}
+
+/** The same for attempts 2 to 9 that are due at `now`; those that are due are taken in the order of their events. */
+export async function claimDue(database: Database, input: ClaimInput): Promise<Claimed> {
+  const { webhookId, count, now } = input;
+  const rows = await database.deliveries
+    .find(
+      { webhookId, status: 'failed', nextAttemptAt: { $lte: now } },
+      { projection: { order: 1 }, sort: { nextAttemptAt: 1 }, limit: DUE_READ_MAX, maxTimeMS: 5_000 },
+    )
+    .toArray();
+  const oldest = rows.sort((one, other) => (one.order < other.order ? -1 : 1)).slice(0, count);
+  return claimRows(database, input, oldest, { status: 'failed', nextAttemptAt: { $lte: now } });
+}
+
+/** Of how many that are due the oldest are chosen. */
+const DUE_READ_MAX = 100;
+
+async function claimRows(
+  database: Database,
+  { webhookId, newToken, now }: ClaimInput,
+  rows: { _id: string }[],
+  expected: Filter<Delivery>,
+): Promise<Claimed> {
+  if (rows.length === 0) return { claims: [], refused: false };
+  const slots = await takeSlots(database, { webhookId, tokens: rows.map(newToken), now: new Date() });
+  if (slots === null) return { claims: [], refused: true };
+  const claims = await Promise.all(
+    slots.tokens.map((token, index) => claimOne(database, { id: rows[index]?._id ?? '', expected, token, slots, now })),
+  );
+  const got = claims.filter((claim) => claim !== null);
+  const used = new Set(got.map(({ token }) => token));
+  await releaseSlots(
+    database,
+    webhookId,
+    slots.tokens.filter((token) => !used.has(token)),
+  );
+  return { claims: got, refused: false };
+}
+
+/** Makes one delivery ours, as the next attempt of it; null when it is somebody else's or ended by now. */
+export async function claimOne(
+  database: Database,
+  {
+    id,
+    expected,
+    token,
+    slots,
+    now,
+  }: { id: string; expected: Filter<Delivery>; token: string; slots: Slots; now: Date },
+): Promise<Claim | null> {
+  const leaseUntil = new Date(Date.now() + ATTEMPT_LEASE_MS);
+  const delivery = await database.deliveries.findOneAndUpdate(
+    { ...expected, _id: id },
+    [
+      {
+        $set: {
+          status: 'delivering',
+          attempts: { $add: ['$attempts', 1] },
+          nextAttemptAt: null,
+          firstAttemptAt: { $ifNull: ['$firstAttemptAt', now] },
+          lastAttemptAt: now,
+          leaseUntil,
+        },
+      },
+    ],
+    { returnDocument: 'after', timeoutMS: 10_000 },
+  );
+  return delivery === null ? null : { delivery, webhook: slots.webhook, token };
+}

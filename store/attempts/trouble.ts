@@ -1,0 +1,32 @@
+import type { ClientSession } from 'mongodb';
+import type { Database } from '../database';
+
+const troubleId = (webhookId: string): string => `webhook.trouble:${webhookId}`;
+
+/**
+ * Makes the durable flow of a webhook look at it by `dueAt`: one row per webhook, whatever the number of failures. Part
+ * of the caller's transaction where it has one.
+ *
+ * A relay that signals while another failure commits finds the row changed and signals once more.
+ */
+export async function noteTrouble(
+  database: Database,
+  webhookId: string,
+  dueAt: Date,
+  session?: ClientSession,
+): Promise<void> {
+  await database.outbox.updateOne(
+    { _id: troubleId(webhookId) },
+    {
+      $setOnInsert: { kind: 'webhook.trouble', webhookId, createdAt: new Date() },
+      $min: { dueAt },
+      $inc: { notes: 1 },
+    },
+    { upsert: true, ...(session === undefined ? {} : { session }) },
+  );
+}
+
+/** Takes the row away unless it was written again since it was read. */
+export async function settleTrouble(database: Database, { _id, notes }: { _id: string; notes: number }): Promise<void> {
+  await database.outbox.deleteOne({ _id, notes });
+}
