@@ -132,9 +132,9 @@ export class EndpointPump {
     await this.deps.ack({ recipientId, positions, deliveredAt: new Date() });
   }
 
-  /** Resolves at the next wake, at once when there was one since the last look. */
+  /** Resolves at the next wake, at once when there is something to claim or to record since the last look. */
   private untilChanged(): Promise<void> {
-    if (this.isAsked) return Promise.resolve();
+    if (this.isAsked || this.finished.length > 0) return Promise.resolve();
     return new Promise((resolve) => {
       this.wakeUp = resolve;
     });
