@@ -5,6 +5,7 @@ import { relayGroups } from './group-relay';
 import { createEnforcementRelay, type EnforcementRelay } from './enforcement-relay';
 import { settleVisibility } from '../store/visibility';
 import { relayDeletions } from './relay-deletions';
+import { createTroubleRelay, type TroubleRelay } from './trouble-relay';
 
 /** The api signals at once; what is left after this long is ours. */
 const AGE_MS = 2_000;
@@ -18,11 +19,12 @@ const BATCH = 100;
  */
 export function startRelay(deps: { database: Database; flows: Flows; log: Logger }): { stop: () => Promise<void> } {
   const enforcement = createEnforcementRelay(deps);
+  const trouble = createTroubleRelay(deps);
   let isStopped = false;
   let wake: () => void = () => undefined;
   const loop = async (): Promise<void> => {
     while (!isStopped) {
-      await relayRound(deps, enforcement);
+      await relayRound(deps, enforcement, trouble);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, EVERY_MS);
         wake = () => {
@@ -46,10 +48,12 @@ export function startRelay(deps: { database: Database; flows: Flows; log: Logger
 async function relayRound(
   deps: { database: Database; flows: Flows; log: Logger },
   enforcement: EnforcementRelay,
+  trouble: TroubleRelay,
 ): Promise<void> {
   const due = { before: new Date(Date.now() - AGE_MS), limit: BATCH };
   const relays = [
     enforcement.round(AGE_MS),
+    trouble.round(),
     relayCommits(deps),
     relayVisibility(deps.database),
     relayDeletions(deps, due),

@@ -3,6 +3,7 @@ import { createCodeFlows, type CodeFlows } from './flows/code-flows';
 import { createGroupFlows, type GroupFlows } from './flows/group-flows';
 import { createEnforcementFlows, type EnforcementFlows } from './flows/enforcement-flow';
 import { createScheduleFlows, type ScheduleFlows } from './flows/schedules';
+import { createWebhookFlows, type WebhookFlows } from './flows/webhook-flow';
 import { createFlowClient, type FlowClient, type FlowClientDeps } from './flows/flow-client';
 
 /** The one typed client of the durable flows; each kind of flow has its part in `flows/`. */
@@ -10,6 +11,7 @@ export type Flows = CodeFlows &
   AccountFlows &
   GroupFlows &
   EnforcementFlows &
+  WebhookFlows &
   ScheduleFlows &
   Pick<FlowClient, 'isUp' | 'close'>;
 
@@ -20,6 +22,7 @@ export function createFlows(deps: FlowClientDeps): Flows {
     ...createAccountFlows(flows),
     ...createGroupFlows(flows),
     ...createEnforcementFlows(flows),
+    ...createWebhookFlows(flows),
     ...createScheduleFlows(flows),
     isUp: flows.isUp,
     close: flows.close,

@@ -4,6 +4,7 @@ import { createGroupDeletionActivities } from '../activities/group-deletion';
 import { createHousekeepingActivities } from '../activities/housekeeping';
 import { createEnforcementActivities } from '../activities/enforcement';
 import { createSocketActivities } from '../activities/sockets';
+import { createWebhookActivities, type WebhookActivityDeps } from '../activities/webhooks';
 import type { BlobStore } from '../platform/blobs/blob-store';
 import type { SecretKey } from '../platform/config';
 import type { Logger } from '../platform/logger';
@@ -17,6 +18,7 @@ export interface ActivityDeps {
   blobs: BlobStore;
   secretKeys: SecretKey[];
   undeliveredTtlDays: number;
+  webhooks: WebhookActivityDeps;
   log: Logger;
 }
 
@@ -30,5 +32,6 @@ export function createActivities(deps: ActivityDeps) {
     ...createGroupDeletionActivities({ ...deps, orders }),
     ...createEnforcementActivities({ ...deps, orders }),
     ...createHousekeepingActivities(deps),
+    ...createWebhookActivities(deps.webhooks),
   };
 }

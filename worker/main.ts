@@ -16,6 +16,7 @@ import { openDatabase } from '../store/database';
 import { TASK_QUEUES } from '../workflows/ids';
 import { createActivities } from './activities';
 import { BUNDLE_PATH } from './bundle';
+import { startWebhooks } from './webhooks';
 
 /** Stops polling, then gives running activities this long. */
 const GRACE_MS = 5_000;
@@ -27,7 +28,9 @@ async function main(): Promise<void> {
   await untilReady(log, 'database', () => prepareStore(database, systemClock.now()));
   const mailer = createMailer(config.SMTP_URL, config.MAIL_FROM);
   const blobs = await openBlobStore(config.BLOB_STORE);
-  const flows = createFlows({ config, metrics: createMetrics(), log });
+  const metrics = createMetrics();
+  const flows = createFlows({ config, metrics, log });
+  const webhooks = startWebhooks({ config, database, metrics, log });
   installRuntime(log);
   const activities = createActivities({
     database,
@@ -35,6 +38,7 @@ async function main(): Promise<void> {
     blobs,
     secretKeys: config.SECRET_KEYS,
     undeliveredTtlDays: config.UNDELIVERED_TTL_DAYS,
+    webhooks,
     log,
   });
   const workers = await connectWorkers(config, activities, log);
@@ -43,7 +47,7 @@ async function main(): Promise<void> {
   const running = Promise.all(workers.map((worker) => worker.run()));
   stopOnSignal(log, DEADLINE_MS, async () => {
     for (const worker of workers) worker.shutdown();
-    await relay.stop();
+    await Promise.all([relay.stop(), webhooks.stop()]);
     await running;
     mailer.close();
     blobs.close();

@@ -10,6 +10,8 @@ export const codeFlowId = (flow: CodeFlowName, pendingId: string): string => `${
 export const accountDeletionId = (agentId: string): string => `account-deletion:${agentId}`;
 export const enforcementId = (agentId: string): string => `enforcement:${agentId}`;
 
+export const webhookFlowId = (webhookId: string): string => `webhook:${webhookId}`;
+
 export const groupDeletionId = (groupId: string): string => `group-deletion:${groupId}`;
 
 export const TASK_QUEUES = { accounts: 'accounts', delivery: 'delivery', housekeeping: 'housekeeping' } as const;
@@ -27,3 +29,4 @@ export const SEARCH_ATTRIBUTES = ['AgentHandle', 'Stage', 'WebhookId', 'GroupId'
 export const AGENT_HANDLE = defineSearchAttributeKey('AgentHandle', 'KEYWORD');
 export const STAGE = defineSearchAttributeKey('Stage', 'KEYWORD');
 export const GROUP_ID = defineSearchAttributeKey('GroupId', 'KEYWORD');
+export const WEBHOOK_ID = defineSearchAttributeKey('WebhookId', 'KEYWORD');

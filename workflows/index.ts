@@ -5,3 +5,4 @@ export { recovery } from './recovery';
 export { registration } from './registration';
 export { rotation } from './rotation';
 export { housekeeping } from './housekeeping';
+export { webhook } from './webhook';

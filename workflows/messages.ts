@@ -2,6 +2,7 @@ import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { CodeFlowOutcome, CodeFlowState } from '../domain/code-flow';
 import type { EnforcementCounts, EnforcementTrigger } from '../domain/enforcement';
 import type { AccountStatus, StatusSource } from '../domain/heads';
+import type { AttemptCounts, WebhookHealth } from '../domain/webhook-health';
 
 /** Input of a flow that mails a code: ids and the handle only. Address and profile stay in the pending row. */
 export interface CodeFlowInput {
@@ -122,3 +123,35 @@ export const evaluateSignal = defineSignal<[{ trigger: EnforcementTrigger }]>('e
 
 /** Look: the last recount; null before the first. */
 export const enforcementQuery = defineQuery<EnforcementView | null>('enforcement');
+
+/** Input of the flow of a webhook in trouble: never its URL. */
+export interface WebhookFlowInput {
+  webhookId: string;
+  /** Of the agent whose webhook it is. */
+  handle: string;
+  /** False on servers that take no search attributes (the time-skipping test server). */
+  hasSearchAttributes: boolean;
+  /** What a run that grew too long hands to the next. */
+  resumed?: { orders: WebhookOrder[]; view: WebhookFlowView };
+}
+
+/** What operators can ask of a webhook in trouble. */
+export type WebhookOrder = { kind: 'retry_now' } | { kind: 'disable' } | { kind: 'skip'; deliveryId: string };
+
+/** Where a webhook in trouble stands; the counts are those of the flow. */
+export type WebhookFlowView = WebhookHealth & AttemptCounts;
+
+/** Tell: an attempt failed, or there is another reason to look by `dueAt` (epoch ms). May come any number of times. */
+export const attemptFailedSignal = defineSignal<[{ dueAt: number }]>('attemptFailed');
+
+/** Tell: what failed is due now, whatever its delay or the cool-down. */
+export const retryNowSignal = defineSignal('retryNow');
+
+/** Tell: switch the webhook off and cancel what waits. */
+export const disableSignal = defineSignal('disable');
+
+/** Tell: cancel this delivery. */
+export const skipSignal = defineSignal<[{ deliveryId: string }]>('skip');
+
+/** Look: the last state; null before the first look. */
+export const healthQuery = defineQuery<WebhookFlowView | null>('health');
