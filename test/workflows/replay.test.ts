@@ -18,7 +18,8 @@ describe('recorded histories', () => {
 
   test('each flow has its behaviours on record', async () => {
     const names = await recorded();
-    for (const flow of ['registration', 'recovery', 'rotation', 'account-deletion', 'enforcement', 'group-deletion']) {
+    const flows = ['registration', 'recovery', 'rotation', 'account-deletion', 'enforcement', 'group-deletion'];
+    for (const flow of [...flows, 'housekeeping']) {
       expect(names.filter((name) => name.startsWith(`${flow}/`)).length).toBeGreaterThan(0);
     }
   });
