@@ -3,6 +3,7 @@ import type { Logger } from '../platform/logger';
 import { burnPendings, cancelInvitations, dropMutes } from '../store/account-remains';
 import { clearAgentAvatar } from '../store/avatars';
 import type { Database } from '../store/database';
+import { dropWebhooks } from '../store/deliveries';
 import { settleVisibility } from '../store/visibility';
 
 type OfAgent = { agentId: string };
@@ -18,6 +19,7 @@ export function createDeletionActivities({
   log: Logger;
 }) {
   return {
+    dropWebhooks: ({ agentId }: OfAgent): Promise<void> => dropWebhooks(database, agentId),
     burnPendings: ({ agentId }: OfAgent): Promise<void> => burnPendings(database, agentId),
     hideFromContactBooks: ({ agentId }: OfAgent): Promise<void> => settleVisibility(database, agentId),
     cancelInvitations: ({ agentId }: OfAgent): Promise<void> => cancelInvitations(database, agentId),

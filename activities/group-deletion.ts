@@ -4,6 +4,7 @@ import type { Orders } from '../platform/bus';
 import type { Logger } from '../platform/logger';
 import type { GroupDeletion } from '../store/collections/groups';
 import type { Database } from '../store/database';
+import { cancelGroupDeliveries } from '../store/deliveries';
 import { flushInbox } from '../store/flushing';
 import { findDeletion, reachOf, recordOutcome } from '../store/group-deletions';
 
@@ -22,9 +23,10 @@ const TOLD_AT_ONCE = 8;
 /** The side effects of a group's deletion after its cut-over. Inputs and results hold ids only. */
 export function createGroupDeletionActivities(deps: GroupDeletionActivityDeps) {
   return {
-    /** Who was fixed at the cut-over. */
+    /** Who was fixed at the cut-over. Takes back what was still to be sent to webhooks of what was written before it. */
     async loadGroupDeletion({ groupId }: { groupId: string }): Promise<{ recipients: string[]; flushed: string[] }> {
-      const { recipients, flushed } = await getDeletion(deps, groupId);
+      const { recipients, flushed, noticeId } = await getDeletion(deps, groupId);
+      await cancelWebhooks(deps, { groupId, noticeId, now: new Date() });
       return { recipients: recipients.map(({ agentId }) => agentId), flushed };
     },
 
@@ -64,7 +66,10 @@ export function createGroupDeletionActivities(deps: GroupDeletionActivityDeps) {
       }
     },
 
-    /** Leaves the outcome with the deletion; members whom nothing reached are told of in the log. */
+    /**
+     * Leaves the outcome with the deletion; members whom nothing reached are told of in the log. Takes back once more: an
+     * intent may have been on its way to a delivery at the first time.
+     */
     async finishGroupDeletion(input: {
       groupId: string;
       done: number;
@@ -73,6 +78,8 @@ export function createGroupDeletionActivities(deps: GroupDeletionActivityDeps) {
       now: number;
     }): Promise<void> {
       const { groupId, done, paused, dead, now } = input;
+      const { noticeId } = await getDeletion(deps, groupId);
+      await cancelWebhooks(deps, { groupId, noticeId, now: new Date(now) });
       if (dead.length > 0) deps.log.error({ event: 'group_deletion.members_not_told', groupId, dead: dead.length });
       await recordOutcome(deps.database, groupId, { done, paused, dead, finishedAt: new Date(now) });
     },
@@ -80,6 +87,16 @@ export function createGroupDeletionActivities(deps: GroupDeletionActivityDeps) {
 }
 
 export type GroupDeletionActivities = ReturnType<typeof createGroupDeletionActivities>;
+
+/** Driver errors can quote documents; the history gets a code only. */
+async function cancelWebhooks(
+  { database }: GroupDeletionActivityDeps,
+  input: Parameters<typeof cancelGroupDeliveries>[1],
+): Promise<void> {
+  await cancelGroupDeliveries(database, input).catch(() => {
+    throw ApplicationFailure.retryable('the database is out of reach', 'SERVICE_UNAVAILABLE');
+  });
+}
 
 async function tell(
   { database, orders, log }: GroupDeletionActivityDeps,

@@ -4,6 +4,7 @@ import type { Database } from '../store/database';
 import { relayGroups } from './group-relay';
 import { createEnforcementRelay, type EnforcementRelay } from './enforcement-relay';
 import { settleVisibility } from '../store/visibility';
+import { relayDeletedWebhooks } from './deleted-webhooks';
 import { relayDeletions } from './relay-deletions';
 import { createTroubleRelay, type TroubleRelay } from './trouble-relay';
 
@@ -58,6 +59,7 @@ async function relayRound(
     relayVisibility(deps.database),
     relayDeletions(deps, due),
     relayGroups(deps),
+    relayDeletedWebhooks(deps.database, new Date()),
   ];
   for (const result of await Promise.allSettled(relays)) {
     if (result.status === 'rejected') deps.log.warn({ event: 'relay.failed', err: result.reason });

@@ -30,14 +30,27 @@ export interface Presence {
 
 export const NEVER_SEEN: PresenceState = { v: 0, sockets: [], override: null, lastSeenAt: null, expiresAt: null };
 
+const ONLINE = { status: 'online', customMessage: null } as const;
+const OFFLINE = { status: 'offline', customMessage: null } as const;
+
 const after = (now: Date): Date => new Date(now.getTime() + PRESENCE_EXPIRY_MS);
 
 /** The presence at `now`: proof of life older than five minutes reads as offline, whoever failed to say so. */
 export function presenceAt(state: PresenceState, now: Date): Presence {
   const { lastSeenAt } = state;
-  if (state.expiresAt === null || state.expiresAt <= now) return { status: 'offline', customMessage: null, lastSeenAt };
-  const shown = state.override ?? { status: 'online' as const, customMessage: null };
+  if (state.expiresAt === null || state.expiresAt <= now) return { ...OFFLINE, lastSeenAt };
+  const shown = state.override ?? ONLINE;
   return { ...shown, lastSeenAt };
+}
+
+/**
+ * True when others are shown something else after a step than they were told before it; a proof of life that expired
+ * meanwhile was told to nobody.
+ */
+export function isShownAnew(before: PresenceState, after: PresenceState, now: Date): boolean {
+  const told = before.expiresAt === null ? OFFLINE : (before.override ?? ONLINE);
+  const shown = presenceAt(after, now);
+  return told.status !== shown.status || told.customMessage !== shown.customMessage;
 }
 
 /** A socket went live. The first one over all nodes makes the agent online and discards what it had set itself. */

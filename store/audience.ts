@@ -8,6 +8,15 @@ export const AUDIENCE_PAGE = 1_000;
  * active or restricted, without a block in either direction (social.md §9.5). A full pause is the sockets' own business.
  */
 export async function* presenceAudience(database: Database, agentId: string): AsyncGenerator<string[]> {
+  for await (const owners of contactBookOwners(database, agentId)) {
+    const online = await database.connections.distinct('agentId', { agentId: { $in: owners } });
+    const shown = await withoutBlocked(database, agentId, await visibleOf(database, online));
+    if (shown.length > 0) yield shown;
+  }
+}
+
+/** Whose contact books `agentId` is in, a page at a time. */
+export async function* contactBookOwners(database: Database, agentId: string): AsyncGenerator<string[]> {
   for (let after = ''; ;) {
     const rows = await database.contacts
       .find(
@@ -16,9 +25,7 @@ export async function* presenceAudience(database: Database, agentId: string): As
       )
       .toArray();
     const owners = rows.map(({ ownerId }) => ownerId);
-    const online = await database.connections.distinct('agentId', { agentId: { $in: owners } });
-    const shown = await withoutBlocked(database, agentId, await visibleOf(database, online));
-    if (shown.length > 0) yield shown;
+    if (owners.length > 0) yield owners;
     const last = owners.at(-1);
     if (last === undefined || rows.length < AUDIENCE_PAGE) return;
     after = last;

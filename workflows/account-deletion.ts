@@ -1,4 +1,4 @@
-import { proxyActivities, setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
+import { patched, proxyActivities, setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
 import type { DeletionActivities } from '../activities/account-deletion';
 import type { SocketActivities } from '../activities/sockets';
 import { AGENT_HANDLE, STAGE } from './ids';
@@ -12,6 +12,7 @@ const retry = { initialInterval: '1 second', maximumInterval: '1 minute' } as co
 const step = (summary: string) => ({ startToCloseTimeout: '15 seconds', retry, summary }) as const;
 
 const { closeSockets } = proxyActivities<SocketActivities>(step('Close the sockets'));
+const { dropWebhooks } = proxyActivities<DeletionActivities>(step('Remove its webhooks and what they were to be sent'));
 const { burnPendings } = proxyActivities<DeletionActivities>(step('Remove the pending verifications'));
 const { hideFromContactBooks } = proxyActivities<DeletionActivities>(step('Hide it in contact books'));
 const { cancelInvitations } = proxyActivities<DeletionActivities>(step('Cancel group invitations to and from it'));
@@ -33,9 +34,12 @@ export async function accountDeletion(input: AccountDeletionInput): Promise<Acco
       { key: STAGE, value: stage },
     ]);
   };
+  const webhooks: [string, () => Promise<void>] = ['webhooks', () => dropWebhooks({ agentId })];
   const steps: [string, () => Promise<void>][] = [
     // Once more: the api closes them before it answers, unless it died in between.
     ['sockets', () => closeSockets({ agentId, reason: 'Account deleted' })],
+    // Flows that began before there were webhooks go on without this step.
+    ...(patched('account-deletion-webhooks') ? [webhooks] : []),
     ['pendings', () => burnPendings({ agentId })],
     ['contact_books', () => hideFromContactBooks({ agentId })],
     ['invitations', () => cancelInvitations({ agentId })],

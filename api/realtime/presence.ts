@@ -1,7 +1,8 @@
-import { presenceAt, type Presence } from '../../domain/presence';
+import { isShownAnew, presenceAt, type Presence } from '../../domain/presence';
 import type { Clock } from '../../platform/clock';
 import type { Logger } from '../../platform/logger';
 import { presenceAudience } from '../../store/audience';
+import { announcePresence } from '../../store/intents/announce-presence';
 import type { Agent } from '../../store/collections/agents';
 import type { Database } from '../../store/database';
 import { createInTurn } from '../../store/turns';
@@ -77,8 +78,8 @@ export class PresenceService {
   /** The agent says itself how it is. Told also when nothing changed (social.md D-13). */
   async set(agent: Subject, override: PresenceSet): Promise<Presence> {
     const now = this.deps.clock.now();
-    const { after } = await this.store.set(agent._id, override, now);
-    this.tell(agent, presenceAt(after, now), after.v);
+    const { before, after } = await this.store.set(agent._id, override, now);
+    this.tell(agent, { before, after }, now);
     return presenceAt(after, now);
   }
 
@@ -133,7 +134,7 @@ export class PresenceService {
     const isStart = after.sockets.length === 1 && after.override === null && after.expiresAt !== null;
     const wasEmpty = before.sockets.length === 0 || (before.expiresAt !== null && before.expiresAt <= now);
     const isEnd = after.expiresAt === null && before.expiresAt !== null;
-    if (isEnd || (isStart && wasEmpty)) this.tell(agent, presenceAt(after, now), after.v);
+    if (isEnd || (isStart && wasEmpty)) this.tell(agent, { before, after }, now);
   }
 
   private async tellAll(steps: AgentStep[], now: Date): Promise<void> {
@@ -148,12 +149,16 @@ export class PresenceService {
     }
   }
 
-  private tell(agent: Subject, presence: Presence, version: number): void {
-    const text = presenceFrame(agent.handle, presence);
-    const order = { subject: `presence:${agent._id}`, version };
+  /** Sockets hear of every step, webhooks only of what shows. */
+  private tell(subject: Subject, { before, after }: PresenceStep, now: Date): void {
+    const { database, live } = this.deps;
+    const presence = presenceAt(after, now);
+    const text = presenceFrame(subject.handle, presence);
+    const order = { subject: `presence:${subject._id}`, version: after.v };
     this.fanOuts.add(order.subject, async () => {
-      for await (const agentIds of presenceAudience(this.deps.database, agent._id))
-        this.deps.live.tell(agentIds, { text, order });
+      for await (const agentIds of presenceAudience(database, subject._id)) live.tell(agentIds, { text, order });
+      if (!isShownAnew(before, after, now)) return;
+      await announcePresence(database, { subject, presence, version: after.v, at: now });
     });
   }
 }

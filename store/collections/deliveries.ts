@@ -47,8 +47,9 @@ export interface Delivery {
   messageId?: string;
   conversationId?: string;
   position?: number;
-  /** Only of `presence.update`: whose. Of those not yet started the newest is enough. */
+  /** Only of `presence.update`: whose, and which. Of those not yet started only the newest stays (`saveDeliveries`). */
   subjectId?: string;
+  subjectVersion?: number;
   /** When the row is removed; null until it has ended. */
   expiresAt: Date | null;
 }
@@ -97,10 +98,10 @@ export const deliveries: CollectionSpec = {
       key: { conversationId: 1, status: 1 },
       partialFilterExpression: { conversationId: { $type: 'string' } },
     },
-    // coalescePresence: what a webhook has not been told of a subject
+    // saveDeliveries: the newest presence of a subject that a webhook has been told of, or is going to be
     {
-      name: 'webhook_subject_status',
-      key: { webhookId: 1, subjectId: 1, status: 1 },
+      name: 'webhook_subject_version',
+      key: { webhookId: 1, subjectId: 1, subjectVersion: -1 },
       partialFilterExpression: { subjectId: { $type: 'string' } },
     },
     // dead letters for operators, newest first

@@ -7,7 +7,7 @@ import { newId, newOutboxId } from '../../platform/ids';
 import { clientKey } from '../client-keys';
 import { membershipId } from '../collections/groups';
 import type { Message } from '../collections/messages';
-import { intentFor } from '../webhook-intents';
+import { intentFor } from '../intents/intent';
 import { refer, refuseAttachment } from './attachments';
 import type { ChangeItem, GroupItem } from './items';
 import { fanOut, isFull } from './fan-out';

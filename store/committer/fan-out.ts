@@ -5,7 +5,7 @@ import type { AgentCard } from '../agents';
 import { membershipId } from '../collections/groups';
 import type { Message } from '../collections/messages';
 import { deliveryId } from '../delivery-ids';
-import { intentFor } from '../webhook-intents';
+import { intentFor } from '../intents/intent';
 import { newEnvelope, newMessageIntent, type SendPlan } from './plan';
 import type { BatchState } from './send-state';
 

@@ -7,7 +7,7 @@ import type { GroupDeletion, Invitation, Membership } from '../collections/group
 import { envelopeId, type Envelope, type Message } from '../collections/messages';
 import type { OutboxRow } from '../collections/outbox';
 import type { Contact } from '../collections/relations';
-import { intentFor } from '../webhook-intents';
+import { intentFor } from '../intents/intent';
 import type { AvatarMove, LaneItem, SendItem } from './items';
 import type { BatchState } from './send-state';
 import type { ChangeSettled, Committed, SendOutcome } from './send-types';

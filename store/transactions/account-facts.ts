@@ -1,16 +1,10 @@
 import type { ClientSession } from 'mongodb';
-import {
-  inboxInId,
-  listedId,
-  senderHeadId,
-  type AccountStatus,
-  type PauseMode,
-  type StatusSource,
-} from '../../domain/heads';
+import { listedId, senderHeadId, type AccountStatus, type PauseMode, type StatusSource } from '../../domain/heads';
 import { newOutboxId } from '../../platform/ids';
 import { withTransaction, type Database } from '../database';
 import { writeListed } from '../directory';
 import { settleVisibility } from '../visibility';
+import { writeInboxFacts } from './silence';
 
 /**
  * Facts about an account that decide sends. Each changes the agent's row (authentication), its `sender` head (what it
@@ -48,14 +42,12 @@ export async function writeStatus(
   );
 }
 
-/** Sets the owner's pause. */
+/**
+ * Sets the owner's pause. Entering and leaving a full one holds and releases the agent's webhooks in the same commit
+ * (`writeInboxFacts`).
+ */
 export async function setPause(database: Database, agentId: string, pausedByOwner: PauseMode, at: Date): Promise<void> {
   await withTransaction(database, (session) => writeFacts(database, agentId, { pausedByOwner }, at, session));
-}
-
-/** Counts a new webhook that lists `message.new`: from its commit on every send writes an outbox row. */
-export async function countWebhook(database: Database, agentId: string, step: 1 | -1): Promise<void> {
-  await database.heads.updateOne({ _id: inboxInId(agentId) }, { $inc: { webhooks: step, v: 1 } });
 }
 
 async function writeFacts(
@@ -65,7 +57,8 @@ async function writeFacts(
   at: Date,
   session: ClientSession,
 ): Promise<void> {
-  await bump(database, inboxInId(agentId), facts, session);
+  const { statusSource: _, ...inboxFacts } = facts;
+  await writeInboxFacts(database, agentId, inboxFacts, at, session);
   await bump(database, senderHeadId(agentId), facts, session);
   await database.agents.updateOne({ _id: agentId }, { $set: { ...facts, updatedAt: at } }, { session });
 }

@@ -6,7 +6,7 @@ import type { Envelope, Message } from '../collections/messages';
 import { type Database } from '../database';
 import { findParticipation, findReadState, requireParticipation } from '../participation';
 import { readThroughSeq } from '../read-through';
-import { intentFor } from '../webhook-intents';
+import { intentFor } from '../intents/intent';
 import { commitReading } from './reading';
 import { untilCommitted } from './until-committed';
 

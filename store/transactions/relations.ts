@@ -14,7 +14,7 @@ import {
 import { agentActor, recordAudit } from '../audit';
 import type { Contact } from '../collections/relations';
 import { withTransaction, type Database } from '../database';
-import { intentFor } from '../webhook-intents';
+import { intentFor } from '../intents/intent';
 import { requestEvaluation, type EvaluationRequest } from './enforcement-requests';
 
 /** Who does it to whom. */

@@ -1,8 +1,9 @@
 import type { ClientSession, Collection } from 'mongodb';
 import { AppError } from '../../contract/errors';
-import { inboxInId, senderHeadId, type SenderHead } from '../../domain/heads';
+import { senderHeadId, type SenderHead } from '../../domain/heads';
 import { recordAudit, type AuditActor } from '../audit';
 import { withTransaction, type Database } from '../database';
+import { writeInboxFacts } from './silence';
 
 export interface KeySwap {
   agentId: string;
@@ -40,11 +41,7 @@ export async function swapKey(
     refuse(before, swap.keyVersion);
     const swapped = { agentId, keyVersion: before.keyVersion + 1 };
     if (before.pausedByOwner !== 'none') {
-      await database.heads.updateOne(
-        { _id: inboxInId(agentId) },
-        { $set: { pausedByOwner: 'none' }, $inc: { v: 1 } },
-        { session },
-      );
+      await writeInboxFacts(database, agentId, { pausedByOwner: 'none' }, at, session);
     }
     await database.agents.updateOne(
       { _id: agentId },

@@ -5,9 +5,9 @@ import { WEBHOOKS_MAX } from '../../contract/limits';
 import { inboxInId, isSilenced, type InboxInHead } from '../../domain/heads';
 import { newOutboxId } from '../../platform/ids';
 import { agentActor, recordAudit } from '../audit';
-import { LIVE_STATUSES } from '../collections/deliveries';
 import { CLOSED_BREAKER, type SealedSecret, type Webhook } from '../collections/webhooks';
 import { withTransaction, type Database } from '../database';
+import { removeUnsent } from '../deliveries';
 
 export interface NewWebhook {
   /** Fresh: what the secret was sealed for. */
@@ -90,24 +90,6 @@ export async function deleteWebhook(
   });
   if (isDeleted) await removeUnsent(database, id);
   return isDeleted;
-}
-
-/** Rows that one step removes: short steps hold nobody up. */
-const BATCH = 1_000;
-
-/** Removes everything that was not sent to a webhook that is gone, in steps. Repeating it finds the rest or nothing. */
-export async function removeUnsent(database: Database, webhookId: string): Promise<void> {
-  for (;;) {
-    const rows = await database.deliveries
-      .find({ webhookId, status: { $in: LIVE_STATUSES } }, { projection: { _id: 1 }, limit: BATCH, maxTimeMS: 5_000 })
-      .toArray();
-    if (rows.length === 0) return;
-    // The state again: an attempt on the wire may have ended in between.
-    await database.deliveries.deleteMany({
-      _id: { $in: rows.map(({ _id }) => _id) },
-      status: { $in: LIVE_STATUSES },
-    });
-  }
 }
 
 /** Never the URL: it may carry a password of the receiver. */

@@ -2,9 +2,10 @@ import { Client, Connection } from '@temporalio/client';
 import type { Database } from '../../store/database';
 import { inboxInId } from '../../domain/heads';
 import { setStatus } from '../../store/transactions/account-facts';
+import { deleteWebhook } from '../../store/transactions/webhooks';
 import { deleteAgent } from '../../store/transactions/delete-agent';
 import { setMute } from '../../store/transactions/mutes';
-import { addContact } from '../../store/transactions/relations';
+import { addContact, setBlock } from '../../store/transactions/relations';
 import { accountDeletionId } from '../../workflows/ids';
 import { SocketClient } from '../realtime/socket-client';
 import { call, createTestAgent, type TestAgent } from '../support/agents';
@@ -13,6 +14,8 @@ import { pictureAs } from '../support/images';
 import { startStack, type Stack } from '../support/stack';
 import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
+import { intentWorker } from '../support/intents';
+import { addWebhook } from '../support/webhooks';
 
 describe('account deletion', () => {
   let stack: Stack;
@@ -39,7 +42,10 @@ describe('account deletion', () => {
   const flowOf = ({ agent }: TestAgent) => temporal.workflow.getHandle(accountDeletionId(agent._id));
   /** The flow's result. Its start may come after the answer: the relay makes it certain. */
   const endOf = (one: TestAgent) => waitFor(() => flowOf(one).result(), { timeoutMs: 50_000 });
-  const ALL_STEPS = { stage: 'done', done: ['sockets', 'pendings', 'contact_books', 'invitations', 'avatar', 'mutes'] };
+  const ALL_STEPS = {
+    stage: 'done',
+    done: ['sockets', 'webhooks', 'pendings', 'contact_books', 'invitations', 'avatar', 'mutes'],
+  };
 
   test('identity#23: what ends with the account ends before the answer, on every node', async () => {
     const [one, peer] = [await createTestAgent(database), await createTestAgent(database)];
@@ -138,6 +144,25 @@ describe('account deletion', () => {
     expect((await database.invitations.find({}).toArray()).map(({ inviteeId }) => inviteeId)).toEqual(['agt_third']);
     expect(await database.contacts.findOne({ _id: `${b}:${a}` })).toMatchObject({ isHidden: true });
     await waitFor(async () => (await database.outbox.countDocuments({ targetId: a })) === 0);
+  });
+
+  test('its webhooks, what they were to be sent and its dead letters go; those of others stay', async () => {
+    const [one, other] = [await createTestAgent(database), await createTestAgent(database)];
+    const [a, b] = [one.agent._id, other.agent._id];
+    await addWebhook(database, a, ['contact.blocked']);
+    await addWebhook(database, b, ['contact.blocked']);
+    const dead = await addWebhook(database, a, ['contact.blocked']);
+    await setBlock(database, { from: a, to: b, at: new Date() });
+    await setBlock(database, { from: b, to: a, at: new Date() });
+    await intentWorker(database).expandAll();
+    await database.deliveries.updateOne({ webhookId: dead._id }, { $set: { status: 'dead', nextAttemptAt: null } });
+    await deleteWebhook(database, { agentId: a, id: dead._id, at: new Date() });
+    expect(await database.deliveries.countDocuments({ agentId: a })).toBe(2);
+    await remove(one);
+    expect(await endOf(one)).toEqual(ALL_STEPS);
+    expect(await database.webhooks.countDocuments({ agentId: a })).toBe(0);
+    expect(await database.deliveries.countDocuments({ agentId: a })).toBe(0);
+    expect(await database.deliveries.countDocuments({ agentId: b })).toBe(1);
   });
 
   test('the picture of the account goes, row and object', async () => {

@@ -1,9 +1,10 @@
 import { pairId, type PairHead } from '../../domain/heads';
 import type { Database } from '../../store/database';
-import { countWebhook, setPause } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/account-facts';
 import { call, createTestAgent, type CallOptions, type TestAgent } from '../support/agents';
 import { startStack, type Stack } from '../support/stack';
 import { openStackDatabase } from '../support/traffic';
+import { countWebhook } from '../support/webhooks';
 
 describe('blocks', () => {
   let stack: Stack;

@@ -1,10 +1,11 @@
 import type { Database } from '../../store/database';
-import { countWebhook, setPause, setStatus } from '../../store/transactions/account-facts';
+import { setPause, setStatus } from '../../store/transactions/account-facts';
 import { SocketClient } from '../realtime/socket-client';
 import { callsOf, say, seqsOf, startTalk } from '../support/conversations';
 import { expectExactCounters } from '../support/exact';
 import { startStack, type Stack } from '../support/stack';
 import { makeSenders, openStackDatabase, request, send, type Sender } from '../support/traffic';
+import { countWebhook } from '../support/webhooks';
 
 describe('conversations', () => {
   let stack: Stack;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { inboxInId, type InboxInHead } from '../../domain/heads';
 import type { Database } from '../../store/database';
-import { countWebhook, setStatus } from '../../store/transactions/account-facts';
+import { setStatus } from '../../store/transactions/account-facts';
 import { deleteAgent } from '../../store/transactions/delete-agent';
 import { SocketClient } from '../realtime/socket-client';
 import { call, createTestAgent, type CallOptions, type TestAgent } from '../support/agents';
@@ -9,6 +9,7 @@ import { startStack, type Stack } from '../support/stack';
 import { groupCalls } from '../support/groups';
 import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
+import { countWebhook } from '../support/webhooks';
 
 describe('mutes', () => {
   let stack: Stack;

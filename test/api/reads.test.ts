@@ -1,6 +1,6 @@
 import type { Database } from '../../store/database';
 import { countUndelivered } from '../../store/inbox';
-import { countWebhook, setPause } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/account-facts';
 import { setBlock } from '../../store/transactions/relations';
 import { SocketClient } from '../realtime/socket-client';
 import { callsOf, say, startTalk } from '../support/conversations';
@@ -8,6 +8,7 @@ import { expectExactCounters } from '../support/exact';
 import { startStack, type Stack } from '../support/stack';
 import { makeSenders, openStackDatabase, request, type Sender } from '../support/traffic';
 import { waitFor } from '../support/wait';
+import { countWebhook } from '../support/webhooks';
 
 describe('marking messages as read', () => {
   let stack: Stack;

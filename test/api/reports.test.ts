@@ -1,10 +1,11 @@
 import { pairId, type PairHead } from '../../domain/heads';
 import type { Database } from '../../store/database';
-import { countWebhook, setStatus } from '../../store/transactions/account-facts';
+import { setStatus } from '../../store/transactions/account-facts';
 import { deleteAgent } from '../../store/transactions/delete-agent';
 import { call, createTestAgent, type CallOptions, type TestAgent } from '../support/agents';
 import { startStack, type Stack } from '../support/stack';
 import { openStackDatabase } from '../support/traffic';
+import { countWebhook } from '../support/webhooks';
 
 /** Without a worker: nothing here depends on evaluations. */
 describe('reports', () => {

@@ -2,13 +2,13 @@ import { groupHeadId, type GroupHead } from '../../domain/group';
 import { inboxInId, inboxOutId, type InboxInHead, type InboxOutHead } from '../../domain/heads';
 import { envelopeId, type Envelope } from '../../store/collections/messages';
 import type { Database } from '../../store/database';
-import { countWebhook } from '../../store/transactions/account-facts';
 import type { TestAgent } from '../support/agents';
 import { eventOf, groupCalls, outcomeOf } from '../support/groups';
 import { startStack, type Stack } from '../support/stack';
 import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
 import { SocketClient } from '../realtime/socket-client';
+import { countWebhook } from '../support/webhooks';
 
 /** Whoever dies and whenever: a deletion is all there or not at all, and once it is there everybody is told. */
 describe('a deletion and processes that die', () => {

@@ -2,13 +2,14 @@ import { pairId, type PairHead } from '../../domain/heads';
 import { hashApiKey, newApiKey } from '../../platform/ids';
 import { agentActor } from '../../store/audit';
 import type { Database } from '../../store/database';
-import { countWebhook, setPause, setStatus } from '../../store/transactions/account-facts';
+import { setPause, setStatus } from '../../store/transactions/account-facts';
 import { deleteAgent } from '../../store/transactions/delete-agent';
 import { swapKey } from '../../store/transactions/swap-key';
 import { addContact, removeContact, setBlock } from '../../store/transactions/relations';
 import { updateProfile } from '../../store/transactions/update-profile';
 import { startStack, type Stack } from '../support/stack';
 import { makeSenders, openStackDatabase, send, type Sender } from '../support/traffic';
+import { countWebhook } from '../support/webhooks';
 
 /**
  * One race per row of "fact → guarding document" (ARCHITECTURE.md): sends on two api processes against the fact written

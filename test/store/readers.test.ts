@@ -1,10 +1,10 @@
 import type { Database } from '../../store/database';
 import { markReadThrough } from '../../store/transactions/read-messages';
-import { countWebhook } from '../../store/transactions/account-facts';
 import { callsOf, say, startTalk } from '../support/conversations';
 import { expectExactCounters } from '../support/exact';
 import { startStack, type Stack } from '../support/stack';
 import { openStackDatabase } from '../support/traffic';
+import { countWebhook } from '../support/webhooks';
 
 /** What would go unseen otherwise: a counter that two writers step for one envelope, a range that two hides both made. */
 describe('a reader who reads, acks and hides on two processes while the other side sends', () => {

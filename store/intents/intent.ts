@@ -1,5 +1,5 @@
-import { agentOfInbox, type InboxInHead } from '../domain/heads';
-import { newOutboxId } from '../platform/ids';
+import { agentOfInbox, type InboxInHead } from '../../domain/heads';
+import { newOutboxId } from '../../platform/ids';
 
 /** What every intent for the webhooks of an agent has, from its inbox as the fact's commit sees it. */
 export function intentFor(inbox: Pick<InboxInHead, '_id' | 'webhookVersion'>, createdAt: Date) {

@@ -1,0 +1,84 @@
+import type { WebhookEvent } from '../contract/events';
+import { deletedInfo, type GroupHead } from '../domain/group';
+import { presentPresence, presentRead } from '../presenters/events';
+import { presentInvitation } from '../presenters/invitation';
+import { presentMessage, STORED } from '../presenters/message';
+import type { Delivery } from '../store/collections/deliveries';
+import type { Message } from '../store/collections/messages';
+import type { IntentRow } from '../store/collections/outbox';
+import { deliveryId } from '../store/delivery-ids';
+import { UNKNOWN_SENDER } from '../store/inbox';
+import type { IntentFacts } from '../store/intents/load-intents';
+
+/** One event as all webhooks of its target are told of it. */
+export interface WebhookNews {
+  event: WebhookEvent;
+  /** What makes it one event for ever, however often its intent is written or processed. */
+  key: string;
+  /** When it happened. */
+  at: Date;
+  /** JSON text. */
+  data: string;
+  /** What its deliveries keep besides. */
+  kept: Pick<Delivery, 'messageId' | 'conversationId' | 'position' | 'subjectId' | 'subjectVersion'>;
+}
+
+/** What an intent tells (webhooks.md §5); null when there is nothing to tell any more. */
+export function describeIntent(row: IntentRow, facts: IntentFacts, publicBaseUrl: string): WebhookNews | null {
+  const news = { event: row.kind, key: row._id, at: row.createdAt, kept: {} };
+  switch (row.kind) {
+    case 'message.new':
+      return describeMessage(row, facts);
+    case 'message.read': {
+      const readerHandle = facts.cards.get(row.readerId)?.handle ?? UNKNOWN_SENDER.handle;
+      const throughSeq = facts.throughSeqs.get(row._id) ?? 0;
+      return { ...news, data: JSON.stringify(presentRead({ ...row, readerHandle, throughSeq, at: row.createdAt })) };
+    }
+    case 'presence.update':
+      return {
+        ...news,
+        key: `${row._id}|${row.version}`,
+        at: row.at,
+        data: JSON.stringify(presentPresence(row.handle, row)),
+        kept: { subjectId: row.subjectId, subjectVersion: row.version },
+      };
+    case 'contact.blocked':
+      return { ...news, data: JSON.stringify({ blocked_by: row.blockedBy }) };
+    case 'group.invite.received': {
+      const invitation = facts.invitations.get(row.invitationId);
+      const group = facts.groups.get(invitation?.groupId ?? '');
+      if (invitation === undefined || group === undefined) return null;
+      return { ...news, data: JSON.stringify(presentInvitation({ invitation, group }, publicBaseUrl)) };
+    }
+    case 'group.deleted': {
+      const deleted = facts.groups.get(row.groupId)?.deleted ?? null;
+      if (deleted === null) return null;
+      return { ...news, data: JSON.stringify(deletedInfo(row.groupId, deleted)) };
+    }
+  }
+}
+
+function describeMessage(row: Extract<IntentRow, { kind: 'message.new' }>, facts: IntentFacts): WebhookNews | null {
+  const { targetId, position } = row;
+  const message = facts.messages.get(row.messageId);
+  const salt = facts.salts.get(targetId);
+  if (message === undefined || salt === undefined) return null;
+  const group = facts.groups.get(message.conversationId) ?? null;
+  if (group !== null && isLost(message, group)) return null;
+  const sender = facts.cards.get(message.senderId) ?? UNKNOWN_SENDER;
+  const shown = { ...STORED, deliveryId: deliveryId(targetId, salt, position) };
+  return messageNews({ targetId, position, message, json: presentMessage(message, sender, shown, group) });
+}
+
+/** A deleted group lets only its last message through: the notice (groups.md G7). */
+function isLost({ seq }: Message, { deleted, nextSeq }: GroupHead): boolean {
+  return deleted !== null && seq !== nextSeq - 1;
+}
+
+/** `message.new` for one recipient; `json` is the message object. The same news however it comes to be told. */
+export function messageNews(told: { targetId: string; position: number; message: Message; json: string }): WebhookNews {
+  const { targetId, position, message, json: data } = told;
+  const { _id: messageId, conversationId, createdAt: at } = message;
+  const key = `message.new|${messageId}|${targetId}`;
+  return { event: 'message.new', key, at, data, kept: { messageId, conversationId, position } };
+}

@@ -1,0 +1,54 @@
+import { deliveryOrder, type Delivery } from '../store/collections/deliveries';
+import type { Webhook } from '../store/collections/webhooks';
+import { eventIdOf, webhookDeliveryId } from '../store/webhook-ids';
+import type { WebhookNews } from './describe-intent';
+
+/** To whom, and since when it waits: oldest first. */
+export interface Addressed {
+  /** The active webhooks of the target. */
+  webhooks: Webhook[];
+  /** Of the intent: webhooks that came later are not told. */
+  webhookVersion: number;
+  /** What the deliveries of one webhook are ordered by. */
+  orderedAt: Date;
+  now: Date;
+}
+
+/** One delivery for each webhook that lists the event and was there when it happened. */
+export function newDeliveries(news: WebhookNews, { webhooks, webhookVersion, orderedAt, now }: Addressed): Delivery[] {
+  const eventId = eventIdOf(news.key);
+  const body = bodyOf(news, eventId);
+  return webhooks
+    .filter(({ events, fromVersion }) => events.includes(news.event) && fromVersion <= webhookVersion)
+    .map(({ _id: webhookId, agentId }) => ({
+      _id: webhookDeliveryId(eventId, webhookId),
+      webhookId,
+      agentId,
+      event: news.event,
+      eventId,
+      body,
+      status: 'pending',
+      attempts: 0,
+      nextAttemptAt: now,
+      lastStatus: null,
+      lastError: null,
+      firstAttemptAt: null,
+      lastAttemptAt: null,
+      deliveredAt: null,
+      deadAt: null,
+      replayedAt: null,
+      replayedAsId: null,
+      replayOf: null,
+      createdAt: now,
+      order: deliveryOrder(orderedAt, news.kept.position),
+      ...news.kept,
+      expiresAt: null,
+    }));
+}
+
+/** Made once: every attempt and every redelivery sends these bytes (webhooks.md §4). */
+function bodyOf({ event, at, data }: WebhookNews, eventId: string): string {
+  const text = `{"event":"${event}","timestamp":"${at.toISOString()}","data":${data},"id":"${eventId}"}`;
+  // Only whole characters have a form in UTF-8. All of this text is JSON, so they can stand escaped.
+  return text.replace(/\p{Surrogate}/gu, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
+}

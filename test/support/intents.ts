@@ -1,0 +1,28 @@
+import { relayDeletedWebhooks } from '../../delivery/deleted-webhooks';
+import { expandIntents, type ExpandDeps } from '../../delivery/expand-intents';
+import { createAgentReader } from '../../store/agents';
+import type { Delivery } from '../../store/collections/deliveries';
+import type { Database } from '../../store/database';
+import type { Parsed } from './agents';
+
+/** The intents of one database, expanded by the test itself in place of a worker. */
+export function intentWorker(database: Database) {
+  const deps: ExpandDeps = { database, agents: createAgentReader(database), publicBaseUrl: 'http://chat.example.com' };
+  const untilDone = async (): Promise<void> => {
+    for (let isMore = true; isMore;) ({ isMore } = await expandIntents(deps));
+  };
+  return {
+    /** Rounds until nothing is left, by so many workers at once. */
+    expandAll: async (workers = 1): Promise<void> => {
+      await Promise.all(Array.from({ length: workers }, untilDone));
+    },
+    /** Works off what removals of webhooks left, as though it were `now`. */
+    relayDeleted: (now: Date): Promise<void> => relayDeletedWebhooks(database, now),
+    /** Of an agent, in the order in which they are to be sent. */
+    deliveriesOf: (agentId: string): Promise<Delivery[]> =>
+      database.deliveries.find({ agentId }, { sort: { order: 1, webhookId: 1 } }).toArray(),
+  };
+}
+
+/** What a receiver parses. */
+export const bodyOf = (delivery: Delivery | undefined): Parsed => JSON.parse(delivery?.body ?? 'null');
