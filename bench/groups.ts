@@ -14,6 +14,8 @@ const SENDERS = 4;
 const GROUP_PER_S = 20;
 const DIRECT_PER_S = 50;
 const PAIRS = 16;
+/** What `--only` chooses from. */
+const PARTS = ['sends', 'last', 'beside', 'deletion'] as const;
 
 interface Options {
   members: number;
@@ -21,6 +23,7 @@ interface Options {
   runs: number;
   ms: number;
   rounds: number;
+  only: (typeof PARTS)[number][];
 }
 
 interface Bench extends FullBenchStack {
@@ -187,16 +190,18 @@ function readOptions(): { options: Options; json: string | null } {
       runs: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '6' },
       rounds: { type: 'string', default: '40' },
+      only: { type: 'string', default: PARTS.join(',') },
       json: { type: 'string' },
     },
   });
-  const { members, envelopes, runs, seconds, rounds } = values;
+  const { members, envelopes, runs, seconds, rounds, only } = values;
   const options = {
     members: Number(members),
     envelopes: Number(envelopes),
     runs: Number(runs),
     ms: Number(seconds) * 1000,
     rounds: Number(rounds),
+    only: PARTS.filter((part) => only.split(',').includes(part)),
   };
   return { options, json: values.json ?? null };
 }
@@ -219,12 +224,9 @@ async function main(): Promise<void> {
     const bench: Bench = { ...stack, baseUrl, options, pool, members, groupId, pairs, raw };
     await establish(bench);
     await closedLoop(SENDERS, options.ms / 2, (lane) => toGroup(bench, lane));
-    const figures = [
-      ...(await measureSends(bench)),
-      ...(await measureLast(bench)),
-      ...(await measureBeside(bench)),
-      ...(await measureDeletions(bench)),
-    ];
+    const measures = { sends: measureSends, last: measureLast, beside: measureBeside, deletion: measureDeletions };
+    const figures: Figure[] = [];
+    for (const part of options.only) figures.push(...(await measures[part](bench)));
     report('npm run bench:groups', figures, json);
   } finally {
     await pool.close();

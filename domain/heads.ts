@@ -1,7 +1,7 @@
 /**
  * The guarding documents (ARCHITECTURE.md, "fact → guarding document"): every fact that a decision about a send rests
- * on lives in one of them, and each accepted send writes those it relied on. `v` grows by one with every write, so a
- * write that expects the `v` it loaded fails when anything changed in between.
+ * on lives in one of them, and each accepted send writes those it relied on. `v` is another with every write, so a write
+ * that expects the `v` it loaded fails when anything changed in between.
  */
 
 export type AccountStatus = 'active' | 'restricted' | 'suspended' | 'deleted';

@@ -4,8 +4,10 @@ import { pauseBeforeRetry } from './committer/conflicts';
 import type { Envelope } from './collections/messages';
 import { withTransaction, type Database } from './database';
 
-/** Rows that one step rewrites: short steps hold nobody up. */
-const BATCH = 1_000;
+/** Rows that one step rewrites: others wait behind a step for a few milliseconds only. */
+const BATCH = 100;
+/** After a step this many times as long as it took nothing is rewritten: sends have the database nearly to themselves. */
+const REST = 4;
 
 /** True when the backlog shows envelopes that the agent lost with a group. */
 export function hasUncounted(inbox: Pick<InboxInHead, 'flushing'>): boolean {
@@ -84,7 +86,7 @@ async function writeCount(
 }
 
 /**
- * Counts and rewrites everything that the agent lost with groups, in steps of 1,000 rows, then forgets the entries.
+ * Counts and rewrites everything that the agent lost with groups, in steps of 100 rows with rests between them, then forgets the entries.
  * May run any number of times and at several places at once: a row is rewritten once, counters are not touched here.
  * @param beat called after each step, for callers that must show life
  */
@@ -96,24 +98,11 @@ export async function flushInbox(
   const asked = await database.outbox
     .find({ kind: 'inbox.flush', targetId: agentId }, { projection: { _id: 1 }, limit: 100, maxTimeMS: 5_000 })
     .toArray();
-  await countFlushed(database, agentId);
+  await withRest(() => countFlushed(database, agentId));
   const inbox = await database.heads.findOne<InboxInHead>({ _id: inboxInId(agentId) }, { maxTimeMS: 5_000 });
   for (const entry of inbox?.flushing ?? []) {
     if (!entry.isCounted) continue;
-    for (;;) {
-      const rows = await database.envelopes
-        .find(
-          { ...rowsOf(agentId, entry), position: { $lt: entry.beforePosition } },
-          { projection: { _id: 1 }, hint: 'recipient_stored', limit: BATCH, maxTimeMS: 5_000 },
-        )
-        .toArray();
-      if (rows.length === 0) break;
-      await database.envelopes.updateMany(
-        { _id: { $in: rows.map(({ _id }) => _id) }, status: 'stored' },
-        { $set: { status: 'delivered', deliveredAt: entry.at } },
-      );
-      beat();
-    }
+    while (await withRest(() => rewriteStep(database, agentId, entry))) beat();
     const { conversationId, beforePosition } = entry;
     await database.heads.updateOne(
       { _id: inboxInId(agentId) },
@@ -121,4 +110,27 @@ export async function flushInbox(
     );
   }
   if (asked.length > 0) await database.outbox.deleteMany({ _id: { $in: asked.map(({ _id }) => _id) } });
+}
+
+/** Returns false when nothing is left to rewrite. */
+async function rewriteStep(database: Database, agentId: string, entry: Flushing): Promise<boolean> {
+  const rows = await database.envelopes
+    .find(
+      { ...rowsOf(agentId, entry), position: { $lt: entry.beforePosition } },
+      { projection: { _id: 1 }, hint: 'recipient_stored', limit: BATCH, maxTimeMS: 5_000 },
+    )
+    .toArray();
+  if (rows.length === 0) return false;
+  await database.envelopes.updateMany(
+    { _id: { $in: rows.map(({ _id }) => _id) }, status: 'stored' },
+    { $set: { status: 'delivered', deliveredAt: entry.at } },
+  );
+  return true;
+}
+
+async function withRest<T>(step: () => Promise<T>): Promise<T> {
+  const startedMs = performance.now();
+  const result = await step();
+  await new Promise((resolve) => setTimeout(resolve, REST * (performance.now() - startedMs)));
+  return result;
 }

@@ -33,11 +33,9 @@ const { finishGroupDeletion } = proxyActivities<GroupDeletionActivities>({
   summary: 'Write down the outcome',
 });
 
-/** Members that one activity tells, and that one activity flushes. */
+/** Members that one activity tells, and that one activity flushes: one of these at a time, the living go first. */
 const TOLD_TOGETHER = 32;
 const FLUSHED_TOGETHER = 8;
-/** Flushes at once: a deletion must leave the database to the living. */
-const FLUSHES_AT_ONCE = 2;
 
 /**
  * After the cut-over of a group's deletion: tells every member that was in it then, each with attempts of its own, and
@@ -133,15 +131,11 @@ function settle(outcome: TellOutcome | undefined, progress: GroupDeletionProgres
 }
 
 async function flushAll(agentIds: string[], progress: GroupDeletionProgress, show: () => void): Promise<void> {
-  const chunks = chunksOf(agentIds, FLUSHED_TOGETHER);
-  const lane = async (): Promise<void> => {
-    for (let chunk = chunks.shift(); chunk !== undefined; chunk = chunks.shift()) {
-      await flushMembers({ agentIds: chunk });
-      progress.flushed += chunk.length;
-      show();
-    }
-  };
-  await Promise.all(Array.from({ length: FLUSHES_AT_ONCE }, lane));
+  for (const chunk of chunksOf(agentIds, FLUSHED_TOGETHER)) {
+    await flushMembers({ agentIds: chunk });
+    progress.flushed += chunk.length;
+    show();
+  }
 }
 
 function chunksOf<T>(list: T[], size: number): T[][] {

@@ -1,11 +1,12 @@
 import { inboxInId, inboxOutId, type Flushing, type InboxOutHead } from '../../domain/heads';
 import { envelopeId } from '../collections/messages';
-import { TRANSACTION, type Head } from '../database';
+import { TRANSACTION } from '../database';
 import { notFlushed } from '../flushing';
 import { givenUp, isRetryable, pauseBeforeRetry, TRIES_MAX, WriteConflict } from './conflicts';
 import { HeadSet } from './head-set';
+import { planHeadWrites, type HeadChange } from './head-writes';
 import { Lane, type Waiting } from './lane';
-import type { CommitterDeps } from './send-lane';
+import type { CommitterDeps } from './committer';
 import { writeHeads } from './write-sends';
 
 /** Which stored envelopes of one recipient become delivered: all up to a position, or exactly these. */
@@ -134,8 +135,8 @@ export class AckLane {
     const { database } = this.deps;
     const ids = moving.flatMap((acks) => acks.ids);
     const deliveredAt = moving[0]?.waiting[0]?.command.deliveredAt ?? this.deps.clock.now();
-    const changed = moving
-      .map(({ head, ids: own }): { before: Head | null; after: Head } => ({
+    const changes = moving
+      .map(({ head, ids: own }): HeadChange => ({
         before: head.v === 0 ? null : head,
         after: { ...head, dequeued: head.dequeued + own.length },
       }))
@@ -143,7 +144,7 @@ export class AckLane {
     const session = database.client.startSession();
     try {
       session.startTransaction(TRANSACTION);
-      await writeHeads(database, changed, session);
+      await writeHeads(database, planHeadWrites(changes), session);
       const result = await database.envelopes.updateMany(
         { _id: { $in: ids }, status: 'stored' },
         { $set: { status: 'delivered', deliveredAt } },

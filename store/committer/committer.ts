@@ -1,8 +1,22 @@
 import type { SenderHead } from '../../domain/heads';
+import type { Clock } from '../../platform/clock';
+import type { Logger } from '../../platform/logger';
+import type { AgentReader } from '../agents';
+import type { Database } from '../database';
 import { AckLane } from './ack-lane';
 import type { GroupChange } from './group-change';
-import { SendLane, type CommitterDeps } from './send-lane';
+import { SendLanes } from './send-lanes';
 import type { Committed, GroupSendCommand, SendCommand, SendOutcome } from './send-types';
+
+export interface CommitterDeps {
+  database: Database;
+  agents: AgentReader;
+  clock: Clock;
+  log: Logger;
+  /** False lifts the per-second window of senders (`RATE_LIMITS=off`). */
+  limitRate: boolean;
+  observe: (batch: { lane: 'send' | 'ack'; items: number; seconds: number; conflicts: number }) => void;
+}
 
 /** One per api process: everything that it writes of messages goes through here. */
 export interface Committer {
@@ -19,10 +33,10 @@ export interface Committer {
   idle(): Promise<void>;
 }
 
-/** Builds the send and the ack lane. They never write the same document, so they run beside each other. */
+/** Builds the lanes of sends and of acks. These two never write the same document, so they run beside each other. */
 export function createCommitter(deps: CommitterDeps): Committer {
   const listeners: ((commit: Committed[]) => void)[] = [];
-  const sends = new SendLane(deps, (commit) => {
+  const sends = new SendLanes(deps, (commit) => {
     for (const listener of listeners) listener(commit);
   });
   const acks = new AckLane(deps);

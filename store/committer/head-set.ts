@@ -1,4 +1,3 @@
-import type { Document } from 'mongodb';
 import { attachmentHeadId, type AttachmentHead } from '../../domain/attachments';
 import { groupHeadId, type GroupHead } from '../../domain/group';
 import {
@@ -12,6 +11,7 @@ import {
   type SenderHead,
 } from '../../domain/heads';
 import type { Head } from '../database';
+import type { HeadChange } from './head-writes';
 
 /** The guarding documents of one batch: as loaded, and as they are after the decisions so far. */
 export class HeadSet {
@@ -49,27 +49,16 @@ export class HeadSet {
     if (head !== null) this.current.set(id, { ...head });
   }
 
-  /** Every head of the batch as it is after a successful write. */
-  afterWrite(): Head[] {
-    return [...this.current.values()].map((head) => {
-      const before = this.loaded.get(head._id);
-      return before === head ? head : { ...head, v: (before?.v ?? 0) + 1 };
-    });
+  /** Every head of the batch that stays as it was loaded. */
+  unchanged(): Head[] {
+    return [...this.current.values()].filter((head) => this.loaded.get(head._id) === head);
   }
 
   /** Heads that differ from what was loaded, the contended kinds first, always in the same order. */
-  changed(): { before: Head | null; after: Head }[] {
+  changed(): HeadChange[] {
     return [...this.current.values()]
       .filter((head) => this.loaded.get(head._id) !== head)
       .map((after) => ({ before: this.loaded.get(after._id) ?? null, after }))
       .sort((one, other) => (one.after._id < other.after._id ? -1 : 1));
   }
-}
-
-/** The write of one head: an insert when nobody wrote it yet, else an update that expects the loaded version. */
-export function headWrite(before: Head | null, after: Head): Document {
-  if (before === null) return { insertOne: { document: { ...after, v: 1 } } };
-  const old = new Map<string, unknown>(Object.entries(before));
-  const $set = Object.fromEntries(Object.entries(after).filter(([name, value]) => old.get(name) !== value));
-  return { updateOne: { filter: { _id: after._id, v: before.v }, update: { $set, $inc: { v: 1 } } } };
 }

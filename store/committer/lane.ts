@@ -13,13 +13,9 @@ export interface LaneLimits {
   /** Items and bytes that may wait; over it callers get 503. */
   queuedMax: number;
   queuedBytesMax: number;
-  /** Documents in one commit; of them, what fan-outs may take while single writes wait. */
+  /** Documents in one commit. */
   documentsMax?: number;
-  fanOutDocumentsMax?: number;
 }
-
-/** An item that writes more documents than this is a fan-out. */
-const FAN_OUT_DOCUMENTS_MIN = 16;
 
 /** Waits of callers that were turned away: long enough for a batch to pass. */
 const OVERLOAD_RETRY_MS = 1_000;
@@ -32,9 +28,10 @@ export class Lane<Command, Outcome> {
   private queue: { item: Waiting<Command, Outcome>; bytes: number }[] = [];
   private queuedBytes = 0;
   private running: Promise<void> | null = null;
+  private readonly postponed = new Set<Promise<void>>();
 
   /**
-   * @param runBatch settles every item that it is given; it must not throw
+   * @param runBatch settles or postpones every item that it is given; it must not throw
    * @param documentsOf about how many documents an item writes
    */
   constructor(
@@ -59,9 +56,20 @@ export class Lane<Command, Outcome> {
     });
   }
 
+  /** Takes items that `runBatch` was given out of the lane until `due`; then they come before all others. */
+  postpone(items: Waiting<Command, Outcome>[], due: Promise<void>): void {
+    if (items.length === 0) return;
+    const postponed = due.then(() => {
+      this.postponed.delete(postponed);
+      this.queue.unshift(...items.map((item) => ({ item, bytes: 0 })));
+      this.running ??= this.drain();
+    });
+    this.postponed.add(postponed);
+  }
+
   /** Resolves when everything that was queued so far is settled. */
   async idle(): Promise<void> {
-    while (this.running !== null) await this.running;
+    while (this.running !== null || this.postponed.size > 0) await Promise.all([this.running, ...this.postponed]);
   }
 
   private async drain(): Promise<void> {
@@ -75,49 +83,16 @@ export class Lane<Command, Outcome> {
     this.running = null;
   }
 
-  /**
-   * The next batch, in the order of arrival but for one thing: when fan-outs have used up their share and single writes
-   * wait behind them, those go first. The first item is always taken, whatever it writes.
-   */
+  /** The next batch, in the order of arrival. The first item is always taken, whatever it writes. */
   private takeBatch(): typeof this.queue {
-    const { batchMax, documentsMax = Infinity, fanOutDocumentsMax = Infinity } = this.limits;
-    const taken: typeof this.queue = [];
-    const postponed: typeof this.queue = [];
-    let documents = 0;
-    let fanOutDocuments = 0;
-    let next = 0;
-    for (; next < this.queue.length && taken.length < batchMax; next += 1) {
-      const entry = this.queue[next];
-      if (entry === undefined) break;
-      const own = this.documentsOf(entry.item.command);
-      const isFanOut = this.isFanOut(entry.item.command);
-      if (taken.length > 0 && isFanOut && fanOutDocuments + own > fanOutDocumentsMax) {
-        postponed.push(entry);
-        continue;
-      }
-      if (taken.length > 0 && documents + own > documentsMax) break;
-      documents += own;
-      if (isFanOut) fanOutDocuments += own;
-      taken.push(entry);
-    }
-    this.queue = [...postponed, ...this.queue.slice(next)];
-    return this.fillUp(taken, postponed, documents);
-  }
-
-  /** Without single writes that wait, fan-outs may use the whole budget. */
-  private fillUp(taken: typeof this.queue, postponed: typeof this.queue, documents: number): typeof this.queue {
-    if (this.queue.length > postponed.length || taken.some(({ item }) => !this.isFanOut(item.command))) return taken;
     const { batchMax, documentsMax = Infinity } = this.limits;
-    let sum = documents;
-    while (this.queue[0] !== undefined && taken.length < batchMax) {
-      sum += this.documentsOf(this.queue[0].item.command);
-      if (sum > documentsMax) break;
-      taken.push(...this.queue.splice(0, 1));
+    let documents = 0;
+    let count = 0;
+    for (const { item } of this.queue) {
+      documents += this.documentsOf(item.command);
+      if (count === batchMax || (count > 0 && documents > documentsMax)) break;
+      count += 1;
     }
-    return taken;
-  }
-
-  private isFanOut(command: Command): boolean {
-    return this.documentsOf(command) > FAN_OUT_DOCUMENTS_MIN;
+    return this.queue.splice(0, count);
   }
 }

@@ -1,8 +1,8 @@
-import type { AnyBulkWriteOperation, ClientSession } from 'mongodb';
+import type { ClientSession } from 'mongodb';
 import { writeAvatar } from '../avatars';
-import { TRANSACTION, type Database, type Head } from '../database';
+import { TRANSACTION, type Database } from '../database';
 import { WriteConflict } from './conflicts';
-import { headWrite, type HeadSet } from './head-set';
+import type { HeadWrites } from './head-writes';
 import type { SendPlan } from './plan';
 
 /**
@@ -14,13 +14,12 @@ import type { SendPlan } from './plan';
  * the server's write conflict lets one commit, the other throws here and decides anew.
  * @throws WriteConflict or a driver error; `isRetryable` tells which of them may be tried again
  */
-export async function writeSends(database: Database, heads: HeadSet, plan: SendPlan): Promise<void> {
-  const changed = heads.changed();
-  if (changed.length === 0 && plan.invitations.length === 0) return;
+export async function writeSends(database: Database, heads: HeadWrites, plan: SendPlan): Promise<void> {
+  if (heads.count === 0 && plan.invitations.length === 0) return;
   const session = database.client.startSession();
   try {
     session.startTransaction(TRANSACTION);
-    if (changed.length > 0) await writeHeads(database, changed, session);
+    if (heads.count > 0) await writeHeads(database, heads, session);
     if (plan.messages.length > 0) await database.messages.insertMany(plan.messages, { session });
     if (plan.envelopes.length > 0) await database.envelopes.insertMany(plan.envelopes, { session });
     await writeGroupRows(database, plan, session);
@@ -36,15 +35,9 @@ export async function writeSends(database: Database, heads: HeadSet, plan: SendP
 }
 
 /** Writes heads that are still at the version that was loaded, or throws. */
-export async function writeHeads(
-  database: Database,
-  changed: { before: Head | null; after: Head }[],
-  session: ClientSession,
-): Promise<void> {
-  // The union of heads has no common update type in the driver: this is the one parse point of these writes.
-  const operations = changed.map(({ before, after }) => headWrite(before, after)) as AnyBulkWriteOperation<Head>[];
-  const result = await database.heads.bulkWrite(operations, { session, ordered: true });
-  if (result.matchedCount + result.insertedCount !== changed.length) throw new WriteConflict();
+export async function writeHeads(database: Database, heads: HeadWrites, session: ClientSession): Promise<void> {
+  const result = await database.heads.bulkWrite(heads.operations, { session, ordered: true });
+  if (result.matchedCount + result.insertedCount !== heads.count) throw new WriteConflict();
 }
 
 /** Memberships before what was counted in them: a joiner's counts start at its join. */
