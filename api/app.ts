@@ -52,6 +52,7 @@ import { messageRoutes } from './routes/messages';
 import { metaRoutes, type Health } from './routes/meta';
 import { muteRoutes } from './routes/mutes';
 import { presenceRoutes } from './routes/presence';
+import { deadLetterRoutes } from './routes/dead-letters';
 import { operatorRoutes } from './routes/operators';
 import { registerRoutes } from './routes/register';
 import { readRoutes } from './routes/reads';
@@ -88,6 +89,7 @@ export function allRoutes(deps: AppDeps): Route[] {
   return [
     ...metaRoutes({ publicBaseUrl, health: deps.health }),
     ...operatorRoutes(deps),
+    ...deadLetterRoutes(deps),
     ...internalRoutes({ metrics: deps.metrics, metricsToken: deps.config.METRICS_TOKEN }),
     ...enforcementRoutes(deps),
     ...registerRoutes({ registration: deps.accounts.registration, publicBaseUrl }),

@@ -14,14 +14,14 @@ export class AppError extends Error {
    * @param code a code of `contract/codes.ts`; the HTTP status follows from it
    * @param details shaped as conventions.md §6 says for this code; omitted from the envelope when empty
    * @param retryAfterMs the wait that `Retry-After` announces (rounded up to seconds); absent = no header
-   * @param status only for the code that conventions.md §6 lists with two statuses, `OPS_AUTH_REQUIRED`
+   * @param status only where a code has two: 503 of `OPS_AUTH_REQUIRED` (conventions.md §6), 409 of operators' `FORBIDDEN`
    */
   constructor(
     readonly code: ErrorCode,
     readonly details?: ErrorDetails,
     readonly retryAfterMs?: number,
     message?: string,
-    status?: 503,
+    status?: 409 | 503,
   ) {
     super(message ?? ERRORS[code].message);
     this.name = 'AppError';

@@ -188,3 +188,5 @@ export const WEBHOOK_SECRET_LENGTH_MAX = 255;
 export const DELIVERY_KEEP_MS = 2_592_000_000;
 /** webhooks.md G7: attempts of one webhook at the same time. */
 export const WEBHOOK_ATTEMPTS_AT_ONCE = 10;
+export const DEAD_LETTERS_PAGE_DEFAULT = 50;
+export const DEAD_LETTERS_PAGE_MAX = 100;

@@ -4,6 +4,7 @@ import { recordLost } from '../store/attempts/lost';
 import { noteTrouble } from '../store/attempts/trouble';
 import { nextWaiting, sortByReach } from '../store/attempts/waiting';
 import type { AttemptDeps } from './attempt';
+import type { DeadLetterWatch } from './dead-letter-watch';
 import { EndpointPump } from './endpoint-pump';
 
 /** Attempts on the wire of this process. */
@@ -28,7 +29,7 @@ export interface FirstAttempts {
  * Makes the first attempt of every delivery at once: endpoints run beside each other, each with at most ten attempts on
  * the wire. A sweep finds what was not woken for, and attempts whose worker died (webhooks.md G10: within 60 s).
  */
-export function startFirstAttempts(deps: AttemptDeps): FirstAttempts {
+export function startFirstAttempts(deps: AttemptDeps, watch?: DeadLetterWatch): FirstAttempts {
   const pumps = new Map<string, EndpointPump>();
   const running = new Set<Promise<unknown>>();
   let inFlight = 0;
@@ -67,7 +68,7 @@ export function startFirstAttempts(deps: AttemptDeps): FirstAttempts {
     running.add(run);
   }
 
-  const sweeping = sweepUntilStopped(deps, wake);
+  const sweeping = sweepUntilStopped(deps, wake, watch);
   return {
     wake,
     stop: async () => {
@@ -78,7 +79,7 @@ export function startFirstAttempts(deps: AttemptDeps): FirstAttempts {
   };
 }
 
-function sweepUntilStopped(deps: AttemptDeps, wake: (webhookId: string) => void) {
+function sweepUntilStopped(deps: AttemptDeps, wake: (webhookId: string) => void, watch?: DeadLetterWatch) {
   let cursor = '';
   let isStopped = false;
   let skipWait: () => void = () => undefined;
@@ -86,6 +87,7 @@ function sweepUntilStopped(deps: AttemptDeps, wake: (webhookId: string) => void)
     while (!isStopped) {
       try {
         cursor = await sweep(deps, wake, cursor);
+        await watch?.round();
       } catch (error) {
         deps.log.warn({ event: 'webhook.sweep_failed', err: error });
       }

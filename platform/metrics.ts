@@ -80,6 +80,11 @@ function createWebhookMetrics(registers: Registry[]) {
       help: 'Deliveries that were given up after their last attempt',
       registers,
     }),
+    webhookDeadLettersLastHour: new Gauge({
+      name: 'agentchat_webhook_dead_letters_last_hour',
+      help: 'Deliveries given up within the last hour, all workers together, counted up to 10,000',
+      registers,
+    }),
     webhookCircuitsOpened: new Counter({
       name: 'agentchat_webhook_circuits_opened_total',
       help: 'Endpoints that get a cool-down for failing too often',

@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import { NativeConnection, Runtime, Worker, type NativeConnectionOptions } from '@temporalio/worker';
 import { startRelay } from '../delivery/relay';
 import { systemClock } from '../platform/clock';
@@ -6,7 +7,8 @@ import { createFlows } from '../platform/flows';
 import type { Config } from '../platform/config';
 import type { Logger } from '../platform/logger';
 import { createMailer } from '../platform/mail';
-import { createMetrics } from '../platform/metrics';
+import { createMetrics, type Metrics } from '../platform/metrics';
+import { startMetricsServer } from '../platform/metrics-server';
 import { announceReady } from '../platform/ready';
 import { stopOnSignal, untilReady } from '../platform/shutdown';
 import { startProcess } from '../platform/start';
@@ -31,6 +33,7 @@ async function main(): Promise<void> {
   const metrics = createMetrics();
   const flows = createFlows({ config, metrics, log });
   const webhooks = startWebhooks({ config, database, metrics, log });
+  const metricsServer = serveMetrics(config, metrics, log);
   installRuntime(log);
   const activities = createActivities({
     database,
@@ -49,6 +52,7 @@ async function main(): Promise<void> {
     for (const worker of workers) worker.shutdown();
     await Promise.all([relay.stop(), webhooks.stop()]);
     await running;
+    metricsServer?.close();
     mailer.close();
     blobs.close();
     await flows.close();
@@ -57,6 +61,12 @@ async function main(): Promise<void> {
   log.info({ event: 'worker.ready' });
   announceReady({});
   await running;
+}
+
+/** A worker listens for nothing else, so only where an operator names a port. */
+function serveMetrics(config: Config, metrics: Metrics, log: Logger): Server | null {
+  const { HOST: host, WORKER_METRICS_PORT: port, METRICS_TOKEN: token } = config;
+  return port === undefined ? null : startMetricsServer({ host, port, metrics, token, log });
 }
 
 /** One per task queue, so that no kind of work waits for another. */

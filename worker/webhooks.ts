@@ -1,4 +1,5 @@
 import type { AttemptDeps } from '../delivery/attempt';
+import { createDeadLetterWatch } from '../delivery/dead-letter-watch';
 import { startFirstAttempts } from '../delivery/first-attempts';
 import { isForbiddenAddress } from '../domain/addresses';
 import { systemClock } from '../platform/clock';
@@ -42,7 +43,8 @@ export function startWebhooks(deps: { config: Config; database: Database; metric
     log,
     isStopping: () => isStopping,
   };
-  const first = startFirstAttempts(attempts);
+  const watch = createDeadLetterWatch({ database, metrics, log, alertAt: config.WEBHOOK_DEAD_LETTERS_ALERT });
+  const first = startFirstAttempts(attempts, watch);
   return {
     attempts,
     wake: first.wake,

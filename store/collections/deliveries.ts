@@ -104,8 +104,8 @@ export const deliveries: CollectionSpec = {
       key: { webhookId: 1, subjectId: 1, subjectVersion: -1 },
       partialFilterExpression: { subjectId: { $type: 'string' } },
     },
-    // dead letters for operators, newest first
-    { name: 'dead_at', key: { deadAt: -1 }, partialFilterExpression: { deadAt: { $type: 'date' } } },
+    // listDeadLetters: newest first; countDeadLetters
+    { name: 'dead_at', key: { deadAt: -1, _id: -1 }, partialFilterExpression: { deadAt: { $type: 'date' } } },
     // dropDeliveries: everything of a deleted account
     { name: 'agent', key: { agentId: 1 } },
     // readers do not rely on it

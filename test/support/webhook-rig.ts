@@ -11,7 +11,7 @@ import { deliveryOrder, type Delivery } from '../../store/collections/deliveries
 import { CLOSED_BREAKER, type Webhook } from '../../store/collections/webhooks';
 import { AckLane } from '../../store/committer/ack-lane';
 import type { Database } from '../../store/database';
-import { createWebhookSecrets } from '../../store/webhook-secrets';
+import { createWebhookSecrets, type WebhookSecrets } from '../../store/webhook-secrets';
 import { eventIdOf, webhookDeliveryId } from '../../store/webhook-ids';
 import { openTestDatabase } from './database';
 
@@ -71,8 +71,19 @@ export async function openWebhookRig(options: { timeoutMs?: number } = {}): Prom
   };
 }
 
+/** How the processes of a stack seal secrets: `SECRET_KEYS` is `id:base64`. */
+export function secretsOf(stack: { secretKeys: string }): WebhookSecrets {
+  const [id = '', key = ''] = stack.secretKeys.split(':');
+  return createWebhookSecrets([{ id, key: Buffer.from(key, 'base64') }]);
+}
+
 /** A webhook as its creation leaves it. */
-export async function seedWebhook(database: Database, url: string, changes: Partial<Webhook> = {}): Promise<Webhook> {
+export async function seedWebhook(
+  database: Database,
+  url: string,
+  changes: Partial<Webhook> = {},
+  sealedBy: WebhookSecrets = secrets,
+): Promise<Webhook> {
   const id = newId('webhook');
   const webhook: Webhook = {
     _id: id,
@@ -81,7 +92,7 @@ export async function seedWebhook(database: Database, url: string, changes: Part
     events: ['message.new'],
     active: true,
     disabledReason: null,
-    secret: secrets.seal(id, SECRET),
+    secret: sealedBy.seal(id, SECRET),
     legacySignature: false,
     createdAt: new Date(),
     fromVersion: 1,
