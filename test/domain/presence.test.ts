@@ -4,6 +4,7 @@ import {
   connected,
   disconnected,
   expired,
+  isShownAnew,
   NEVER_SEEN,
   presenceAt,
   set,
@@ -35,6 +36,22 @@ describe('the rules of presence', () => {
     const twice = set(once, busy, at(240_000));
     expect(presenceAt(twice, at(PRESENCE_EXPIRY_MS + 1)).status).toBe('busy');
     expect(presenceAt(expired(twice, at(540_000)), at(540_000)).lastSeenAt).toEqual(at(240_000));
+  });
+
+  test('webhooks hear of what others are shown anew, not of what nobody was told', () => {
+    const online = connected(NEVER_SEEN, socket('a'), at(0));
+    const isBusy = set(online, busy, at(1));
+    const isNews = (before: PresenceState, after: PresenceState, ms: number) => isShownAnew(before, after, at(ms));
+    const later = PRESENCE_EXPIRY_MS * 2;
+    expect(isNews(NEVER_SEEN, online, 0)).toBe(true);
+    expect(isNews(online, connected(online, socket('b'), at(1)), 1)).toBe(false);
+    expect(isNews(online, isBusy, 1)).toBe(true);
+    expect(isNews(isBusy, set(isBusy, busy, at(2)), 2)).toBe(false);
+    expect(isNews(isBusy, set(isBusy, { ...busy, customMessage: 'other' }, at(2)), 2)).toBe(true);
+    // It faded some minutes ago and nobody has said so yet.
+    expect(isNews(isBusy, expired(isBusy, at(later)), later)).toBe(true);
+    expect(isNews(isBusy, set(isBusy, busy, at(later)), later)).toBe(false);
+    expect(isNews(NEVER_SEEN, set(NEVER_SEEN, { status: 'offline', customMessage: null }, at(0)), 0)).toBe(false);
   });
 
   test('any order of opening, closing and setting: shown as offline exactly when nothing is open or set since', () => {
