@@ -8,7 +8,8 @@ import { startStack, type Stack } from '../support/stack';
 import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
 import { SocketClient } from '../realtime/socket-client';
-import { countWebhook } from '../support/webhooks';
+import { intentWorker } from '../support/intents';
+import { addWebhook } from '../support/webhooks';
 
 /** Whoever dies and whenever: a deletion is all there or not at all, and once it is there everybody is told. */
 describe('a deletion and processes that die', () => {
@@ -62,7 +63,10 @@ describe('a deletion and processes that die', () => {
       const victim = stack.apis.filter((one) => one.isRunning())[0];
       const [me, a, b] = await api.three();
       const groupId = await api.groupOf(me, a, b);
-      await Promise.all([api.send(a, groupId, 'x'), countWebhook(database, api.idOf(a), 1)]);
+      await Promise.all([
+        api.send(a, groupId, 'x'),
+        addWebhook(database, api.idOf(a), ['message.new', 'group.deleted']),
+      ]);
       const survivor = stack.baseUrls[1] ?? '';
       const socket = await SocketClient.hello(survivor, b.apiKey, ['ack']);
       const deleting = api.deleteGroup(me, groupId).catch(() => null);
@@ -89,8 +93,9 @@ describe('a deletion and processes that die', () => {
         expect(await undelivered(who)).toBe(1);
       }
       const targetId = api.idOf(a);
-      expect(await database.outbox.countDocuments({ kind: 'message.new', targetId, messageId })).toBe(1);
-      expect(await database.outbox.countDocuments({ kind: 'group.deleted', targetId, groupId })).toBe(1);
+      await intentWorker(database).expandAll();
+      expect(await database.deliveries.countDocuments({ agentId: targetId, messageId })).toBe(1);
+      expect(await database.deliveries.countDocuments({ agentId: targetId, event: 'group.deleted' })).toBe(1);
       socket.end();
       await stack.startApi();
     }
