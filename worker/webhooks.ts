@@ -1,6 +1,7 @@
 import type { AttemptDeps } from '../delivery/attempt';
 import { createDeadLetterWatch } from '../delivery/dead-letter-watch';
 import { startFirstAttempts } from '../delivery/first-attempts';
+import { startIntentRelay } from '../delivery/intent-relay';
 import { isForbiddenAddress } from '../domain/addresses';
 import { systemClock } from '../platform/clock';
 import type { Config } from '../platform/config';
@@ -9,6 +10,7 @@ import { resolveBySystem } from '../platform/egress/resolve';
 import { lookUpAddresses } from '../platform/host-addresses';
 import type { Logger } from '../platform/logger';
 import type { Metrics } from '../platform/metrics';
+import { createAgentReader } from '../store/agents';
 import { AckLane } from '../store/committer/ack-lane';
 import type { Database } from '../store/database';
 import { createWebhookSecrets } from '../store/webhook-secrets';
@@ -45,13 +47,20 @@ export function startWebhooks(deps: { config: Config; database: Database; metric
   };
   const watch = createDeadLetterWatch({ database, metrics, log, alertAt: config.WEBHOOK_DEAD_LETTERS_ALERT });
   const first = startFirstAttempts(attempts, watch);
+  const intents = startIntentRelay({
+    database,
+    agents: createAgentReader(database),
+    publicBaseUrl: config.PUBLIC_BASE_URL,
+    log,
+    wake: first.wake,
+  });
   return {
     attempts,
     wake: first.wake,
     stop: async () => {
       isStopping = true;
       const cut = setTimeout(() => void egress.close(), DRAIN_MS);
-      await first.stop();
+      await Promise.all([intents.stop(), first.stop()]);
       clearTimeout(cut);
       await egress.close();
       await acks.idle();
