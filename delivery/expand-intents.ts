@@ -109,7 +109,7 @@ async function releasePage(
   const deliveries = stored.flatMap((envelope) => {
     const { position, message } = envelope;
     const news = messageNews({ targetId, position, message, json: presentRow(envelope) });
-    return newDeliveries(news, { webhooks, webhookVersion, orderedAt, now });
+    return newDeliveries(news, { webhooks, webhookVersion, orderedAt, isReleased: true, now });
   });
   return { deliveries, upTo: stored.at(-1)?.position ?? null };
 }

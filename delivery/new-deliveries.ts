@@ -11,11 +11,16 @@ export interface Addressed {
   webhookVersion: number;
   /** What the deliveries of one webhook are ordered by. */
   orderedAt: Date;
+  /** Of a pause that ended. */
+  isReleased?: boolean;
   now: Date;
 }
 
 /** One delivery for each webhook that lists the event and was there when it happened. */
-export function newDeliveries(news: WebhookNews, { webhooks, webhookVersion, orderedAt, now }: Addressed): Delivery[] {
+export function newDeliveries(
+  news: WebhookNews,
+  { webhooks, webhookVersion, orderedAt, isReleased = false, now }: Addressed,
+): Delivery[] {
   const eventId = eventIdOf(news.key);
   const body = bodyOf(news, eventId);
   return webhooks
@@ -41,6 +46,7 @@ export function newDeliveries(news: WebhookNews, { webhooks, webhookVersion, ord
       replayOf: null,
       createdAt: now,
       order: deliveryOrder(orderedAt, news.kept.position),
+      ...(isReleased ? { released: true as const } : {}),
       ...news.kept,
       expiresAt: null,
     }));

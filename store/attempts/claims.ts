@@ -36,10 +36,13 @@ export async function claimFirst(database: Database, input: ClaimInput): Promise
   const rows = await database.deliveries
     .find(
       { webhookId, status: 'pending' },
-      { projection: { _id: 1 }, sort: { order: 1 }, limit: count, maxTimeMS: 5_000 },
+      { projection: { released: 1 }, sort: { order: 1 }, limit: count, maxTimeMS: 5_000 },
     )
     .toArray();
-  return claimRows(database, input, rows, { status: 'pending' });
+  // What a pause held back arrives in its order: the next one starts when nothing else is on the wire.
+  const isInTurn = rows[0]?.released === true;
+  const next = isInTurn ? rows.slice(0, 1) : rows;
+  return claimRows(database, input, next, { status: 'pending' }, isInTurn ? 1 : undefined);
 }
 
 /** The same for attempts 2 to 9 that are due at `now`; those that are due are taken in the order of their events. */
@@ -63,9 +66,10 @@ async function claimRows(
   { webhookId, newToken, now }: ClaimInput,
   rows: { _id: string }[],
   expected: Filter<Delivery>,
+  atOnceMax?: number,
 ): Promise<Claimed> {
   if (rows.length === 0) return { claims: [], refused: false };
-  const slots = await takeSlots(database, { webhookId, tokens: rows.map(newToken), now: new Date() });
+  const slots = await takeSlots(database, { webhookId, tokens: rows.map(newToken), now: new Date(), atOnceMax });
   if (slots === null) return { claims: [], refused: true };
   const claims = await Promise.all(
     slots.tokens.map((token, index) => claimOne(database, { id: rows[index]?._id ?? '', expected, token, slots, now })),

@@ -25,14 +25,20 @@ export interface Slots {
  *
  * Dies after it: the places come back when their lease ends. Two at once: one document, so never more than the limit.
  * @param now of the machine: leases know no other time
+ * @param atOnceMax places that may be out, when fewer than ten are wanted
  * @returns null when no attempt may start
  */
 export async function takeSlots(
   database: Database,
-  { webhookId, tokens, now }: { webhookId: string; tokens: string[]; now: Date },
+  {
+    webhookId,
+    tokens,
+    now,
+    atOnceMax = WEBHOOK_ATTEMPTS_AT_ONCE,
+  }: { webhookId: string; tokens: string[]; now: Date; atOnceMax?: number },
 ): Promise<Slots | null> {
   const live = { $filter: { input: '$slots', as: 'slot', cond: { $gt: ['$$slot.until', now] } } };
-  const room = { $subtract: [{ $ifNull: ['$breaker.ramp', WEBHOOK_ATTEMPTS_AT_ONCE] }, { $size: '$$live' }] };
+  const room = { $subtract: [{ $min: ['$breaker.ramp', atOnceMax] }, { $size: '$$live' }] };
   const wanted = tokens.map((token) => ({ token, until: new Date(now.getTime() + ATTEMPT_LEASE_MS) }));
   const given = { $cond: [{ $gt: ['$$room', 0] }, { $slice: [wanted, { $max: ['$$room', 1] }] }, []] };
   const slots = {

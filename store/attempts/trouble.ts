@@ -30,3 +30,22 @@ export async function noteTrouble(
 export async function settleTrouble(database: Database, { _id, notes }: { _id: string; notes: number }): Promise<void> {
   await database.outbox.deleteOne({ _id, notes });
 }
+
+/**
+ * After a hold on webhooks ended: what failed before it and is due meanwhile is due at once (webhooks.md §5). Part of the
+ * transaction that lets go of them, so nobody has to find out by looking.
+ */
+export async function noteReleased(
+  database: Database,
+  webhookIds: string[],
+  at: Date,
+  session: ClientSession,
+): Promise<void> {
+  for (const webhookId of webhookIds) {
+    const failed = await database.deliveries.findOne(
+      { webhookId, status: 'failed' },
+      { projection: { nextAttemptAt: 1 }, sort: { nextAttemptAt: 1 }, session },
+    );
+    if (failed !== null) await noteTrouble(database, webhookId, failed.nextAttemptAt ?? at, session);
+  }
+}

@@ -43,6 +43,8 @@ export interface Delivery {
   createdAt: Date;
   /** Sorts the deliveries of one webhook as their events happened (`deliveryOrder`). */
   order: string;
+  /** Came to the agent while it was paused: first attempts of these follow each other, one at a time. */
+  released?: true;
   /** Only of `message.new`. A 2xx marks the envelope at this position of the agent's inbox as delivered. */
   messageId?: string;
   conversationId?: string;

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import type { ClientSession, Collection } from 'mongodb';
 import { ID_PREFIX } from '../../contract/ids';
 import { inboxInId, isSilenced, type InboxInHead } from '../../domain/heads';
+import { WEBHOOKS_MAX } from '../../contract/limits';
+import { noteReleased } from '../attempts/trouble';
 import type { ReleaseRow } from '../collections/outbox';
 import type { Database } from '../database';
 import { intentFor } from '../intents/intent';
@@ -63,6 +65,10 @@ async function endSilence(
   await inboxes(database).updateOne({ _id: inboxInId(agentId) }, { $unset: { silentFrom: '' } }, { session });
   if (webhooks === 0) return;
   await database.webhooks.updateMany({ agentId }, { $set: { held: null } }, { session });
+  const own = { projection: { _id: 1 as const }, limit: WEBHOOKS_MAX, session };
+  const ids = await database.webhooks.find({ agentId }, own).toArray();
+  const webhookIds = ids.map(({ _id }) => _id);
+  await noteReleased(database, webhookIds, at, session);
   if (silentFrom === nextPosition) return;
   const release: ReleaseRow = {
     ...intentFor(inbox, at),
