@@ -79,7 +79,7 @@ async function main(): Promise<void> {
     await attached.close();
     await drained;
     await committer.idle();
-    await pool.close();
+    pool.close();
     blobs.close();
     await flows.close();
     await Promise.all([database.client.close(), control.client.close()]);

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import sharp from 'sharp';
 import { Pool } from 'undici';
 import { startChild } from '../local/child';
 import { nodeFlags } from '../local/node-process';
@@ -8,9 +7,11 @@ import { compiled } from '../local/root';
 import { readEnvironment } from '../platform/environment';
 import type { Agent } from '../store/collections/agents';
 import type { Database } from '../store/database';
+import { latencies } from './load';
 import { option, quantile, report, type Figure } from './report';
 import { makeAgents, startBenchStack, type BenchAgent, type BenchStack } from './stack';
 import { measureRegistrations } from './registrations';
+import { measureUploads } from './uploads';
 
 const IN_FLIGHT = 64;
 const AGENTS_FEW = 1_000;
@@ -24,6 +25,9 @@ interface Bench extends BenchStack {
 
 const runs = option('--runs', 3);
 const runMs = option('--seconds', 4) * 1_000;
+const only = process.argv.indexOf('--only');
+/** Whether that part of the bench is to run. */
+const wants = (part: string): boolean => only < 0 || process.argv[only + 1] === part;
 const agentsMany = option('--agents', 1_000_000);
 
 async function get(pool: Pool, path: string, key?: string): Promise<void> {
@@ -45,18 +49,6 @@ async function perSecond(call: (lane: number) => Promise<unknown>): Promise<numb
   };
   await Promise.all(Array.from({ length: IN_FLIGHT }, (_, index) => lane(index)));
   return calls / ((performance.now() - startedMs) / 1_000);
-}
-
-/** Milliseconds of calls made one after the other for the time of a run. */
-async function latencies(call: () => Promise<unknown>): Promise<number[]> {
-  const startedMs = performance.now();
-  const durations: number[] = [];
-  while (performance.now() - startedMs < runMs) {
-    const calledMs = performance.now();
-    await call();
-    durations.push(performance.now() - calledMs);
-  }
-  return durations;
 }
 
 /** `GET /v1/agents/me` of many agents beside the same pipeline without a store. */
@@ -130,7 +122,7 @@ async function measureDirectory(bench: Bench): Promise<Figure[]> {
   const families: string[] = [];
   const key = bench.agents[0]?.key ?? '';
   const searches = () =>
-    latencies(() =>
+    latencies(runMs, () =>
       get(bench.pool, `/v1/directory?q=${families[Math.floor(Math.random() * families.length)] ?? ''}`, key),
     );
   const p99s = async (): Promise<number[]> => {
@@ -143,7 +135,7 @@ async function measureDirectory(bench: Bench): Promise<Figure[]> {
   const few = await p99s();
   await fillDirectory(bench.database, AGENTS_FEW, agentsMany, families);
   const many = await p99s();
-  const broad = await latencies(() => get(bench.pool, '/v1/directory?q=f0', key));
+  const broad = await latencies(runMs, () => get(bench.pool, '/v1/directory?q=f0', key));
   return [
     {
       name: 'directory.p99_ms',
@@ -155,52 +147,6 @@ async function measureDirectory(bench: Bench): Promise<Figure[]> {
   ];
 }
 
-/** Sends one after the other, alone and while somebody uploads avatars without a pause. */
-async function measureUploads(bench: Bench): Promise<Figure> {
-  const [from, to, painter] = bench.agents;
-  if (!from || !to || !painter) throw new Error('three agents are needed');
-  const image = await sharp({ create: { width: 1_600, height: 1_200, channels: 3, background: 'teal' } })
-    .jpeg()
-    .toBuffer();
-  let sent = 0;
-  const post = async (sender: BenchAgent, recipient: BenchAgent): Promise<void> => {
-    const response = await bench.pool.request({
-      method: 'POST',
-      path: '/v1/messages',
-      headers: { authorization: `Bearer ${sender.key}` },
-      body: JSON.stringify({ to: recipient.handle, client_msg_id: `bench-${(sent += 1)}`, content: 'hi' }),
-    });
-    await response.body.dump();
-    if (response.statusCode !== 201) throw new Error(`a send answered ${response.statusCode}`);
-  };
-  await post(from, to);
-  await post(to, from);
-  const figure: Figure = {
-    name: 'send.p99_ms during uploads',
-    unit: 'ms',
-    values: [],
-    baseline: { name: 'send.p99_ms', values: [] },
-  };
-  for (let run = 0; run < runs; run += 1) {
-    figure.baseline?.values.push(quantile(await latencies(() => post(from, to)), 0.99));
-    let isOver = false;
-    const uploads = (async () => {
-      while (!isOver) await upload(bench.pool, painter, image);
-    })();
-    figure.values.push(quantile(await latencies(() => post(to, from)), 0.99));
-    isOver = true;
-    await uploads;
-  }
-  return figure;
-}
-
-async function upload(pool: Pool, { handle, key }: BenchAgent, body: Buffer): Promise<void> {
-  const headers = { authorization: `Bearer ${key}` };
-  const response = await pool.request({ method: 'PUT', path: `/v1/agents/${handle}/avatar`, headers, body });
-  await response.body.dump();
-  if (response.statusCode !== 200) throw new Error(`an upload answered ${response.statusCode}`);
-}
-
 async function main(): Promise<void> {
   const json = process.argv.indexOf('--json');
   const stack = await startBenchStack();
@@ -208,12 +154,14 @@ async function main(): Promise<void> {
   const figures: Figure[] = [];
   try {
     const bench: Bench = { ...stack, pool, agents: await makeAgents(stack.database, IN_FLIGHT) };
-    figures.push(await measureMe(bench), await measureUploads(bench), ...(await measureDirectory(bench)));
+    if (wants('me')) figures.push(await measureMe(bench));
+    if (wants('uploads')) figures.push(await measureUploads(bench, { runs, runMs }));
+    if (wants('directory')) figures.push(...(await measureDirectory(bench)));
   } finally {
     await pool.close();
     await stack.stop();
   }
-  figures.push(await measureRegistrations({ runs, runMs }));
+  if (wants('registrations')) figures.push(await measureRegistrations({ runs, runMs }));
   report('npm run bench:identity', figures, json > 0 ? (process.argv[json + 1] ?? null) : null);
 }
 

@@ -69,3 +69,15 @@ export function after(ms: number): () => boolean {
   const startedMs = performance.now();
   return () => performance.now() - startedMs >= ms;
 }
+
+/** Milliseconds of calls made one after the other for `runMs`. */
+export async function latencies(runMs: number, call: () => Promise<unknown>): Promise<number[]> {
+  const startedMs = performance.now();
+  const durations: number[] = [];
+  while (performance.now() - startedMs < runMs) {
+    const calledMs = performance.now();
+    await call();
+    durations.push(performance.now() - calledMs);
+  }
+  return durations;
+}

@@ -3,12 +3,12 @@ import { AppError } from '../../contract/errors';
 import { AVATAR_PIXELS_MAX, AVATAR_QUALITY, AVATAR_SIDE, AVATAR_SIDE_MIN } from '../../contract/limits';
 import { imageFormatOf } from './image-format';
 
-// One image at a time per thread: the threads of the pool are what bounds the work.
+// One image at a time, by one thread: there is one process for images, and it must leave the others room.
 sharp.concurrency(1);
 sharp.cache(false);
 
-/** Longer than the largest image that is let in takes on a slow machine. */
-const SECONDS_MAX = 20;
+/** Longer than the largest image that is let in takes at low priority on a busy machine. */
+const SECONDS_MAX = 60;
 
 /** Only the first frame of an animation: frames would multiply the pixels past every bound. */
 const INPUT = { limitInputPixels: AVATAR_PIXELS_MAX, failOn: 'truncated', pages: 1 } as const;
