@@ -1,6 +1,6 @@
 import type { Filter } from 'mongodb';
 import { DELIVERY_KEEP_MS } from '../contract/limits';
-import { LIVE_STATUSES, type Delivery } from './collections/deliveries';
+import { exactly, LIVE_STATUSES, type Delivery } from './collections/deliveries';
 import type { Database } from './database';
 
 /** Rows that one step changes: short steps hold nobody up. */
@@ -25,7 +25,7 @@ export function cancelGroupDeliveries(
     nextAttemptAt: null,
     expiresAt: new Date(now.getTime() + DELIVERY_KEEP_MS),
   };
-  const lost = { conversationId: groupId, status: { $in: LIVE_STATUSES }, messageId: { $ne: noticeId } };
+  const lost = { conversationId: exactly(groupId), status: { $in: LIVE_STATUSES }, messageId: { $ne: noticeId } };
   return inSteps(database, lost, (rows) => database.deliveries.updateMany(rows, { $set }));
 }
 

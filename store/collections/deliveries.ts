@@ -115,6 +115,9 @@ export const deliveries: CollectionSpec = {
   ],
 };
 
+/** Finds by a field that only some deliveries have; the type is asked for too, or MongoDB would not take the partial index. */
+export const exactly = (text: string) => ({ $eq: text, $type: 'string' as const });
+
 /** Value of `order`: by the time of the event, within it by delivery position (0 where there is none). */
 export function deliveryOrder(at: Date, position = 0): string {
   const hex = (value: number) => value.toString(16).padStart(12, '0');

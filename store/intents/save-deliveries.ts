@@ -1,5 +1,5 @@
 import type { ClientSession } from 'mongodb';
-import type { Delivery } from '../collections/deliveries';
+import { exactly, type Delivery } from '../collections/deliveries';
 import type { IntentRow, ReleaseRow } from '../collections/outbox';
 import { withTransaction, type Database } from '../database';
 
@@ -53,7 +53,7 @@ async function isNews(
 ): Promise<boolean> {
   if (subjectId === undefined || subjectVersion === undefined) return true;
   const newest = await database.deliveries.findOne(
-    { webhookId, subjectId },
+    { webhookId, subjectId: exactly(subjectId) },
     { sort: { subjectVersion: -1 }, projection: { subjectVersion: 1, status: 1 }, session },
   );
   if (newest === null) return true;

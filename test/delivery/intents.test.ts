@@ -100,7 +100,7 @@ describe('intents become deliveries', () => {
     expect(text).toContain(presentRow(row));
   });
 
-  test('webhooks#19: any number of workers that expand the same intents make each delivery once', async () => {
+  test('webhooks#19, webhooks#G2: any number of workers that expand the same intents make each delivery once', async () => {
     const [a, b] = await friends();
     const webhooks = [
       await addWebhook(database, api.idOf(b), ['message.new']),
@@ -170,7 +170,7 @@ describe('intents become deliveries', () => {
     expect((await told(a)).at(-1)).toMatchObject({ event: 'group.deleted', data: deleted });
   });
 
-  test('webhooks.md G4: a webhook gets nothing that was committed before it, however long the intent waits', async () => {
+  test('webhooks#G4: a webhook gets nothing that was committed before it, however long the intent waits', async () => {
     const [a, b] = await friends();
     const early = await addWebhook(database, api.idOf(b), ['message.new']);
     await send(a, b, 'before');
@@ -208,7 +208,7 @@ describe('intents become deliveries', () => {
     expect(got(first._id)).toEqual(expect.arrayContaining(got(created._id)));
   });
 
-  test('webhooks.md §2.4: what is unsent of a deleted webhook is gone, dead letters stay, and nothing new comes', async () => {
+  test('webhooks#16: what is due in an hour goes with its webhook, as does all that is unsent; dead letters stay, and nothing new comes', async () => {
     const [a, b] = await friends();
     const [kept, dropped] = [
       await addWebhook(database, api.idOf(b), ['message.new']),
@@ -218,7 +218,9 @@ describe('intents become deliveries', () => {
     await worker.expandAll();
     const [dead, failed] = await database.deliveries.find({ webhookId: dropped._id }, { sort: { order: 1 } }).toArray();
     await database.deliveries.updateOne({ _id: dead?._id }, { $set: { status: 'dead', nextAttemptAt: null } });
-    await database.deliveries.updateOne({ _id: failed?._id }, { $set: { status: 'failed', attempts: 2 } });
+    const inAnHour = new Date(Date.now() + 3_600_000);
+    const scheduled = { status: 'failed' as const, attempts: 6, nextAttemptAt: inAnHour };
+    await database.deliveries.updateOne({ _id: failed?._id }, { $set: scheduled });
     await send(a, b, 'not expanded yet');
     expect((await api.as(b, 'DELETE', `/v1/webhooks/${dropped._id}`, { node: 1 })).status).toBe(200);
     await send(a, b, 'later');

@@ -38,6 +38,8 @@ describe('histories of real processes', () => {
     call(stack.baseUrls[0] ?? '', 'POST', path, options);
 
   async function save(workflowId: string, behaviour: string): Promise<void> {
+    // It may start after the answer of the call.
+    await waitFor(() => temporal.workflow.getHandle(workflowId).describe());
     await temporal.workflow.getHandle(workflowId).result();
     await saveHistory({ address: stack.temporalAddress, namespace: stack.namespace }, workflowId, behaviour);
   }

@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto';
+import { explainQueries, type Explained } from '../../bench/explain';
+import { relayDeletedWebhooks } from '../../delivery/deleted-webhooks';
+import { openDatabase, prepareDatabase, type Database } from '../../store/database';
+import { cancelGroupDeliveries, dropWebhooks, removeUnsent } from '../../store/deliveries';
+import { announcePresence } from '../../store/intents/announce-presence';
+import { setPause } from '../../store/transactions/account-facts';
+import { addContact } from '../../store/transactions/relations';
+import { listWebhooks } from '../../store/webhooks';
+import { createTestAgent, type TestAgent } from '../support/agents';
+import { intentWorker } from '../support/intents';
+import { testServers } from '../support/servers';
+import { addWebhook } from '../support/webhooks';
+
+/** Deliveries and intents of everybody stand in one collection each: what scans them stops everybody's webhooks. */
+describe('queries of webhooks', () => {
+  let database: Database;
+  let watcher: TestAgent;
+  let subject: TestAgent;
+
+  beforeAll(async () => {
+    const { mongoUri } = testServers();
+    const uri = `${mongoUri}${mongoUri.includes('?') ? '&' : '?'}monitorCommands=true`;
+    database = openDatabase({ uri, name: `test-${randomBytes(6).toString('hex')}` });
+    await prepareDatabase(database);
+    [watcher, subject] = [await createTestAgent(database), await createTestAgent(database)];
+    await addContact(database, { from: watcher.agent._id, to: subject.agent._id, at: new Date() });
+    await addWebhook(database, watcher.agent._id, ['presence.update', 'contact.blocked', 'message.new']);
+  });
+  afterAll(async () => {
+    await database.db.dropDatabase();
+    await database.client.close();
+  });
+
+  const indexed = ['webhooks', 'deliveries', 'outbox'];
+  async function indexesOf(work: () => Promise<unknown>): Promise<Set<string>> {
+    const explained = (await explainQueries(database, work)).filter(({ collection }) => indexed.includes(collection));
+    expect(explained.length).toBeGreaterThan(0);
+    for (const one of explained) expect({ one, scans: one.isCollectionScan }).toEqual({ one, scans: false });
+    return new Set(
+      explained.flatMap(({ collection, indexes }: Explained) => indexes.map((name) => `${collection}.${name}`)),
+    );
+  }
+
+  test('intents, releases and presence are found by their kind, subject and agent', async () => {
+    const agentId = watcher.agent._id;
+    const news = {
+      subject: { _id: subject.agent._id, handle: subject.agent.handle },
+      presence: { status: 'busy' as const, customMessage: null },
+      version: 3,
+      at: new Date(),
+    };
+    const announced = await indexesOf(() => announcePresence(database, news));
+    expect(announced).toContain('webhooks.agent_created');
+    const expanded = await indexesOf(() => intentWorker(database).expandAll());
+    for (const name of ['outbox.kind_created', 'webhooks.agent_created', 'deliveries.webhook_subject_version']) {
+      expect(expanded).toContain(name);
+    }
+    expect(await database.deliveries.countDocuments({ agentId })).toBe(1);
+    const paused = await indexesOf(() => setPause(database, agentId, 'full', new Date()));
+    expect(paused).toContain('webhooks.agent_created');
+    await setPause(database, agentId, 'none', new Date());
+  });
+
+  test('lists and removals of webhooks, and what they take back', async () => {
+    const agentId = watcher.agent._id;
+    const used = await indexesOf(async () => {
+      await listWebhooks(database, agentId);
+      await removeUnsent(database, 'whk_unknown');
+      await cancelGroupDeliveries(database, { groupId: 'grp_unknown', noticeId: 'msg_unknown', now: new Date() });
+      await dropWebhooks(database, agentId);
+      await relayDeletedWebhooks(database, new Date());
+    });
+    for (const name of [
+      'webhooks.agent_created',
+      'deliveries.webhook_status_order',
+      'deliveries.conversation_status',
+      'deliveries.agent',
+      'outbox.kind_created',
+    ]) {
+      expect(used).toContain(name);
+    }
+  });
+});
