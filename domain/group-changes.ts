@@ -171,7 +171,7 @@ export function decideAvatar(
   return changed({ group: after, notes: [note] });
 }
 
-/** groups.md §5.14: the creator while its account is healthy, else any admin. */
+/** groups.md §5.14: the creator while its account is healthy, else any admin. The managed picture goes along. */
 export function decideDelete(
   group: GroupHead | null,
   { caller, creatorStatus, now }: { caller: Actor; creatorStatus: AccountStatus | null; now: Date },
@@ -184,7 +184,7 @@ export function decideDelete(
   if (!isCreator && isHealthy) return refuse('FORBIDDEN', undefined, 'Only the creator can delete this group');
   const at = new Date(Math.max(now.getTime(), group.lastMessageAt?.getTime() ?? 0));
   const deleted = { at, byId: caller.id, byHandle: caller.handle };
-  const after = { ...withMembers(group, [], at), deleted };
+  const after = { ...withMembers(group, [], at), deleted, avatarKey: null };
   const event: SystemEvent = { event: 'group_deleted', actor_handle: caller.handle };
   const recipients = without(group.members, caller.id);
   return {

@@ -18,6 +18,8 @@ import type { Agent } from './collections/agents';
 import type { StoredAvatar } from './avatars';
 import { membershipId } from './collections/groups';
 import type { GroupChange } from './committer/group-change';
+import type { HeadSet } from './committer/head-set';
+import type { AvatarMove } from './committer/items';
 import { withTransaction, type Database } from './database';
 
 /** What changes read. */
@@ -71,10 +73,10 @@ export async function createGroup(
 function simpleChange<T>(
   groupId: string,
   caller: Agent,
-  decide: (group: GroupHead | null, now: Date) => GroupDecision<T>,
+  decide: (group: GroupHead | null, now: Date, heads: HeadSet) => GroupDecision<T>,
 ): GroupChange<T> {
   const senders = new Map([cardOf(caller)]);
-  return { groupId, senders: () => senders, decide: (group, _heads, now) => decide(group, now) };
+  return { groupId, senders: () => senders, decide: (group, heads, now) => decide(group, now, heads) };
 }
 
 /** groups.md §5.10 to §5.12; `target` null: no such handle. */
@@ -121,13 +123,13 @@ function pictureChange<T>(
   groupId: string,
   caller: Agent,
   { after, onUnused }: { after: StoredAvatar | null; onUnused: (blobKey: string | null) => void },
-  decide: (group: GroupHead | null, now: Date) => GroupDecision<T>,
-): GroupChange<T> {
+  decide: (group: GroupHead | null, now: Date, heads: HeadSet) => GroupDecision<T>,
+): GroupChange<T> & { extras: () => { avatar?: AvatarMove } } {
   let before: string | null = null;
   let isMoved = false;
   return {
-    ...simpleChange(groupId, caller, (group, now) => {
-      const decision = decide(group, now);
+    ...simpleChange(groupId, caller, (group, now, heads) => {
+      const decision = decide(group, now, heads);
       before = group?.avatarKey ?? null;
       const key = decision.kind === 'changed' ? decision.effects.group.avatarKey : before;
       isMoved = after !== null || key !== before;
@@ -156,17 +158,24 @@ export function leaveChange(
   };
 }
 
-/** groups.md §5.14: who may delete depends on the creator's account, which the commit proves. */
-export function deleteChange(groupId: string, caller: Agent, createdBy: string): GroupChange<{ deletedAt: Date }> {
-  const senders = new Map([cardOf(caller)]);
+/**
+ * groups.md §5.14: who may delete depends on the creator's account, which the commit proves. The row of the managed
+ * picture goes in the cut-over, so nobody sees the picture of a group that is gone.
+ * @param onUnused gets the picture's object, once it is known; one that nobody removes then is swept up later
+ */
+export function deleteChange(
+  groupId: string,
+  caller: Agent,
+  createdBy: string,
+  onUnused: (blobKey: string | null) => void,
+): GroupChange<{ deletedAt: Date }> {
+  const change = pictureChange(groupId, caller, { after: null, onUnused }, (group, now, heads) => {
+    const creatorStatus = heads.sender(createdBy)?.status ?? null;
+    return decideDelete(group, { caller: actorOf(caller), creatorStatus, now });
+  });
   return {
-    groupId,
+    ...change,
     headIds: [senderHeadId(createdBy)],
-    senders: () => senders,
-    decide: (group, heads, now) => {
-      const creatorStatus = heads.sender(createdBy)?.status ?? null;
-      return decideDelete(group, { caller: actorOf(caller), creatorStatus, now });
-    },
-    extras: () => ({ guards: [senderHeadId(createdBy)] }),
+    extras: () => ({ ...change.extras(), guards: [senderHeadId(createdBy)] }),
   };
 }

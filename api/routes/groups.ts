@@ -128,7 +128,10 @@ export async function settleLeaver(agentId: string, { database, orders, log }: G
 async function remove(ctx: AgentContext, deps: GroupDeps): Promise<Reply> {
   const groupId = groupIdOf(ctx);
   const { createdBy } = await requireRole(ctx, deps, 'member');
-  const { deletedAt } = await deps.committer.change(deleteChange(groupId, ctx.agent, createdBy));
+  let unused: string | null = null;
+  const onUnused = (blobKey: string | null) => (unused = blobKey);
+  const { deletedAt } = await deps.committer.change(deleteChange(groupId, ctx.agent, createdBy, onUnused));
+  deps.avatars.discard(unused);
   deps.startDeletion(groupId).catch((error: unknown) => {
     deps.log.warn({ event: 'group_deletion.not_started', groupId, err: error });
   });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,8 @@ import { avatarKeyOf, pictureAs } from '../support/images';
 import { startStack, type Stack } from '../support/stack';
 import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 describe('the picture of a group', () => {
   let stack: Stack;
@@ -85,6 +88,41 @@ describe('the picture of a group', () => {
     const again = await put(me, groupId, await pictureAs('png'));
     expect(again.body.avatar_key).toBe(key);
     expect((await fetch((stack.baseUrls[1] ?? '') + new URL(again.body.avatar_url).pathname)).status).toBe(200);
+  });
+
+  test('the picture of a deleted group goes with it: the URL from the answer on, then the bytes', async () => {
+    const [me, member] = await api.two();
+    const groupId = await api.groupOf(me, member);
+    const { avatar_key: key, avatar_url: url } = (await put(me, groupId, await pictureAs('png'))).body;
+    const shown = async (node: number) => (await fetch((stack.baseUrls[node] ?? '') + new URL(url).pathname)).status;
+    expect([await shown(0), await shown(1)]).toEqual([200, 200]);
+    expect((await api.deleteGroup(me, groupId)).status).toBe(200);
+    expect([await shown(0), await shown(1)]).toEqual([404, 404]);
+    expect(await database.avatars.countDocuments({ _id: key })).toBe(0);
+    await waitFor(async () =>
+      (await readdir(folder, { recursive: true })).every((name) => !name.includes(key.replaceAll('/', '-'))),
+    );
+    // A repeat takes nothing else along, and the refused one neither.
+    expect(outcomeOf(await api.deleteGroup(me, groupId))).toEqual([410, 'GROUP_DELETED']);
+  });
+
+  test('an upload that races the deletion: the group is gone and nothing of the picture is left', async () => {
+    const me = await api.agent();
+    const groupId = await api.groupOf(me);
+    const image = await pictureAs('png');
+    await put(me, groupId, image);
+    const [deleted, ...uploads] = await Promise.all([
+      api.deleteGroup(me, groupId),
+      put(me, groupId, image, 1),
+      put(me, groupId, image),
+    ]);
+    expect(deleted.status).toBe(200);
+    for (const upload of uploads) expect([200, 410]).toContain(upload.status);
+    const folderOfGroup = `g/${sha256(groupId).slice(0, 16)}`;
+    expect(await database.avatars.countDocuments({ _id: { $regex: `^${folderOfGroup}/` } })).toBe(0);
+    await waitFor(async () =>
+      (await readdir(folder, { recursive: true })).every((name) => !name.includes(folderOfGroup.replace('/', '-'))),
+    );
   });
 
   test('any number of uploads and removals at once: what the group shows is there, and one object at most', async () => {

@@ -1,8 +1,8 @@
 import { groupHeadId, type GroupHead } from '../../domain/group';
 import { inboxInId, inboxOutId, type InboxInHead, type InboxOutHead } from '../../domain/heads';
-import { envelopeId, type Envelope } from '../../store/collections/messages';
 import type { Database } from '../../store/database';
 import type { TestAgent } from '../support/agents';
+import { seedGroupBacklog } from '../support/backlog';
 import { eventOf, groupCalls, outcomeOf } from '../support/groups';
 import { startStack, type Stack } from '../support/stack';
 import { openStackDatabase } from '../support/traffic';
@@ -105,7 +105,7 @@ describe('a deletion and processes that die', () => {
     const [me, full] = await api.two();
     const groupId = await api.groupOf(me, full);
     await api.drain(full);
-    const rows = await fillInbox(full, groupId, 6_000);
+    const rows = await seedGroupBacklog(database, full.agent._id, groupId, 6_000);
     const worker = await stack.startWorker();
     expect(await undelivered(full)).toBe(rows);
     expect((await api.deleteGroup(me, groupId)).status).toBe(200);
@@ -128,35 +128,4 @@ describe('a deletion and processes that die', () => {
     await api.drain(full);
     expect(await undelivered(full)).toBe(0);
   }, 240_000);
-
-  /** Undelivered messages of the group as its sends would have left them, counters included; returns how many. */
-  async function fillInbox(who: TestAgent, groupId: string, count: number): Promise<number> {
-    const recipientId = api.idOf(who);
-    const inbox = await database.heads.findOne<InboxInHead>({ _id: inboxInId(recipientId) });
-    const first = inbox?.nextPosition ?? 1;
-    const rows = Array.from({ length: count }, (_, index): Envelope => {
-      const position = first + index;
-      return {
-        _id: envelopeId(recipientId, position),
-        recipientId,
-        position,
-        messageId: `msg_filler${index}`,
-        conversationId: groupId,
-        seq: 1_000_000 + index,
-        senderId: 'agt_filler',
-        status: 'stored',
-        muted: false,
-        unread: 'shown',
-        deliveredAt: null,
-        readAt: null,
-        createdAt: new Date(),
-      };
-    });
-    await database.envelopes.insertMany(rows);
-    await database.heads.updateOne(
-      { _id: inboxInId(recipientId) },
-      { $inc: { nextPosition: count, enqueued: count, v: 1 } },
-    );
-    return count;
-  }
 });

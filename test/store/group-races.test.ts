@@ -2,6 +2,7 @@ import { groupHeadId, type GroupHead } from '../../domain/group';
 import type { Database } from '../../store/database';
 import { createGroup } from '../../store/group-changes';
 import { membershipId } from '../../store/collections/groups';
+import { setStatus } from '../../store/transactions/account-facts';
 import { setBlock } from '../../store/transactions/relations';
 import type { TestAgent } from '../support/agents';
 import { eventOf, groupCalls, outcomeOf } from '../support/groups';
@@ -227,6 +228,28 @@ describe('races in a group on two processes', () => {
       if (left.status !== 200) expect(outcomeOf(left)).toEqual([404, 'GROUP_NOT_FOUND']);
       if (removed.status !== 200) expect(outcomeOf(removed)).toEqual([404, 'NOT_MEMBER']);
       await expectWhole(groupId);
+    }
+  });
+
+  test("groups#10: an admin's deletion that races the reinstatement of the creator is before it or refused", async () => {
+    for (let round = 0; round < ROUNDS * 2; round += 1) {
+      const [creator, admin] = await api.two();
+      // A full group: between what the deletion read and its commit there is time for the reinstatement.
+      const groupId = await almostFull(creator);
+      await api.saves(admin, creator);
+      await api.add(creator, groupId, admin);
+      await api.promote(creator, groupId, admin);
+      // Out of the group: else its inbox, which the notice writes, would tell of the new status, too.
+      await api.leave(creator, groupId);
+      await setStatus(database, api.idOf(creator), 'suspended', new Date());
+      const deleting = api.deleteGroup(admin, groupId, { node: round % 2 });
+      // At another moment of the deletion in each round.
+      await new Promise((resolve) => setTimeout(resolve, round * 2));
+      await setStatus(database, api.idOf(creator), 'active', new Date());
+      const wasDeleted = (await headOf(groupId)).deleted !== null;
+      const answer = await deleting;
+      expect((await headOf(groupId)).deleted !== null).toBe(wasDeleted);
+      expect(outcomeOf(answer)).toEqual(wasDeleted ? [200, undefined] : [403, 'FORBIDDEN']);
     }
   });
 

@@ -57,6 +57,36 @@ export async function seedBacklog(database: Database, from: Sender, to: Sender, 
   return messages.map(({ _id }) => _id);
 }
 
+/** Undelivered messages of a group as its sends would have left them with one member, counters included. */
+export async function seedGroupBacklog(
+  database: Database,
+  recipientId: string,
+  groupId: string,
+  count: number,
+): Promise<number> {
+  const inbox = await database.heads.findOne<InboxInHead>({ _id: inboxInId(recipientId) });
+  const first = inbox?.nextPosition ?? 1;
+  const rows = Array.from({ length: count }, (_, index): Envelope => ({
+    _id: envelopeId(recipientId, first + index),
+    recipientId,
+    position: first + index,
+    messageId: `msg_filler${index}`,
+    conversationId: groupId,
+    seq: 1_000_000 + index,
+    senderId: 'agt_filler',
+    status: 'stored',
+    muted: false,
+    unread: 'shown',
+    deliveredAt: null,
+    readAt: null,
+    createdAt: new Date(),
+  }));
+  await database.envelopes.insertMany(rows);
+  const step = { nextPosition: count, enqueued: count, v: 1 };
+  await database.heads.updateOne({ _id: inboxInId(recipientId) }, { $inc: step });
+  return count;
+}
+
 /** `enqueued` − `dequeued` of the agent's inbox beside the rows that are stored: equal at any rest. */
 export async function countersOf(database: Database, agent: Sender): Promise<{ counted: number; stored: number }> {
   const inbox = await database.heads.findOne<InboxInHead>({ _id: inboxInId(agent.id) });
