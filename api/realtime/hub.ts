@@ -98,7 +98,7 @@ export class Hub {
       const oldest = this.versions.keys().next();
       if (this.versions.size > SUBJECTS_MAX && oldest.done === false) this.versions.delete(oldest.value);
     }
-    for (const agentId of agentIds) for (const session of this.sessionsOf(agentId)) session.sendLive(text);
+    for (const agentId of agentIds) for (const session of this.sessionsOf(agentId)) session.pump?.tell(text);
   }
 
   /** Lets the pumps of these agents look. */

@@ -1,10 +1,4 @@
-import {
-  DRAIN_BATCH,
-  DRAIN_HIGH_WATER_BYTES,
-  DRAIN_PAUSE_MS,
-  DRAIN_ROWS_MAX,
-  DRAIN_STALL_MS,
-} from '../../contract/limits';
+import { DRAIN_BATCH, DRAIN_HIGH_WATER_BYTES, DRAIN_PAUSE_MS, DRAIN_ROWS_MAX } from '../../contract/limits';
 import type { Logger } from '../../platform/logger';
 import type { AgentReader } from '../../store/agents';
 import type { Agent } from '../../store/collections/agents';
@@ -14,6 +8,7 @@ import type { InTurn } from '../../store/turns';
 import { findInboxIn, readStored, type InboxLook, type InboxRow } from '../../store/inbox';
 import { presentRow } from '../../presenters/message';
 import { messageFrame } from './frames';
+import { waitForRoom } from './room';
 import type { AgentSocket } from './socket';
 
 export interface PumpDeps {
@@ -42,7 +37,8 @@ interface Told {
 /** Most pumps never have to tell anything: they share it. */
 const NOTHING: readonly Told[] = [];
 
-const RECHECK_MS = 20;
+/** Frames that wait for a look at the inbox; it comes within seconds. */
+const TOLD_MAX = 64;
 
 /** A reader that cannot take a whole page gets smaller ones, so that what it does not take is not read again and again. */
 const PAGE_ROWS_MIN = 8;
@@ -67,8 +63,8 @@ export class Pump {
   /** True from such an order until the inbox was read: rows in memory may be from before the pause. */
   private isHeld = false;
   private pageRows = DRAIN_BATCH;
-  /** As of the last look at the inbox; true until the first. */
-  private isPaused = true;
+  /** As of the last look at the inbox; null until the first. */
+  private isPaused: boolean | null = null;
   /** Frames that wait for the rows before them. */
   private told = NOTHING;
 
@@ -105,6 +101,17 @@ export class Pump {
     this.wake();
   }
 
+  /**
+   * Sends a frame that nobody stores: at once, or after the next look where it is not known yet whether anything may go;
+   * to a socket that just said hello, too. A full pause drops it, and so does a reader that is behind.
+   */
+  tell(text: string): void {
+    const isDropped = this.isStopped || (this.isPaused === true && !this.isHeld);
+    if (isDropped || this.socket.bufferedAmount > DRAIN_HIGH_WATER_BYTES) return;
+    if (this.told.length === 0 && !this.isSilent()) this.socket.send(text);
+    else if (this.told.length < TOLD_MAX) this.tellAfter(0, text);
+  }
+
   /** Sends a frame that nobody stores once every row up to `position` was dealt with; a full pause drops it. */
   tellAfter(position: number, text: string): void {
     this.told = [...this.told, { position, text }];
@@ -137,8 +144,8 @@ export class Pump {
   }
 
   /** True when nothing at all may go to the socket: full pause, or not known yet. */
-  isSilent(): boolean {
-    return this.isPaused || this.isHeld || this.isStopped || !this.deps.mayPush();
+  private isSilent(): boolean {
+    return this.isPaused !== false || this.isHeld || this.isStopped || !this.deps.mayPush();
   }
 
   stop(): void {
@@ -174,7 +181,9 @@ export class Pump {
       const head = inbox.nextPosition - 1;
       this.drainUpTo ??= head;
       if (this.cursor >= head) return this.tellDue();
-      if (!(await this.waitForRoom())) return;
+      // The rows stay stored.
+      if (!(await waitForRoom(this.socket, () => this.isStopped))) return this.overload();
+      if (this.isStopped) return;
       if (generation !== this.generation) continue;
       const isDrain = this.cursor < this.drainUpTo;
       const upTo = isDrain ? this.drainUpTo : head;
@@ -212,22 +221,6 @@ export class Pump {
       this.push(row);
     }
     return rows.length;
-  }
-
-  /** A drain waits for a slow reader; one that makes no progress for 10 s is closed, its rows stay stored. */
-  private async waitForRoom(): Promise<boolean> {
-    let lastBytes = this.socket.bufferedAmount;
-    let progressMs = Date.now();
-    while (this.socket.bufferedAmount > DRAIN_HIGH_WATER_BYTES && !this.isStopped) {
-      await pause(RECHECK_MS);
-      if (this.socket.bufferedAmount < lastBytes) progressMs = Date.now();
-      lastBytes = this.socket.bufferedAmount;
-      if (Date.now() - progressMs > DRAIN_STALL_MS) {
-        this.overload();
-        return false;
-      }
-    }
-    return !this.isStopped;
   }
 
   private push(row: InboxRow): void {

@@ -1,9 +1,4 @@
-import {
-  DRAIN_HIGH_WATER_BYTES,
-  FRAME_BYTES_MAX,
-  FRAME_BYTES_MAX_BEFORE_HELLO,
-  HELLO_TIMEOUT_MS,
-} from '../../contract/limits';
+import { FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_HELLO, HELLO_TIMEOUT_MS } from '../../contract/limits';
 import type { Agent } from '../../store/collections/agents';
 import type { Registered } from '../../store/connections';
 import type { InboxRow } from '../../store/inbox';
@@ -76,12 +71,6 @@ export class Session implements SocketHandler, PumpOwner {
     setTimeout(() => this.socket.terminate(), 2_000).unref();
     // At once, not when the peer has answered the close: a reader that hangs must not keep its place among the ten.
     void this.leave();
-  }
-
-  /** A frame that nobody stores: dropped during a full pause, and for a reader that is behind (realtime.md §3, §8). */
-  sendLive(text: string): void {
-    if (this.pump?.isSilent() !== false || this.socket.bufferedAmount > DRAIN_HIGH_WATER_BYTES) return;
-    this.socket.send(text);
   }
 
   /** Called every few seconds: pings every `pingMs`, cuts off who did not answer for as long (realtime.md §6). */
