@@ -139,10 +139,10 @@ describe('webhooks from the message to the receiver', () => {
   });
 
   test('webhooks#21: a muted sender makes none; after the unmute only new messages do', async () => {
-    const mute = { target_kind: 'agent', target_id: sender.agent._id };
+    const mute = { target_kind: 'agent', target_handle: sender.agent.handle };
     expect((await as(recipient, 'POST', '/v1/mutes', mute)).status).toBeLessThan(300);
     await send('muted');
-    expect((await as(recipient, 'DELETE', `/v1/mutes/agent/${sender.agent._id}`)).status).toBeLessThan(300);
+    expect((await as(recipient, 'DELETE', `/v1/mutes/agent/${sender.agent.handle}`)).status).toBeLessThan(300);
     await send('heard');
     await receiver.received(1);
     expect(receiver.requests.map(textOf)).toEqual(['heard']);

@@ -18,7 +18,15 @@ describe('recorded histories', () => {
 
   test('each flow has its behaviours on record', async () => {
     const names = await recorded();
-    const flows = ['registration', 'recovery', 'rotation', 'account-deletion', 'enforcement', 'group-deletion'];
+    const flows = [
+      'registration',
+      'recovery',
+      'rotation',
+      'account-deletion',
+      'enforcement',
+      'group-deletion',
+      'webhook',
+    ];
     for (const flow of [...flows, 'housekeeping']) {
       expect(names.filter((name) => name.startsWith(`${flow}/`)).length).toBeGreaterThan(0);
     }
