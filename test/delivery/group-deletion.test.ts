@@ -49,22 +49,4 @@ describe('webhooks of the members of a deleted group', () => {
     const notice = left.find(({ event }) => event === 'message.new');
     expect(bodyOf(notice).data.content.data).toMatchObject({ event: 'group_deleted' });
   });
-
-  test('groups#G7: intents that were not expanded at the cut-over make no deliveries, but for the notice', async () => {
-    const [creator, member] = await api.two();
-    const groupId = await api.groupOf(creator, member);
-    await addWebhook(database, api.idOf(member), ['message.new']);
-    const outbox = database.outbox;
-    await api.send(creator, groupId, 'too late');
-    const held = await outbox.find({ kind: 'message.new', targetId: api.idOf(member) }).toArray();
-    await database.deliveries.deleteMany({ agentId: api.idOf(member) });
-    await api.deleteGroup(creator, groupId);
-    // However far a worker got before: the same intents once more.
-    for (const row of held) await outbox.replaceOne({ _id: row._id }, row, { upsert: true });
-    await worker.expandAll();
-    const texts = (await worker.deliveriesOf(api.idOf(member)))
-      .filter(({ status }) => status !== 'cancelled')
-      .map((delivery) => bodyOf(delivery).data.content.data?.event);
-    expect(texts).toEqual(['group_deleted']);
-  });
 });

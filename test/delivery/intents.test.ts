@@ -243,6 +243,15 @@ describe('intents become deliveries', () => {
     expect(await database.outbox.countDocuments({ targetId: api.idOf(b) })).toBe(0);
   });
 
+  test('groups#G7: intents that were not expanded when the group was deleted make no deliveries, but for the notice', async () => {
+    const [creator, member] = await api.two();
+    const groupId = await api.groupOf(creator, member);
+    await addWebhook(database, api.idOf(member), ['message.new']);
+    for (const text of ['too', 'late']) await api.send(creator, groupId, text);
+    expect((await api.deleteGroup(creator, groupId)).status).toBe(200);
+    expect((await told(member)).map(({ data }) => data.content.data?.event)).toEqual(['group_deleted']);
+  });
+
   test('webhooks#26: a message to a group of 256 with a webhook each makes 255 deliveries, one per recipient', async () => {
     const [creator, ...members] = await api.agents(256);
     if (creator === undefined) throw new Error('no creator');
