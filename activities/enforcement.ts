@@ -2,6 +2,7 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { EnforcementTrigger } from '../domain/enforcement';
 import type { Orders } from '../platform/bus';
 import type { Logger } from '../platform/logger';
+import type { Metrics } from '../platform/metrics';
 import type { Database } from '../store/database';
 import { findUnsettled } from '../store/enforcement';
 import { evaluateEnforcement } from '../store/transactions/evaluate-enforcement';
@@ -11,6 +12,7 @@ import type { EnforcementCount } from '../workflows/messages';
 export interface EnforcementActivityDeps {
   database: Database;
   orders: Orders;
+  metrics: Pick<Metrics, 'enforcementTransitions'>;
   log: Logger;
 }
 
@@ -47,7 +49,10 @@ export function createEnforcementActivities(deps: EnforcementActivityDeps) {
 
     /** Does what a transition demands, once: a second run finds it done. */
     settleTransition: ({ agentId, number }: { agentId: string; number: number }): Promise<void> =>
-      alarmed(deps, agentId, () => settleTransition(deps, agentId, number)),
+      alarmed(deps, agentId, async () => {
+        const settled = await settleTransition(deps, agentId, number);
+        if (settled !== null) deps.metrics.enforcementTransitions.inc(settled);
+      }),
   };
 }
 

@@ -52,6 +52,12 @@ function createFlowMetrics(registers: Registry[]) {
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
       registers,
     }),
+    enforcementTransitions: new Counter({
+      name: 'agentchat_enforcement_transitions_total',
+      help: 'Accounts that were restricted, suspended, lifted or reinstated, each counted once by the worker that settled it',
+      labelNames: ['from', 'to', 'source'],
+      registers,
+    }),
     flowStarts: new Counter({
       name: 'agentchat_flow_starts_total',
       help: 'Temporal flows started, by flow and outcome',

@@ -1,6 +1,6 @@
 import type { Orders } from '../platform/bus';
 import type { Logger } from '../platform/logger';
-import { transitionId } from './collections/enforcement';
+import { transitionId, type EnforcementTransition } from './collections/enforcement';
 import type { Database } from './database';
 
 /** The close of sockets whose agent was suspended (social.md §5.5). */
@@ -11,15 +11,16 @@ export const SUSPENDED_CLOSE = { code: 1008, reason: 'Account suspended' } as co
  * operator is told. May run any number of times: closed sockets stay closed, the notice carries the transition's id,
  * and the mark at the end makes later runs return at once. An older transition closes nothing when the agent has been
  * reinstated since.
+ * @returns the transition for the one run that marked it as settled, null for all others
  */
 export async function settleTransition(
   { database, orders, log }: { database: Database; orders: Orders; log: Logger },
   agentId: string,
   number: number,
-): Promise<void> {
+): Promise<Pick<EnforcementTransition, 'from' | 'to' | 'source'> | null> {
   const _id = transitionId(agentId, number);
   const transition = await database.enforcementTransitions.findOne({ _id }, { maxTimeMS: 5_000 });
-  if (transition === null || transition.settledAt !== null) return;
+  if (transition === null || transition.settledAt !== null) return null;
   const agent = await database.agents.findOne(
     { _id: agentId },
     { projection: { status: 1, handle: 1 }, readConcern: { level: 'majority' }, maxTimeMS: 5_000 },
@@ -40,5 +41,7 @@ export async function settleTransition(
     counts,
     operator,
   });
-  await database.enforcementTransitions.updateOne({ _id, settledAt: null }, { $set: { settledAt: new Date() } });
+  const mark = { $set: { settledAt: new Date() } };
+  const { modifiedCount } = await database.enforcementTransitions.updateOne({ _id, settledAt: null }, mark);
+  return modifiedCount === 1 ? { from, to, source } : null;
 }

@@ -9,6 +9,7 @@ import type { BlobStore } from '../platform/blobs/blob-store';
 import type { SecretKey } from '../platform/config';
 import type { Logger } from '../platform/logger';
 import type { Mailer } from '../platform/mail';
+import type { Metrics } from '../platform/metrics';
 import type { Database } from '../store/database';
 import { createOrders } from '../store/orders';
 
@@ -19,6 +20,7 @@ export interface ActivityDeps {
   secretKeys: SecretKey[];
   undeliveredTtlDays: number;
   webhooks: WebhookActivityDeps;
+  metrics: Metrics;
   log: Logger;
 }
 

@@ -42,6 +42,7 @@ async function main(): Promise<void> {
     secretKeys: config.SECRET_KEYS,
     undeliveredTtlDays: config.UNDELIVERED_TTL_DAYS,
     webhooks,
+    metrics,
     log,
   });
   const workers = await connectWorkers(config, activities, log);

@@ -3,6 +3,7 @@ import { createEnforcementActivities, type EnforcementActivities } from '../../a
 import type { EnforcementTrigger } from '../../domain/enforcement';
 import type { Order } from '../../platform/bus';
 import { createLogger } from '../../platform/logger';
+import { createMetrics, type Metrics } from '../../platform/metrics';
 import type { Database } from '../../store/database';
 import { deleteAgent } from '../../store/transactions/delete-agent';
 import { removeBlock } from '../../store/transactions/relations';
@@ -21,6 +22,7 @@ describe('the flow that restricts and lifts', () => {
   let database: Database;
   let orders: Order[] = [];
   let failures = 0;
+  let metrics: Metrics;
 
   beforeAll(async () => {
     time = await openSkippedTime();
@@ -34,11 +36,13 @@ describe('the flow that restricts and lifts', () => {
   beforeEach(() => {
     orders = [];
     failures = 0;
+    metrics = createMetrics();
   });
 
   function activities(): EnforcementActivities {
     const real = createEnforcementActivities({
       database,
+      metrics,
       log: createLogger('test', 'silent'),
       orders: {
         give: (order) => {
@@ -165,6 +169,9 @@ describe('the flow that restricts and lifts', () => {
     });
     expect(orders).toEqual([{ kind: 'close', agentId: subject.agentId, code: 1008, reason: 'Account suspended' }]);
     expect(await subject.transitions()).toHaveLength(1);
+    expect((await metrics.enforcementTransitions.get()).values).toEqual([
+      { labels: { from: 'active', to: 'suspended', source: 'community' }, value: 1 },
+    ]);
     expect(
       await database.auditEvents.countDocuments({ targetId: subject.agentId, action: 'agent.status_changed' }),
     ).toBe(1);
@@ -177,6 +184,7 @@ describe('the flow that restricts and lifts', () => {
     await database.agents.updateOne({ _id: subject.agentId }, { $set: { status: 'active' } });
     await createEnforcementActivities({
       database,
+      metrics,
       log: createLogger('test', 'silent'),
       orders: { give: (order) => Promise.resolve(orders.push(order) > 0) },
     }).settleTransition({ agentId: subject.agentId, number: 1 });
