@@ -16,7 +16,8 @@ type Command =
   | { do: 'sync'; node: number; pick: number }
   | { do: 'read'; node: number; pick: number }
   | { do: 'hide'; node: number; pick: number }
-  | { do: 'readThrough'; pick: number };
+  | { do: 'readThrough'; pick: number }
+  | { do: 'kill'; node: number };
 
 const node = fc.nat({ max: 1 });
 const pick = fc.nat();
@@ -29,13 +30,17 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ do: fc.constant('read' as const), node, pick }),
   fc.record({ do: fc.constant('hide' as const), node, pick }),
   fc.record({ do: fc.constant('readThrough' as const), pick }),
+  fc.record({ do: fc.constant('kill' as const), node }),
 );
+
+/** A start of a process takes as long as a hundred other steps. */
+const KILLS_MAX = 8;
 
 /** What must be so after any steps of one reader: what was sent to it, and what of that is still stored. */
 class Model {
   readonly sent: Row[] = [];
   readonly stored = new Set<string>();
-  readonly sockets: SocketClient[] = [];
+  sockets: SocketClient[] = [];
 
   at(index: number): Row | undefined {
     return this.sent[index % Math.max(1, this.sent.length)];
@@ -46,7 +51,7 @@ class Model {
   }
 }
 
-describe('any interleaving of sending, acking, syncing, reading, hiding, connecting and leaving', () => {
+describe('any interleaving of sending, acking, syncing, reading, hiding, connecting, leaving and dying nodes', () => {
   let stack: Stack;
   let database: Database;
 
@@ -60,6 +65,25 @@ describe('any interleaving of sending, acking, syncing, reading, hiding, connect
   });
 
   const url = (index = 0): string => stack.baseUrls[index] ?? '';
+  let kills = 0;
+
+  /** SIGKILL, and another process in its place: only what sockets of other nodes were handed is left of it. */
+  async function killNode(index: number, model: Model): Promise<void> {
+    const victim = stack.apis.filter((api) => api.isRunning())[index];
+    if (victim === undefined || (kills += 1) > KILLS_MAX) return;
+    for (const client of model.sockets) expectOrder(model, client);
+    await stack.kill(victim);
+    await stack.startApi();
+    const lost = model.sockets.filter(({ socket }) => socket.url.includes(`:${victim.port}/`));
+    for (const client of lost) expect((await client.untilClosed()).code).toBe(1006);
+    model.sockets = model.sockets.filter((client) => !lost.includes(client));
+  }
+
+  /** Rows of killed nodes are cleared away by the others after a while. */
+  async function registeredOnLiveNodes(agentId: string): Promise<number> {
+    const alive = await database.nodes.find({ leaseUntil: { $gt: new Date() } }).toArray();
+    return database.connections.countDocuments({ agentId, nodeId: { $in: alive.map(({ _id }) => _id) } });
+  }
 
   async function run(step: Command, { a, b, conversationId }: Talk, model: Model): Promise<void> {
     switch (step.do) {
@@ -110,6 +134,8 @@ describe('any interleaving of sending, acking, syncing, reading, hiding, connect
         model.leave(model.sent.filter(({ seq }) => seq <= row.seq));
         return settled(model, b);
       }
+      case 'kill':
+        return killNode(step.node, model);
     }
   }
 
@@ -147,9 +173,10 @@ describe('any interleaving of sending, acking, syncing, reading, hiding, connect
         await expectExactCounters(database, b, [conversationId]);
         await expectExactCounters(database, a, [conversationId]);
         for (const client of [...model.sockets, fresh]) client.end();
-        await waitFor(async () => (await database.connections.countDocuments({ agentId: b.id })) === 0);
+        await waitFor(async () => (await registeredOnLiveNodes(b.id)) === 0);
       }),
       { numRuns: 20 },
     );
+    expect(kills).toBeGreaterThan(0);
   }, 180_000);
 });
