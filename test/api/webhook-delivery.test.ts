@@ -77,6 +77,16 @@ describe('webhooks from the message to the receiver', () => {
     expect(envelope).toMatchObject({ status: 'delivered', deliveredAt: expect.any(Date) });
   });
 
+  test('webhooks#G6: a receiver that hangs keeps nobody who sends', async () => {
+    receiver.answer(() => undefined);
+    await send('hangs');
+    await receiver.received(1);
+    for (let sent = 0; sent < 5; sent += 1) await send(`while it hangs ${sent}`);
+    // All were accepted while the first attempt has no answer yet.
+    expect(await database.deliveries.countDocuments({ agentId: recipient.agent._id, status: 'delivered' })).toBe(0);
+    await receiver.received(6);
+  });
+
   test('webhooks#20: an idempotent repeat of the message makes no second webhook', async () => {
     await send('once', 'the-same-id');
     await send('once', 'the-same-id');

@@ -1,10 +1,18 @@
 import type * as Sdk from 'agentchatme' with { 'resolution-mode': 'import' };
 import { recordLost } from '../../store/attempts/lost';
 import { claimFirst } from '../../store/attempts/claims';
+import { recordAttempts } from '../../store/attempts/record-attempts';
 import type { Delivery } from '../../store/collections/deliveries';
 import { startReceiver, type Receiver } from '../support/receiver';
 import { waitFor } from '../support/wait';
-import { openWebhookRig, SECRET, seedDeliveries, seedWebhook, type WebhookRig } from '../support/webhook-rig';
+import {
+  openWebhookRig,
+  SECRET,
+  sealSecret,
+  seedDeliveries,
+  seedWebhook,
+  type WebhookRig,
+} from '../support/webhook-rig';
 
 // The published package has a CommonJS build whose types are declared for ES modules only.
 const { verifyWebhook } = jest.requireActual<typeof Sdk>('agentchatme');
@@ -132,7 +140,7 @@ describe('first attempts of webhook deliveries', () => {
     await gone.close();
   });
 
-  test('webhooks#15: an endpoint that hangs has ten attempts on the wire, and delays nobody', async () => {
+  test('webhooks#15, webhooks#G7: an endpoint that hangs has ten attempts on the wire, and delays nobody', async () => {
     const held: (() => void)[] = [];
     const hanging = await startReceiver();
     hanging.answer((response) => held.push(() => response.writeHead(200).end()));
@@ -216,6 +224,40 @@ describe('first attempts of webhook deliveries', () => {
       'x-agentchat-attempt': '2',
       'x-agentchat-delivery': delivery?._id,
     });
+  });
+
+  test('webhooks#G5: a retry goes to the URL and is signed with the secret of its own moment', async () => {
+    receiver.answer(500);
+    const webhook = await seedWebhook(rig.database, receiver.url);
+    const [delivery] = await seedDeliveries(rig.database, webhook);
+    rig.startWorker().wake(webhook._id);
+    const row = await untilStatus(delivery, 'failed');
+    const moved = await startReceiver('/moved');
+    const secret = 'ef'.repeat(32);
+    const sealed = sealSecret(webhook._id, secret);
+    await rig.database.webhooks.updateOne({ _id: webhook._id }, { $set: { url: moved.url, secret: sealed } });
+    await rig.attemptDue(webhook._id, row.nextAttemptAt ?? new Date());
+    const [request] = await moved.received(1);
+    const signature = String(request?.headers['agentchat-signature']);
+    const now = (): number => row.nextAttemptAt?.getTime() ?? 0;
+    await expect(verifyWebhook({ payload: request?.body ?? '', signature, secret, now })).resolves.toBeTruthy();
+    expect(receiver.requests).toHaveLength(1);
+    await moved.close();
+  });
+
+  test('webhooks#G9: a delivery that ended changes no more, whoever comes late with a result', async () => {
+    const webhook = await seedWebhook(rig.database, receiver.url);
+    const failure = { kind: 'fault' as const, error: 'timeout' };
+    for (const status of ['delivered', 'dead', 'cancelled'] as const) {
+      const [delivery] = await seedDeliveries(rig.database, webhook, 1, { status, attempts: 1, nextAttemptAt: null });
+      const late = { attempt: 1, token: null, at: new Date(), outcome: failure, random: 0 };
+      await recordAttempts(rig.database, webhook._id, [{ ...late, deliveryId: delivery?._id ?? '' }]);
+      expect(await rowOf(delivery)).toEqual(delivery);
+    }
+    const [lost] = await seedDeliveries(rig.database, webhook, 1, { status: 'delivering', attempts: 2 });
+    const stale = { attempt: 1, token: null, at: new Date(), outcome: failure, random: 0 };
+    await recordAttempts(rig.database, webhook._id, [{ ...stale, deliveryId: lost?._id ?? '' }]);
+    expect(await rowOf(lost)).toEqual(lost);
   });
 
   test('a worker finds what nobody woke it for', async () => {

@@ -46,7 +46,7 @@ describe('workers that die while a webhook is on the wire', () => {
     return worker;
   };
 
-  test('webhooks#18: killed after the receiver answered 200, before recording: one duplicate under the same id', async () => {
+  test('webhooks#18, webhooks#G3, webhooks#G10: killed after the receiver answered 200, before recording: one duplicate under the same id', async () => {
     let isKilled = false;
     const killThenAnswer = async (answer: () => void): Promise<void> => {
       await stack.kill(workerThatRuns());

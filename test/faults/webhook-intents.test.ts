@@ -20,7 +20,7 @@ describe('a message whose process dies right after its commit', () => {
     await receiver.close();
   });
 
-  test('webhooks#17: its webhook is sent all the same, once, whatever the number of workers that come up', async () => {
+  test('webhooks#17, webhooks#G1: its webhook is sent all the same, once, whatever the number of workers that come up', async () => {
     const [sender, recipient] = [await createTestAgent(database), await createTestAgent(database)];
     const as = (who: typeof sender, path: string, body: object) =>
       call(stack.baseUrls[0] ?? '', 'POST', path, { key: who.apiKey, body });

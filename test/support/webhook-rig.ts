@@ -18,6 +18,9 @@ import { openTestDatabase } from './database';
 const secrets = createWebhookSecrets([{ id: 'test', key: randomBytes(32) }]);
 export const SECRET = 'cd'.repeat(32);
 
+/** Seals a secret as the rig's workers open it. */
+export const sealSecret = secrets.seal;
+
 /** A worker's part of webhooks on a database of its own, without processes. */
 export interface WebhookRig {
   database: Database;
