@@ -28,6 +28,7 @@ describe('the process that makes pictures', () => {
   let stack: Stack;
   let database: Database;
   let image: Buffer;
+  let cleanUp: () => void = () => undefined;
 
   beforeAll(async () => {
     stack = await startStack({ workers: 0, env: { RATE_LIMITS: 'off' } });
@@ -35,6 +36,11 @@ describe('the process that makes pictures', () => {
     image = await pictureAs('png');
   });
   afterAll(async () => {
+    try {
+      cleanUp();
+    } catch {
+      // It has ended long ago.
+    }
     await database.client.close();
     await stack.stop();
   });
@@ -62,6 +68,8 @@ describe('the process that makes pictures', () => {
     const slow = imageProcessOf(api) ?? 0;
     process.kill(slow, 'SIGSTOP');
     const answers: CallAnswer[] = [];
+    // A stopped process does not even notice the end of its api.
+    cleanUp = () => process.kill(slow, 'SIGCONT');
     const uploads = Array.from({ length: IMAGES_MAX + 1 }, () =>
       put(api, agent).then((answer) => answers.push(answer)),
     );
@@ -69,7 +77,7 @@ describe('the process that makes pictures', () => {
     expect([refused?.status, refused?.body.code]).toEqual([503, 'SERVICE_UNAVAILABLE']);
     expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
     expect((await call(api.baseUrl, 'GET', '/v1/agents/me', { key: agent.apiKey })).status).toBe(200);
-    process.kill(slow, 'SIGCONT');
+    cleanUp();
     await Promise.all(uploads);
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(IMAGES_MAX);
     await stack.kill(api);
