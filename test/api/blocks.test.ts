@@ -1,23 +1,11 @@
 import { pairId, type PairHead } from '../../domain/heads';
-import type { Database } from '../../store/database';
 import { setPause } from '../../store/transactions/account-facts';
 import { call, createTestAgent, type CallOptions, type TestAgent } from '../support/agents';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack } from '../support/use-stack';
 import { countWebhook } from '../support/webhooks';
 
 describe('blocks', () => {
-  let stack: Stack;
-  let database: Database;
-
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 0 });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database } = useStack({ apis: 2, workers: 0 });
 
   const two = async (): Promise<[TestAgent, TestAgent]> => [
     await createTestAgent(database),

@@ -1,28 +1,16 @@
 import type * as Sdk from 'agentchatme' with { 'resolution-mode': 'import' };
 import { inboxInId } from '../../domain/heads';
-import type { Database } from '../../store/database';
 import { setStatus } from '../../store/transactions/account-facts';
 import { deleteAgent } from '../../store/transactions/delete-agent';
 import { call, createTestAgent, type CallOptions, type TestAgent } from '../support/agents';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack } from '../support/use-stack';
 import { waitFor } from '../support/wait';
 
 // The published package has a CommonJS build whose types are declared for ES modules only.
 const { AgentChatClient } = jest.requireActual<typeof Sdk>('agentchatme');
 
 describe('the contact book', () => {
-  let stack: Stack;
-  let database: Database;
-
-  beforeAll(async () => {
-    stack = await startStack({ workers: 0 });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database } = useStack({ workers: 0 });
 
   const agent = (handle?: string): Promise<TestAgent> =>
     createTestAgent(database, handle === undefined ? {} : { handle });

@@ -1,28 +1,15 @@
-import type { Database } from '../../store/database';
 import { SocketClient } from '../realtime/socket-client';
 import { call, createTestAgent, type CallOptions, type TestAgent } from '../support/agents';
 import { DAY_MS, makeWitnesses, wroteFirst } from '../support/community';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack } from '../support/use-stack';
 import { waitFor } from '../support/wait';
 
 const TOKEN = 'operators-of-the-test-have-this-token';
 
 /** Two api processes and a worker: what callers and operators see of enforcement. */
 describe('community enforcement', () => {
-  let stack: Stack;
-  let database: Database;
+  const { database, url } = useStack({ apis: 2, workers: 1, env: { OPS_ADMIN_TOKEN: TOKEN } });
 
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 1, env: { OPS_ADMIN_TOKEN: TOKEN } });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
-
-  const url = (node = 0): string => stack.baseUrls[node] ?? '';
   const as = (who: TestAgent, method: string, path: string, options: CallOptions & { node?: number } = {}) =>
     call(url(options.node), method, path, { key: who.apiKey, ...options });
   const send = (from: TestAgent, to: TestAgent, id: string, node = 0) =>

@@ -1,27 +1,16 @@
-import type { Database } from '../../store/database';
 import { addContact, setBlock } from '../../store/transactions/relations';
 import { setStatus } from '../../store/transactions/account-facts';
 import type { Parsed, TestAgent } from '../support/agents';
 import { eventOf, groupCalls, outcomeOf } from '../support/groups';
-import { startStack, type Stack } from '../support/stack';
+import { startStack } from '../support/stack';
+import { useStack } from '../support/use-stack';
 import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
 import { SocketClient } from '../realtime/socket-client';
 
 describe('adding to a group', () => {
-  let stack: Stack;
-  let database: Database;
-  let api: ReturnType<typeof groupCalls>;
-
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 0, env: { RATE_LIMITS: 'on' } });
-    database = openStackDatabase(stack);
-    api = groupCalls(stack, database);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database } = useStack({ apis: 2, workers: 0, env: { RATE_LIMITS: 'on' } });
+  const api = groupCalls(stack, database);
 
   const contactsOnly = (who: TestAgent) =>
     database.agents.updateOne({ _id: api.idOf(who) }, { $set: { 'settings.groupInvitePolicy': 'contacts_only' } });

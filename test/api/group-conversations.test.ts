@@ -1,27 +1,14 @@
-import type { Database } from '../../store/database';
 import { inboxInId } from '../../domain/heads';
 import { setMute } from '../../store/transactions/mutes';
 import type { TestAgent } from '../support/agents';
 import { groupCalls, outcomeOf } from '../support/groups';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack } from '../support/use-stack';
 import { SocketClient } from '../realtime/socket-client';
 import { waitFor } from '../support/wait';
 
 describe('a group as a conversation', () => {
-  let stack: Stack;
-  let database: Database;
-  let api: ReturnType<typeof groupCalls>;
-
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 0 });
-    database = openStackDatabase(stack);
-    api = groupCalls(stack, database);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database } = useStack({ apis: 2, workers: 0 });
+  const api = groupCalls(stack, database);
 
   const history = (who: TestAgent, groupId: string, query = '') =>
     api.as(who, 'GET', `/v1/messages/${groupId}${query}`);

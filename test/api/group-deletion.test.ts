@@ -1,28 +1,15 @@
-import type { Database } from '../../store/database';
 import { setPause, setStatus } from '../../store/transactions/account-facts';
 import { deleteAgent } from '../../store/transactions/delete-agent';
 import { setMute } from '../../store/transactions/mutes';
 import type { Parsed, TestAgent } from '../support/agents';
 import { eventOf, groupCalls, outcomeOf } from '../support/groups';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack } from '../support/use-stack';
 import { waitFor } from '../support/wait';
 import { SocketClient } from '../realtime/socket-client';
 
 describe('deletion of a group', () => {
-  let stack: Stack;
-  let database: Database;
-  let api: ReturnType<typeof groupCalls>;
-
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 1 });
-    database = openStackDatabase(stack);
-    api = groupCalls(stack, database);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database } = useStack({ apis: 2, workers: 1 });
+  const api = groupCalls(stack, database);
 
   const finished = (groupId: string) =>
     waitFor(async () => (await database.groupDeletions.findOne({ _id: groupId }))?.outcome, {

@@ -1,23 +1,10 @@
-import type { Database } from '../../store/database';
 import { setStatus } from '../../store/transactions/account-facts';
 import { eventOf, groupCalls, outcomeOf } from '../support/groups';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack } from '../support/use-stack';
 
 describe('roles, metadata and who may do what in a group', () => {
-  let stack: Stack;
-  let database: Database;
-  let api: ReturnType<typeof groupCalls>;
-
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 0 });
-    database = openStackDatabase(stack);
-    api = groupCalls(stack, database);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database } = useStack({ apis: 2, workers: 0 });
+  const api = groupCalls(stack, database);
 
   test('groups#8: the earliest joiner follows the last admin, in two messages; then it is the last admin', async () => {
     const [me, first, second] = await api.three();

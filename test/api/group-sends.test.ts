@@ -1,28 +1,17 @@
 import { inboxInId } from '../../domain/heads';
-import type { Database } from '../../store/database';
 import { setPause, setStatus } from '../../store/transactions/account-facts';
 import { setMute } from '../../store/transactions/mutes';
 import { setBlock } from '../../store/transactions/relations';
 import type { CallAnswer, TestAgent } from '../support/agents';
 import { eventOf, groupCalls, outcomeOf } from '../support/groups';
-import { startStack, type Stack } from '../support/stack';
+import { startStack } from '../support/stack';
+import { useStack } from '../support/use-stack';
 import { openStackDatabase } from '../support/traffic';
 import { SocketClient } from '../realtime/socket-client';
 
 describe('messages in a group', () => {
-  let stack: Stack;
-  let database: Database;
-  let api: ReturnType<typeof groupCalls>;
-
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 0 });
-    database = openStackDatabase(stack);
-    api = groupCalls(stack, database);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database } = useStack({ apis: 2, workers: 0 });
+  const api = groupCalls(stack, database);
 
   const setBacklog = (who: TestAgent, enqueued: number) =>
     database.heads.updateOne({ _id: inboxInId(api.idOf(who)) }, { $set: { enqueued }, $inc: { v: 1 } });

@@ -1,23 +1,10 @@
-import type { Database } from '../../store/database';
 import { setBlock } from '../../store/transactions/relations';
 import { eventOf, groupCalls, outcomeOf } from '../support/groups';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack } from '../support/use-stack';
 
 describe('groups over HTTP', () => {
-  let stack: Stack;
-  let database: Database;
-  let api: ReturnType<typeof groupCalls>;
-
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 0 });
-    database = openStackDatabase(stack);
-    api = groupCalls(stack, database);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database } = useStack({ apis: 2, workers: 0 });
+  const api = groupCalls(stack, database);
 
   test('groups#1: handles are cleaned and each is added once; a create whose handles all fail is still a 201', async () => {
     const [me, bob] = await api.agents(2);

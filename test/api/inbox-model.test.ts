@@ -1,10 +1,9 @@
 import fc from 'fast-check';
-import type { Database } from '../../store/database';
 import { markReadThrough } from '../../store/transactions/read-messages';
 import { callsOf, say, seqsOf, startTalk, type Talk } from '../support/conversations';
 import { expectExactCounters } from '../support/exact';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase, type Sender } from '../support/traffic';
+import { useStack } from '../support/use-stack';
+import { type Sender } from '../support/traffic';
 
 type Side = 'a' | 'b';
 
@@ -53,17 +52,7 @@ const step: fc.Arbitrary<Step> = fc.record({
 });
 
 describe('any order of sends, acks, reads and hides by both sides of a conversation, on two processes', () => {
-  let stack: Stack;
-  let database: Database;
-
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 0 });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database } = useStack({ apis: 2, workers: 0 });
 
   const url = (node: number): string => stack.baseUrls[node] ?? '';
 

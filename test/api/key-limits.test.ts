@@ -1,20 +1,8 @@
-import type { Database } from '../../store/database';
 import { call, createTestAgent, type CallAnswer, type TestAgent } from '../support/agents';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack } from '../support/use-stack';
 
 describe('request windows of key recovery and rotation', () => {
-  let stack: Stack;
-  let database: Database;
-
-  beforeAll(async () => {
-    stack = await startStack({ workers: 0, env: { RATE_LIMITS: 'on', TRUSTED_IP_HEADER: 'x-edge-ip' } });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database } = useStack({ workers: 0, env: { RATE_LIMITS: 'on', TRUSTED_IP_HEADER: 'x-edge-ip' } });
 
   const post = (path: string, ip: string, options: { key?: string; body?: unknown } = {}): Promise<CallAnswer> =>
     call(stack.baseUrls[0] ?? '', 'POST', path, { ...options, headers: { 'x-edge-ip': ip } });

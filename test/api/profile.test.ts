@@ -1,10 +1,8 @@
-import type { Database } from '../../store/database';
 import { setPause, setStatus } from '../../store/transactions/account-facts';
 import { deleteAgent } from '../../store/transactions/delete-agent';
 import { setBlock } from '../../store/transactions/relations';
 import { call, createTestAgent, type CallOptions, type TestAgent } from '../support/agents';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack } from '../support/use-stack';
 
 const PROFILE_FIELDS = [
   'avatar_url',
@@ -17,19 +15,8 @@ const PROFILE_FIELDS = [
 ] as const;
 
 describe('profiles', () => {
-  let stack: Stack;
-  let database: Database;
+  const { database, url } = useStack({ apis: 2, workers: 0 });
 
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 0 });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
-
-  const url = (node = 0) => stack.baseUrls[node] ?? '';
   const profile = (handle: string, options: CallOptions = {}) => call(url(1), 'GET', `/v1/agents/${handle}`, options);
   const patch = (who: TestAgent, body: unknown, path = who.agent.handle, headers = {}) =>
     call(url(), 'PATCH', `/v1/agents/${path}`, { key: who.apiKey, body, headers });

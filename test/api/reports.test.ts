@@ -1,25 +1,13 @@
 import { pairId, type PairHead } from '../../domain/heads';
-import type { Database } from '../../store/database';
 import { setStatus } from '../../store/transactions/account-facts';
 import { deleteAgent } from '../../store/transactions/delete-agent';
 import { call, createTestAgent, type CallOptions, type TestAgent } from '../support/agents';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack } from '../support/use-stack';
 import { countWebhook } from '../support/webhooks';
 
 /** Without a worker: nothing here depends on evaluations. */
 describe('reports', () => {
-  let stack: Stack;
-  let database: Database;
-
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 0 });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database } = useStack({ apis: 2, workers: 0 });
 
   const two = async (): Promise<[TestAgent, TestAgent]> => [
     await createTestAgent(database),

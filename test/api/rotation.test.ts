@@ -1,25 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import type { Database } from '../../store/database';
 import { emailKey } from '../../store/transactions/create-agent';
 import { setPause, setStatus } from '../../store/transactions/account-facts';
 import { call, createTestAgent, type CallAnswer, type TestAgent } from '../support/agents';
 import { clearCooldown, codeFor, notCode } from '../support/codes';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack } from '../support/use-stack';
 import { waitFor } from '../support/wait';
 
 describe('key rotation', () => {
-  let stack: Stack;
-  let database: Database;
-
-  beforeAll(async () => {
-    stack = await startStack();
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database } = useStack();
 
   const post = (path: string, key: string, body?: object): Promise<CallAnswer> =>
     call(stack.baseUrls[0] ?? '', 'POST', path, { key, body });

@@ -1,23 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import type { Database } from '../../store/database';
 import { call, createTestAgent } from '../support/agents';
 import { codeFor } from '../support/codes';
-import { startStack, type ApiChild, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import type { ApiChild } from '../support/stack';
+import { useStack } from '../support/use-stack';
 
 /** Operators change keys while codes are in mailboxes: the first key signs, all that are listed verify. */
 describe('SECRET_KEYS', () => {
-  let stack: Stack;
-  let database: Database;
-
-  beforeAll(async () => {
-    stack = await startStack();
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database } = useStack();
 
   const newKey = (id: string): string => `${id}:${randomBytes(32).toString('base64')}`;
 

@@ -1,24 +1,13 @@
 import { inboxInId, inboxOutId, type InboxInHead, type InboxOutHead } from '../../domain/heads';
-import type { Database } from '../../store/database';
 import { waitFor } from '../support/wait';
-import { startStack, type Stack } from '../support/stack';
-import { drainOnce, makeSenders, openStackDatabase, send, type Sender } from '../support/traffic';
+import { useStack } from '../support/use-stack';
+import { drainOnce, makeSenders, send, type Sender } from '../support/traffic';
 
 /** A 201 is a promise: it must survive the process that gave it, and a retry after a lost answer must not double it. */
 describe('processes killed with SIGKILL under load', () => {
   const PAIRS = 12;
   const EACH = 20;
-  let stack: Stack;
-  let database: Database;
-
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 1 });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database } = useStack({ apis: 2, workers: 1 });
 
   test('realtime#29, messaging#2: nothing acknowledged is lost and nothing is there twice', async () => {
     const agents = await makeSenders(database, PAIRS * 2);

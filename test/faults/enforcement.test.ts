@@ -1,23 +1,11 @@
-import type { Database } from '../../store/database';
 import { call, createTestAgent, type TestAgent } from '../support/agents';
 import { DAY_MS, makeWitnesses, wroteFirst } from '../support/community';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack } from '../support/use-stack';
 import { waitFor } from '../support/wait';
 
 /** What would go unseen without these: a trigger that is lost with a process, and a block that waits for an engine. */
 describe('community enforcement while parts of it are down', () => {
-  let stack: Stack;
-  let database: Database;
-
-  beforeAll(async () => {
-    stack = await startStack({ apis: 1, workers: 0 });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database } = useStack({ apis: 1, workers: 0 });
 
   const url = (): string => stack.baseUrls.at(-1) ?? '';
   const block = (who: TestAgent, whom: TestAgent) =>

@@ -1,8 +1,7 @@
-import type { Database } from '../../store/database';
 import { countersOf, seedBacklog } from '../support/backlog';
 import { startTalk } from '../support/conversations';
-import { startStack, type Stack } from '../support/stack';
-import { makeSenders, openStackDatabase, send } from '../support/traffic';
+import { useStack } from '../support/use-stack';
+import { makeSenders, send } from '../support/traffic';
 import { waitFor } from '../support/wait';
 import { SocketClient } from './socket-client';
 
@@ -10,19 +9,7 @@ import { SocketClient } from './socket-client';
 const BACKLOG = 9_998;
 
 describe('load on sockets', () => {
-  let stack: Stack;
-  let database: Database;
-
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 0 });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
-
-  const url = (node = 0): string => stack.baseUrls[node] ?? '';
+  const { stack, database, url } = useStack({ apis: 2, workers: 0 });
 
   test('realtime#26: a backlog of 10,000 drains in order; 10,000 acks at once are all applied, no close', async () => {
     const { a, b } = await startTalk(database, url());

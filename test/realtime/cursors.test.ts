@@ -1,30 +1,18 @@
 import { inboxInId, type InboxInHead } from '../../domain/heads';
-import type { Database } from '../../store/database';
 import { setPause } from '../../store/transactions/account-facts';
 import { createOrders } from '../../store/orders';
 import { createLogger } from '../../platform/logger';
 import { say, startTalk } from '../support/conversations';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase, type Sender } from '../support/traffic';
+import { useStack } from '../support/use-stack';
+import { type Sender } from '../support/traffic';
 import { waitFor } from '../support/wait';
 import { SocketClient } from './socket-client';
 
 /** Without it a release could never end: nobody would know that the sockets have what was held back. */
 describe('how far sockets have come, as the registry shows it', () => {
-  let stack: Stack;
-  let database: Database;
+  // Pings every second: the beat that writes cursors comes four times as often.
+  const { database, url } = useStack({ apis: 2, workers: 0, env: { SOCKET_PING_SECONDS: '1' } });
 
-  beforeAll(async () => {
-    // Pings every second: the beat that writes cursors comes four times as often.
-    stack = await startStack({ apis: 2, workers: 0, env: { SOCKET_PING_SECONDS: '1' } });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
-
-  const url = (node = 0): string => stack.baseUrls[node] ?? '';
   const cursorsOf = async ({ id }: Sender): Promise<number[]> =>
     (await database.connections.find({ agentId: id }).toArray()).map(({ cursor }) => cursor);
   const headOf = async ({ id }: Sender): Promise<number> =>

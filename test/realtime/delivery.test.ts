@@ -1,26 +1,14 @@
 import { inboxInId, inboxOutId, type InboxInHead, type InboxOutHead } from '../../domain/heads';
-import type { Database } from '../../store/database';
 import { countUndelivered } from '../../store/inbox';
 import { setPause } from '../../store/transactions/account-facts';
-import { startStack, type Stack } from '../support/stack';
-import { makeSenders, openStackDatabase, request, send, type Sender } from '../support/traffic';
+import { useStack } from '../support/use-stack';
+import { makeSenders, request, send, type Sender } from '../support/traffic';
 import { waitFor } from '../support/wait';
 import { SocketClient } from './socket-client';
 
 describe('live delivery', () => {
-  let stack: Stack;
-  let database: Database;
+  const { stack, database, url } = useStack({ apis: 2, workers: 0 });
 
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 0 });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
-
-  const url = (node = 0): string => stack.baseUrls[node] ?? '';
   const undelivered = (agent: Sender) => countUndelivered(database, agent.id);
 
   /** Two agents that may write freely; b's inbox is empty. */

@@ -1,27 +1,15 @@
-import type { Database } from '../../store/database';
 import { createOrders } from '../../store/orders';
 import { setPause } from '../../store/transactions/account-facts';
 import { removeBlock, setBlock } from '../../store/transactions/relations';
 import { createLogger } from '../../platform/logger';
-import { startStack, type Stack } from '../support/stack';
-import { makeSenders, openStackDatabase, send, type Sender } from '../support/traffic';
+import { useStack } from '../support/use-stack';
+import { makeSenders, send, type Sender } from '../support/traffic';
 import { waitFor } from '../support/wait';
 import { SocketClient, type Frame } from './socket-client';
 
 describe('frames that nobody stores', () => {
-  let stack: Stack;
-  let database: Database;
+  const { database, url } = useStack({ apis: 2, workers: 0, env: { RATE_LIMITS: 'on' } });
 
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 0, env: { RATE_LIMITS: 'on' } });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
-
-  const url = (node = 0): string => stack.baseUrls[node] ?? '';
   const open = (who: Sender, node = 0) => SocketClient.hello(url(node), who.key, ['ack']);
   const ofType = (client: SocketClient, type: string): Frame[] => client.frames.filter((frame) => frame.type === type);
   const settled = (client: SocketClient) => client.roundTrip();

@@ -1,10 +1,9 @@
 import fc from 'fast-check';
-import type { Database } from '../../store/database';
 import { countersOf } from '../support/backlog';
 import { callsOf, startTalk, type Row, type Talk } from '../support/conversations';
 import { expectExactCounters } from '../support/exact';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase, send } from '../support/traffic';
+import { useStack } from '../support/use-stack';
+import { send } from '../support/traffic';
 import { waitFor } from '../support/wait';
 import { SocketClient } from './socket-client';
 
@@ -52,19 +51,8 @@ class Model {
 }
 
 describe('any interleaving of sending, acking, syncing, reading, hiding, connecting, leaving and dying nodes', () => {
-  let stack: Stack;
-  let database: Database;
+  const { stack, database, url } = useStack({ apis: 2, workers: 0 });
 
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 0 });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
-
-  const url = (index = 0): string => stack.baseUrls[index] ?? '';
   let kills = 0;
 
   /** SIGKILL, and another process in its place: only what sockets of other nodes were handed is left of it. */

@@ -1,10 +1,11 @@
 import { DRAIN_BATCH } from '../../contract/limits';
-import { withTransaction, type Database } from '../../store/database';
+import { withTransaction } from '../../store/database';
 import { createOrders } from '../../store/orders';
 import { setPause } from '../../store/transactions/account-facts';
 import { createLogger } from '../../platform/logger';
-import { startStack, type ApiChild, type Stack } from '../support/stack';
-import { makeSenders, openStackDatabase, send, type Sender } from '../support/traffic';
+import type { ApiChild } from '../support/stack';
+import { useStack } from '../support/use-stack';
+import { makeSenders, send, type Sender } from '../support/traffic';
 import { waitFor } from '../support/wait';
 import { SocketClient } from './socket-client';
 
@@ -13,19 +14,8 @@ const STUCK_ROWS = 520;
 
 /** Orders are given by a third process here, as a worker gives them. */
 describe('orders to the nodes that hold sockets', () => {
-  let stack: Stack;
-  let database: Database;
+  const { stack, database, url } = useStack({ apis: 2, workers: 0 });
 
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 0 });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
-
-  const url = (node = 0): string => stack.baseUrls[node] ?? '';
   const orders = () => createOrders({ database, log: createLogger('test', 'silent') });
 
   async function established(): Promise<[Sender, Sender]> {

@@ -1,26 +1,14 @@
-import type { Database } from '../../store/database';
 import type { TestAgent } from '../support/agents';
 import { expectExactCounters } from '../support/exact';
 import { groupCalls } from '../support/groups';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase, type Sender } from '../support/traffic';
+import { useStack } from '../support/use-stack';
+import { type Sender } from '../support/traffic';
 import { waitFor } from '../support/wait';
 import { SocketClient } from './socket-client';
 
 describe('read watermarks in groups', () => {
-  let stack: Stack;
-  let database: Database;
+  const { stack, database, url } = useStack({ apis: 2, workers: 0 });
 
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 0 });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
-
-  const url = (node = 0): string => stack.baseUrls[node] ?? '';
   const open = (who: { key: string }, node = 0) => SocketClient.hello(url(node), who.key, ['ack']);
   const asSender = ({ agent, apiKey }: TestAgent): Sender => ({ id: agent._id, handle: agent.handle, key: apiKey });
   const of = (client: SocketClient, type: string) => client.frames.filter((frame) => frame.type === type);

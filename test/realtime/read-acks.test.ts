@@ -1,28 +1,16 @@
-import type { Database } from '../../store/database';
 import { countUndelivered } from '../../store/inbox';
 import { setPause } from '../../store/transactions/account-facts';
 import { setBlock } from '../../store/transactions/relations';
 import { callsOf, say, startTalk } from '../support/conversations';
 import { expectExactCounters } from '../support/exact';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase, type Sender } from '../support/traffic';
+import { useStack } from '../support/use-stack';
+import { type Sender } from '../support/traffic';
 import { waitFor } from '../support/wait';
 import { SocketClient } from './socket-client';
 
 describe('read watermarks by frame', () => {
-  let stack: Stack;
-  let database: Database;
+  const { database, url } = useStack({ apis: 2, workers: 0 });
 
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 0 });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
-
-  const url = (node = 0): string => stack.baseUrls[node] ?? '';
   const open = (who: { key: string }, node = 0) => SocketClient.hello(url(node), who.key, ['ack']);
   const of = (client: SocketClient, type: string) => client.frames.filter((frame) => frame.type === type);
   const errorsOf = (client: SocketClient) => of(client, 'error').map(({ payload }) => [payload?.code, payload?.ref]);

@@ -1,22 +1,10 @@
-import type { Database } from '../../store/database';
 import { SdkAgent } from '../support/sdk';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack } from '../support/use-stack';
 import { waitFor } from '../support/wait';
 
 /** What an agent runtime does with its inbox, through the published SDK alone. */
 describe('history, read state, hides and conversations through the published TypeScript SDK', () => {
-  let stack: Stack;
-  let database: Database;
-
-  beforeAll(async () => {
-    stack = await startStack({ workers: 0 });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database } = useStack({ workers: 0 });
 
   test('messaging#20, messaging#25, messaging#27: every call of the inbox answers as the SDK declares it', async () => {
     const url = stack.baseUrls[0] ?? '';

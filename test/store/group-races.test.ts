@@ -1,13 +1,11 @@
 import { groupHeadId, type GroupHead } from '../../domain/group';
-import type { Database } from '../../store/database';
 import { createGroup } from '../../store/group-changes';
 import { membershipId } from '../../store/collections/groups';
 import { setStatus } from '../../store/transactions/account-facts';
 import { setBlock } from '../../store/transactions/relations';
 import type { TestAgent } from '../support/agents';
 import { eventOf, groupCalls, outcomeOf } from '../support/groups';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack } from '../support/use-stack';
 
 /**
  * Everything that happens in one group takes effect one at a time, whichever process it came through. Each race runs
@@ -15,19 +13,8 @@ import { openStackDatabase } from '../support/traffic';
  */
 describe('races in a group on two processes', () => {
   const ROUNDS = 5;
-  let stack: Stack;
-  let database: Database;
-  let api: ReturnType<typeof groupCalls>;
-
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 1 });
-    database = openStackDatabase(stack);
-    api = groupCalls(stack, database);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database } = useStack({ apis: 2, workers: 1 });
+  const api = groupCalls(stack, database);
 
   const headOf = async (groupId: string): Promise<GroupHead> => {
     const head = await database.heads.findOne<GroupHead>({ _id: groupHeadId(groupId) });

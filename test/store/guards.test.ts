@@ -1,14 +1,13 @@
 import { pairId, type PairHead } from '../../domain/heads';
 import { hashApiKey, newApiKey } from '../../platform/ids';
 import { agentActor } from '../../store/audit';
-import type { Database } from '../../store/database';
 import { setPause, setStatus } from '../../store/transactions/account-facts';
 import { deleteAgent } from '../../store/transactions/delete-agent';
 import { swapKey } from '../../store/transactions/swap-key';
 import { addContact, removeContact, setBlock } from '../../store/transactions/relations';
 import { updateProfile } from '../../store/transactions/update-profile';
-import { startStack, type Stack } from '../support/stack';
-import { makeSenders, openStackDatabase, send, type Sender } from '../support/traffic';
+import { useStack } from '../support/use-stack';
+import { makeSenders, send, type Sender } from '../support/traffic';
 import { countWebhook } from '../support/webhooks';
 
 /**
@@ -20,17 +19,7 @@ describe('a fact and the sends that race it on two processes', () => {
   /** Of each sender: how many sends begin after the fact, and how many it makes at most (all stay under the backlog cap). */
   const SENDS_AFTER = 3;
   const SENDS_MAX = 2_000;
-  let stack: Stack;
-  let database: Database;
-
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 0 });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database } = useStack({ apis: 2, workers: 0 });
 
   const nextSeq = async (a: Sender, b: Sender): Promise<number> =>
     (await database.heads.findOne<PairHead>({ _id: pairId(a.id, b.id) }))?.nextSeq ?? 1;

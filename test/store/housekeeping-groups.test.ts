@@ -1,6 +1,5 @@
 import { groupHeadId } from '../../domain/group';
 import { inboxInId, inboxOutId, type InboxInHead, type InboxOutHead } from '../../domain/heads';
-import type { Database } from '../../store/database';
 import { flushInbox } from '../../store/flushing';
 import { expireUndelivered } from '../../store/housekeeping/expire-undelivered';
 import { removeOldMessages } from '../../store/housekeeping/remove-old-messages';
@@ -9,27 +8,15 @@ import type { TestAgent } from '../support/agents';
 import { callsOf, seqsOf } from '../support/conversations';
 import { expectExactCounters } from '../support/exact';
 import { eventOf, groupCalls } from '../support/groups';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack } from '../support/use-stack';
 
 const DAY_MS = 86_400_000;
 const daysAgo = (days: number): Date => new Date(Date.now() - days * DAY_MS);
 
 /** Housekeeping touches the rows of hundreds of members behind their backs: what it gets wrong nobody can repair. */
 describe('retention and undelivered TTL in groups', () => {
-  let stack: Stack;
-  let database: Database;
-  let api: ReturnType<typeof groupCalls>;
-
-  beforeAll(async () => {
-    stack = await startStack({ workers: 0 });
-    database = openStackDatabase(stack);
-    api = groupCalls(stack, database);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database } = useStack({ workers: 0 });
+  const api = groupCalls(stack, database);
 
   async function run(sweep: (input: StepInput) => Promise<Step>): Promise<number> {
     let changed = 0;

@@ -1,25 +1,13 @@
-import type { Database } from '../../store/database';
 import { markReadThrough } from '../../store/transactions/read-messages';
 import { callsOf, say, startTalk } from '../support/conversations';
 import { expectExactCounters } from '../support/exact';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack } from '../support/use-stack';
 import { countWebhook } from '../support/webhooks';
 
 /** What would go unseen otherwise: a counter that two writers step for one envelope, a range that two hides both made. */
 describe('a reader who reads, acks and hides on two processes while the other side sends', () => {
   const SENDS = 60;
-  let stack: Stack;
-  let database: Database;
-
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 0 });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database } = useStack({ apis: 2, workers: 0 });
 
   const url = (index: number): string => stack.baseUrls[index % stack.baseUrls.length] ?? '';
 

@@ -1,23 +1,12 @@
 import { inboxInId, inboxOutId, type InboxInHead, type InboxOutHead } from '../../domain/heads';
-import type { Database } from '../../store/database';
-import { startStack, type Stack } from '../support/stack';
-import { drainOnce, makeSenders, openStackDatabase, send, type Sender } from '../support/traffic';
+import { useStack } from '../support/use-stack';
+import { drainOnce, makeSenders, send, type Sender } from '../support/traffic';
 
 /** What would go unseen otherwise: a position or seq that becomes visible out of order makes ack-up-to skip it. */
 describe('many senders on two processes against few recipients who sync and ack', () => {
   const SENDERS = 24;
   const EACH = 25;
-  let stack: Stack;
-  let database: Database;
-
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 0 });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database } = useStack({ apis: 2, workers: 0 });
 
   const urlFor = (index: number): string => stack.baseUrls[index % stack.baseUrls.length] ?? '';
 
