@@ -1,4 +1,5 @@
 import type { Filter } from 'mongodb';
+import { DELIVERY_KEEP_MS } from '../../contract/limits';
 import type { Delivery } from '../collections/deliveries';
 import type { Webhook } from '../collections/webhooks';
 import type { Database } from '../database';
@@ -112,5 +113,27 @@ export async function claimOne(
     ],
     { returnDocument: 'after', timeoutMS: 10_000 },
   );
-  return delivery === null ? null : { delivery, webhook: slots.webhook, token };
+  if (delivery === null || (await withdraw(database, delivery))) return null;
+  return { delivery, webhook: slots.webhook, token };
+}
+
+/**
+ * Takes a delivery back that must not start any more: of its group, deleted by now, only the notice is told (groups.md
+ * G7). The flow of the deletion cancels what waits; this is for what comes due before it got there. Dies before the
+ * write: the lease ends, and the next claim comes here again.
+ */
+async function withdraw(database: Database, delivery: Delivery): Promise<boolean> {
+  const { _id, attempts, conversationId, messageId } = delivery;
+  if (conversationId?.startsWith('grp_') !== true) return false;
+  const deletion = await database.groupDeletions.findOne(
+    { _id: conversationId },
+    { projection: { noticeId: 1 }, maxTimeMS: 5_000 },
+  );
+  if (deletion === null || deletion.noticeId === messageId) return false;
+  const expiresAt = new Date(Date.now() + DELIVERY_KEEP_MS);
+  await database.deliveries.updateOne(
+    { _id, status: 'delivering', attempts },
+    { $set: { status: 'cancelled', leaseUntil: null, expiresAt }, $inc: { attempts: -1 } },
+  );
+  return true;
 }
