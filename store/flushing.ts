@@ -123,7 +123,7 @@ async function rewriteStep(database: Database, agentId: string, entry: Flushing)
   if (rows.length === 0) return false;
   await database.envelopes.updateMany(
     { _id: { $in: rows.map(({ _id }) => _id) }, status: 'stored' },
-    { $set: { status: 'delivered', deliveredAt: entry.at } },
+    { $set: { status: 'delivered', deliveredAt: entry.at, flushed: true } },
   );
   return true;
 }

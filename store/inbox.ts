@@ -1,5 +1,6 @@
+import type { Filter } from 'mongodb';
 import type { Agent } from './collections/agents';
-import type { Message } from './collections/messages';
+import { envelopeId, type Envelope, type Message } from './collections/messages';
 import type { AgentCard, AgentReader } from './agents';
 import type { Database } from './database';
 import { deliveryId } from './delivery-ids';
@@ -36,6 +37,8 @@ export const UNKNOWN_SENDER: AgentCard = { handle: 'unknown', displayName: null,
 /** What leaves the process was majority-committed: a frame or page never shows what a fail-over could take back. */
 const SAFE_READ = { readConcern: { level: 'majority' }, maxTimeMS: 5_000 } as const;
 
+type Reader = Pick<Agent, '_id' | 'inboxSalt'>;
+
 /**
  * A page of the agent's stored envelopes, oldest first. Served by the partial index of stored rows, so its cost does
  * not grow with what was delivered. Three reads: envelopes, then messages and senders at once.
@@ -43,22 +46,55 @@ const SAFE_READ = { readConcern: { level: 'majority' }, maxTimeMS: 5_000 } as co
 export async function readStored(
   database: Database,
   agents: AgentReader,
-  agent: Pick<Agent, '_id' | 'inboxSalt'>,
+  agent: Reader,
   page: InboxPage,
 ): Promise<InboxRow[]> {
   const position = { $gt: page.after, ...(page.upTo === undefined ? {} : { $lte: page.upTo }) };
   const envelopes = await database.envelopes
     .find(
-      {
-        recipientId: agent._id,
-        status: 'stored',
-        position,
-        ...(page.includeMuted ? {} : { muted: false }),
-        ...notFlushed(page.flushing),
-      },
+      { recipientId: agent._id, status: 'stored', position, ...restOf(page) },
       { ...SAFE_READ, sort: { position: 1 }, limit: page.limit, hint: 'recipient_stored' },
     )
     .toArray();
+  return withMessages(database, agents, agent, envelopes);
+}
+
+/**
+ * The same of what came while a socket was open: delivered ones too, because a push goes to all sockets, and another
+ * one may have been faster. Not what nobody was handed: flushed with a group, or expired. Served by `_id`, which is
+ * the inbox in order; nothing between the two positions is read in vain but what is muted.
+ */
+export async function readLive(
+  database: Database,
+  agents: AgentReader,
+  agent: Reader,
+  page: InboxPage & { upTo: number },
+): Promise<InboxRow[]> {
+  const envelopes = await database.envelopes
+    .find(
+      {
+        _id: { $gt: envelopeId(agent._id, page.after), $lte: envelopeId(agent._id, page.upTo) },
+        status: { $ne: 'expired' },
+        flushed: { $exists: false },
+        ...restOf(page),
+      },
+      { ...SAFE_READ, sort: { _id: 1 }, limit: page.limit, hint: '_id_' },
+    )
+    .toArray();
+  return withMessages(database, agents, agent, envelopes);
+}
+
+const restOf = ({ includeMuted, flushing }: InboxPage): Filter<Envelope> => ({
+  ...(includeMuted ? {} : { muted: false }),
+  ...notFlushed(flushing),
+});
+
+async function withMessages(
+  database: Database,
+  agents: AgentReader,
+  agent: Reader,
+  envelopes: Envelope[],
+): Promise<InboxRow[]> {
   if (envelopes.length === 0) return [];
   const [messages, cards, groups] = await Promise.all([
     database.messages.find({ _id: { $in: envelopes.map((row) => row.messageId) } }, SAFE_READ).toArray(),

@@ -5,7 +5,7 @@ import type { Agent } from '../../store/collections/agents';
 import type { Committed } from '../../store/committer/send-types';
 import type { Database } from '../../store/database';
 import type { InTurn } from '../../store/turns';
-import { findInboxIn, readStored, type InboxLook, type InboxRow } from '../../store/inbox';
+import { findInboxIn, readLive, readStored, type InboxLook, type InboxRow } from '../../store/inbox';
 import { presentRow } from '../../presenters/message';
 import { messageFrame } from './frames';
 import { waitForRoom } from './room';
@@ -188,7 +188,8 @@ export class Pump {
       const isDrain = this.cursor < this.drainUpTo;
       const upTo = isDrain ? this.drainUpTo : head;
       const page = { after: this.cursor, upTo, limit: pageRows, includeMuted: isDrain, flushing: inbox.flushing };
-      const rows = await this.deps.inTurn(() => readStored(this.deps.database, this.deps.agents, this.agent, page));
+      const read = isDrain ? readStored : readLive;
+      const rows = await this.deps.inTurn(() => read(this.deps.database, this.deps.agents, this.agent, page));
       const pushed = this.pushPage(rows, generation);
       if (pushed === null) return;
       sent += pushed;

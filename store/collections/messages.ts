@@ -46,6 +46,8 @@ export interface Envelope {
   deliveredAt: Date | null;
   readAt: Date | null;
   createdAt: Date;
+  /** There when it counts as delivered without having been handed over: its group was left or deleted. */
+  flushed?: true;
 }
 
 /** `_id` of the envelope at `position`: hex keeps the order of numbers. */

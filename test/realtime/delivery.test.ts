@@ -161,6 +161,23 @@ describe('live delivery', () => {
     client.end();
   });
 
+  test('every live push reaches all open sockets on all nodes, however fast one of them has it delivered', async () => {
+    const [a, b] = await established();
+    // Both mark on send: what one node pushed is delivered before the other node's socket has read it.
+    const here = await SocketClient.hello(url(0), b.key);
+    const there = await SocketClient.hello(url(1), b.key);
+    const lanes = Array.from({ length: 20 }, (_, lane) =>
+      Promise.all(Array.from({ length: 10 }, (_, index) => send(url(0), a, b, `both-${lane}-${index}`))),
+    );
+    await Promise.all(lanes);
+    await Promise.all([here.untilMessages(200, 30_000), there.untilMessages(200, 30_000)]);
+    expect(idsOf(there)).toEqual(idsOf(here));
+    expect(new Set(idsOf(there)).size).toBe(200);
+    await waitFor(async () => (await undelivered(b)) === 0);
+    here.end();
+    there.end();
+  });
+
   test('realtime#26: a thousand acks in a burst are all applied', async () => {
     const [a, b] = await established();
     await Promise.all(Array.from({ length: 50 }, (_, lane) => sendMany(a, b, 20, `lane-${lane}`)));

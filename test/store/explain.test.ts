@@ -9,7 +9,7 @@ import { describeConversation, listParticipants } from '../../store/conversation
 import { listConversations } from '../../store/conversations';
 import { openDatabase, prepareDatabase, type Database } from '../../store/database';
 import { readHistory } from '../../store/history';
-import { readStored } from '../../store/inbox';
+import { readLive, readStored } from '../../store/inbox';
 import { hideConversation } from '../../store/transactions/hide-conversation';
 import { hideMessageFor } from '../../store/transactions/hide-message';
 import { markRead, markReadThrough } from '../../store/transactions/read-messages';
@@ -105,6 +105,12 @@ describe('queries of the message path', () => {
     const synced = await expectServedByIndexes(() => readStored(database, agents, hub, page));
     expect(indexesOf(synced, 'envelopes')).toEqual(['recipient_stored']);
     await expectServedByIndexes(() => committer.ack({ recipientId: hub._id, upTo: 1_600 }));
+  });
+
+  test('a socket that is behind reads what came since, whether another one had it delivered or not', async () => {
+    const page = { after: 1_500, upTo: 1_550, limit: 200, includeMuted: false, flushing: undefined };
+    const live = await expectServedByIndexes(() => readLive(database, agents, hub, page));
+    expect(indexesOf(live, 'envelopes')).toEqual(['_id_']);
   });
 
   test('history pages cost their rows, with every cursor and beside many hidden messages', async () => {
