@@ -3,7 +3,8 @@ import { DELIVERY_KEEP_MS } from '../../contract/limits';
 import type { Delivery } from '../collections/deliveries';
 import type { Webhook } from '../collections/webhooks';
 import type { Database } from '../database';
-import { ATTEMPT_LEASE_MS, releaseSlots, takeSlots, type Slots } from './slots';
+import { within } from '../deadline';
+import { ATTEMPT_LEASE_MS, CLAIM_MS_MAX, releaseSlots, takeSlots, type Slots } from './slots';
 
 /** An attempt that may start now: its delivery is ours, and it has a place on the wire. */
 export interface Claim {
@@ -97,7 +98,7 @@ export async function claimOne(
   }: { id: string; expected: Filter<Delivery>; token: string; slots: Slots; now: Date },
 ): Promise<Claim | null> {
   const leaseUntil = new Date(Date.now() + ATTEMPT_LEASE_MS);
-  const delivery = await database.deliveries.findOneAndUpdate(
+  const taking = database.deliveries.findOneAndUpdate(
     { ...expected, _id: id },
     [
       {
@@ -111,8 +112,9 @@ export async function claimOne(
         },
       },
     ],
-    { returnDocument: 'after', timeoutMS: 10_000 },
+    { returnDocument: 'after' },
   );
+  const delivery = await within(CLAIM_MS_MAX, taking);
   if (delivery === null || (await withdraw(database, delivery))) return null;
   return { delivery, webhook: slots.webhook, token };
 }

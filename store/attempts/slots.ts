@@ -2,12 +2,16 @@ import { WEBHOOK_ATTEMPTS_AT_ONCE } from '../../contract/limits';
 import { halfOpened } from '../../domain/webhook-breaker';
 import type { Webhook } from '../collections/webhooks';
 import type { Database } from '../database';
+import { within } from '../deadline';
 
 /**
  * How long a worker may keep a place on the wire, and a delivery, without recording how the attempt ended: an exchange
  * takes 12 s at most, the rest is for a database that is slow. After it the attempt counts as lost (webhooks.md G10).
  */
 export const ATTEMPT_LEASE_MS = 30_000;
+
+/** A claim that takes longer is given up: its lease ends it, wherever it came to. */
+export const CLAIM_MS_MAX = 10_000;
 
 /** While one of these stands in the document no attempt starts but the probe. */
 const NOT_CLOSED = ['open', 'half_open'];
@@ -44,11 +48,12 @@ export async function takeSlots(
   const slots = {
     $let: { vars: { live }, in: { $let: { vars: { room }, in: { $concatArrays: ['$$live', given] } } } },
   };
-  const webhook = await database.webhooks.findOneAndUpdate(
+  const taking = database.webhooks.findOneAndUpdate(
     { _id: webhookId, active: true, held: null, 'breaker.state': { $nin: NOT_CLOSED } },
     [{ $set: { slots } }],
-    { returnDocument: 'after', timeoutMS: 10_000 },
+    { returnDocument: 'after' },
   );
+  const webhook = await within(CLAIM_MS_MAX, taking);
   if (webhook === null) return null;
   const out = new Set(webhook.slots.map(({ token }) => token));
   return { webhook, tokens: tokens.filter((token) => out.has(token)) };
@@ -76,11 +81,12 @@ export async function takeProbe(
     breaker.state === 'open'
       ? { 'breaker.state': 'open' as const, 'breaker.openUntil': { $lte: now } }
       : { 'breaker.state': 'half_open' as const, 'breaker.probe': breaker.probe };
-  const webhook = await database.webhooks.findOneAndUpdate(
+  const taking = database.webhooks.findOneAndUpdate(
     { _id, active: true, held: null, ...expected },
     { $set: { breaker: halfOpened(breaker, token), slots: [slot] } },
-    { returnDocument: 'after', timeoutMS: 10_000 },
+    { returnDocument: 'after' },
   );
+  const webhook = await within(CLAIM_MS_MAX, taking);
   return webhook === null ? null : { webhook, tokens: [token] };
 }
 

@@ -5,7 +5,11 @@ import { inboxInId, takesIntents, type InboxInHead } from '../../domain/heads';
 import type { Presence } from '../../domain/presence';
 import { contactBookOwners, withoutBlocked } from '../audience';
 import type { Database } from '../database';
+import { within } from '../deadline';
 import { intentFor } from './intent';
+
+/** Whoever caused the news does not wait for it longer. */
+const WRITE_MS_MAX = 10_000;
 
 /** A presence that others are shown from now on; `version` grows with every change of the subject's presence. */
 export interface PresenceNews {
@@ -72,7 +76,7 @@ async function writeNewest(
       upsert: true,
     },
   }));
-  await database.outbox.bulkWrite(writes, { ordered: false, timeoutMS: 10_000 }).catch((error: unknown) => {
+  await within(WRITE_MS_MAX, database.outbox.bulkWrite(writes, { ordered: false })).catch((error: unknown) => {
     // A row that is newer does not match, and cannot be inserted either.
     if (!(error instanceof MongoBulkWriteError) || error.code !== 11000) throw error;
   });
