@@ -70,7 +70,6 @@ export type OutboxRow =
       createdAt: Date;
     }
   | { _id: string; kind: 'account.deleted'; targetId: string; handle: string; createdAt: Date }
-  | { _id: string; kind: 'agent.created'; targetId: string; createdAt: Date }
   | { _id: string; kind: 'contacts.visibility'; targetId: string; createdAt: Date }
   | { _id: string; kind: 'inbox.flush'; targetId: string; createdAt: Date }
   | { _id: string; kind: 'group.deletion'; groupId: string; createdAt: Date }
