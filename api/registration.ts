@@ -3,6 +3,7 @@ import { isHandle, isReservedHandle } from '../contract/handles';
 import { hashApiKey, newApiKey, newId } from '../platform/ids';
 import type { AgentReader } from '../store/agents';
 import type { Agent } from '../store/collections/agents';
+import { announceAgent } from '../store/intents/announce-agent';
 import { deletePending, findPending, insertPending, recordCommitted } from '../store/pendings';
 import { createAgent, emailKey, refuseEmail, type EmailCaps } from '../store/transactions/create-agent';
 import { commitVerified, newPending, proveCode, type CodeCheckDeps } from './code-checks';
@@ -97,6 +98,9 @@ async function verify(
     const agent = await createAgent(deps.database, input, deps.caps, (session) =>
       recordCommitted(deps.database, { ...done, ...created, at: input.createdAt }, session),
     );
+    announceAgent(deps.database, agent).catch((error: unknown) => {
+      deps.log.warn({ event: 'registration.not_announced', agentId: agent._id, err: error });
+    });
     return { ...created, agent, apiKey };
   });
 }

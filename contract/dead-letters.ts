@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Endpoint } from './endpoint';
-import { WEBHOOK_EVENTS } from './events';
+import { ALL_WEBHOOK_EVENTS } from './events';
 import { DEAD_LETTERS_PAGE_DEFAULT, DEAD_LETTERS_PAGE_MAX } from './limits';
 import { clamped } from './paging';
 
@@ -19,7 +19,7 @@ export const deadLetterSchema = z.object({
   /** Null once the webhook is deleted. */
   webhook_id: z.string().nullable(),
   agent_id: z.string(),
-  event: z.enum(WEBHOOK_EVENTS),
+  event: z.enum(ALL_WEBHOOK_EVENTS),
   event_id: z.string(),
   payload: z.looseObject({}),
   attempts: z.number().int(),

@@ -1,4 +1,6 @@
-/** The events that webhooks may list: webhooks.md §1. Import-free. A name is never reused. */
+// Import-free. A name is never reused.
+
+/** The events that webhooks may list: webhooks.md §1. */
 export const WEBHOOK_EVENTS = [
   'message.new',
   'message.read',
@@ -8,4 +10,14 @@ export const WEBHOOK_EVENTS = [
   'group.deleted',
 ] as const;
 
-export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number];
+/** Those that only webhooks of system agents may list: identity.md §4. */
+export const SYSTEM_WEBHOOK_EVENTS = ['agent.created'] as const;
+
+export const ALL_WEBHOOK_EVENTS = [...WEBHOOK_EVENTS, ...SYSTEM_WEBHOOK_EVENTS] as const;
+
+export type WebhookEvent = (typeof ALL_WEBHOOK_EVENTS)[number];
+
+/** True for events that ordinary agents must not ask for. */
+export function isSystemEvent(event: WebhookEvent): boolean {
+  return SYSTEM_WEBHOOK_EVENTS.some((name) => name === event);
+}

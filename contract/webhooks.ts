@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { WEBHOOK_EVENTS } from './events';
+import { ALL_WEBHOOK_EVENTS } from './events';
 import { WEBHOOK_SECRET_LENGTH_MAX, WEBHOOK_SECRET_LENGTH_MIN } from './limits';
 import { boundedText } from './text';
 
-const events = z.array(z.enum(WEBHOOK_EVENTS));
+const events = z.array(z.enum(ALL_WEBHOOK_EVENTS));
 
 /** webhooks.md §1: what lists show. */
 export const webhookSchema = z

@@ -1,6 +1,6 @@
 import type { WebhookEvent } from '../contract/events';
 import { deletedInfo, type GroupHead } from '../domain/group';
-import { presentPresence, presentRead } from '../presenters/events';
+import { presentNewAgent, presentPresence, presentRead } from '../presenters/events';
 import { presentInvitation } from '../presenters/invitation';
 import { presentMessage, STORED } from '../presenters/message';
 import type { Delivery } from '../store/collections/deliveries';
@@ -49,6 +49,10 @@ export function describeIntent(row: IntentRow, facts: IntentFacts, publicBaseUrl
       const group = facts.groups.get(invitation?.groupId ?? '');
       if (invitation === undefined || group === undefined) return null;
       return { ...news, data: JSON.stringify(presentInvitation({ invitation, group }, publicBaseUrl)) };
+    }
+    case 'agent.created': {
+      const { handle, displayName, createdAt } = row;
+      return { ...news, data: JSON.stringify(presentNewAgent(handle, displayName, createdAt)) };
     }
     case 'group.deleted': {
       const deleted = facts.groups.get(row.groupId)?.deleted ?? null;

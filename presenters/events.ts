@@ -23,3 +23,8 @@ export function presentPresence(
 ): object {
   return { handle, status, custom_message: customMessage };
 }
+
+/** Data of `agent.created`, for webhooks of system agents (identity.md §4). */
+export function presentNewAgent(handle: string, displayName: string | null, createdAt: Date): object {
+  return { handle, display_name: displayName, created_at: createdAt.toISOString() };
+}

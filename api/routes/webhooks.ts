@@ -6,6 +6,7 @@ import {
   listWebhooks as listWebhooksEndpoint,
 } from '../../contract/endpoints-webhooks';
 import { AppError } from '../../contract/errors';
+import { isSystemEvent, WEBHOOK_EVENTS } from '../../contract/events';
 import { createWebhookSchema } from '../../contract/webhooks';
 import { isForbiddenAddress } from '../../domain/addresses';
 import { checkWebhookUrl, FORBIDDEN_ADDRESS, type WebhookUrlRules } from '../../domain/webhook-url';
@@ -38,6 +39,7 @@ export function webhookRoutes(deps: WebhookDeps): Route[] {
 
 async function create(ctx: AgentContext, { database, secrets, urlRules }: WebhookDeps): Promise<Reply> {
   const { url, events, legacy_signature, ...body } = ctx.validate(createWebhookSchema, await ctx.readBody());
+  if (!ctx.agent.isSystem && events.some(isSystemEvent)) throw eventsFault();
   await requireReachable(url, urlRules);
   const id = newId('webhook');
   const secret = body.secret ?? randomBytes(32).toString('hex');
@@ -60,6 +62,13 @@ async function requireReachable(text: string, rules: WebhookUrlRules): Promise<v
   if (rules.allowPrivate || check.isAddress) return;
   const addresses = await lookUpAddresses(check.host);
   if (addresses.some(isForbiddenAddress)) throw urlFault(FORBIDDEN_ADDRESS);
+}
+
+/** The same fault as for a name that no event has. */
+function eventsFault(): AppError {
+  const expected = WEBHOOK_EVENTS.map((name) => `"${name}"`).join('|');
+  const fault = `Invalid option: expected one of ${expected}`;
+  return new AppError('VALIDATION_ERROR', { formErrors: [], fieldErrors: { events: [fault] } });
 }
 
 function urlFault(fault: string): AppError {

@@ -35,7 +35,8 @@ export type IntentRow =
     })
   | (WebhookIntent & { kind: 'contact.blocked'; blockedBy: string })
   | (WebhookIntent & { kind: 'group.invite.received'; invitationId: string })
-  | (WebhookIntent & { kind: 'group.deleted'; groupId: string });
+  | (WebhookIntent & { kind: 'group.deleted'; groupId: string })
+  | (WebhookIntent & { kind: 'agent.created'; handle: string; displayName: string | null });
 
 /**
  * `message.new` of what is still stored of the delivery positions after `afterPosition` and up to `upToPosition`, which

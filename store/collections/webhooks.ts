@@ -68,5 +68,11 @@ export const webhooks: CollectionSpec = {
   indexes: [
     // listWebhooks, expandIntents, holdWebhooks: the webhooks of an agent, oldest first
     { name: 'agent_created', key: { agentId: 1, createdAt: 1, _id: 1 } },
+    // announceAgent: the few that ask for new agents
+    {
+      name: 'asks_for_agents',
+      key: { events: 1, active: 1 },
+      partialFilterExpression: { events: 'agent.created' },
+    },
   ],
 };

@@ -16,6 +16,7 @@ const WEBHOOK_KINDS: OutboxRow['kind'][] = [
   'group.deleted',
   'group.invite.received',
   'presence.update',
+  'agent.created',
   'webhooks.release',
 ];
 

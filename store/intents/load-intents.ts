@@ -1,4 +1,4 @@
-import { WEBHOOK_EVENTS } from '../../contract/events';
+import { ALL_WEBHOOK_EVENTS } from '../../contract/events';
 import { groupHeadId, type GroupHead } from '../../domain/group';
 import type { AgentCard, AgentReader } from '../agents';
 import type { Invitation } from '../collections/groups';
@@ -13,7 +13,7 @@ const SAFE_READ = { readConcern: { level: 'majority' }, maxTimeMS: 5_000 } as co
 /** Oldest first: first attempts start in the order of the commits. One range of the index per kind. */
 export async function loadIntents(database: Database, limit: number): Promise<IntentRow[]> {
   const rows = await database.outbox
-    .find({ kind: { $in: [...WEBHOOK_EVENTS] } }, { ...SAFE_READ, sort: { createdAt: 1 }, limit })
+    .find({ kind: { $in: [...ALL_WEBHOOK_EVENTS] } }, { ...SAFE_READ, sort: { createdAt: 1 }, limit })
     .toArray();
   // The kinds of intents are the names of the events: this is their parse point.
   return rows as IntentRow[];

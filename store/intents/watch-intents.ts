@@ -1,5 +1,5 @@
 import type { ChangeStream } from 'mongodb';
-import { WEBHOOK_EVENTS } from '../../contract/events';
+import { ALL_WEBHOOK_EVENTS } from '../../contract/events';
 import type { Logger } from '../../platform/logger';
 import type { OutboxRow } from '../collections/outbox';
 import type { Database } from '../database';
@@ -39,7 +39,7 @@ export function watchIntents(database: Database, log: Logger, onNews: () => void
 /** A row that stands for the newest of its kind is updated: what changed in it does not matter here. */
 const ofIntents = {
   $or: [
-    { operationType: 'insert', 'fullDocument.kind': { $in: [...WEBHOOK_EVENTS, 'webhooks.release'] } },
+    { operationType: 'insert', 'fullDocument.kind': { $in: [...ALL_WEBHOOK_EVENTS, 'webhooks.release'] } },
     { operationType: { $in: ['update', 'replace'] } },
   ],
 };

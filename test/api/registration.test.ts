@@ -2,9 +2,12 @@ import type { Database } from '../../store/database';
 import { setStatus } from '../../store/transactions/account-facts';
 import { deleteAgent } from '../../store/transactions/delete-agent';
 import { emailKey } from '../../store/transactions/create-agent';
+import { createTestAgent } from '../support/agents';
+import { bodyOf } from '../support/intents';
 import { startStack, type Stack } from '../support/stack';
 import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
+import { addWebhook } from '../support/webhooks';
 
 interface Reply {
   status: number;
@@ -70,6 +73,18 @@ describe('registration', () => {
     });
     expect(await me.json()).toEqual(verified.body.agent);
     expect((await verify(started.body.pending_id, code)).body.code).toBe('EXPIRED');
+  });
+
+  test('identity.md §4: webhooks of system agents that ask for it are told of a new agent', async () => {
+    const system = await createTestAgent(database, { isSystem: true });
+    await addWebhook(database, system.agent._id, ['agent.created']);
+    const handle = fresh();
+    const { body } = await register(handle, undefined, { display_name: 'Newcomer' });
+    expect((await verify(body.pending_id, await codeFor(`${handle}@example.com`))).status).toBe(201);
+    const told = await waitFor(() => database.deliveries.findOne({ agentId: system.agent._id }), {
+      describe: 'the news of a new agent',
+    });
+    expect(bodyOf(told).data).toEqual({ handle, display_name: 'Newcomer', created_at: expect.any(String) });
   });
 
   test('identity#2: malformed and reserved handles are refused with their reason', async () => {

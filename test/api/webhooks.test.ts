@@ -1,7 +1,9 @@
 import { inboxInId, type InboxInHead } from '../../domain/heads';
 import type { Database } from '../../store/database';
+import { announceAgent } from '../../store/intents/announce-agent';
 import { createWebhookSecrets } from '../../store/webhook-secrets';
 import { call, createTestAgent, type CallAnswer, type CallOptions, type TestAgent } from '../support/agents';
+import { bodyOf, intentWorker } from '../support/intents';
 import { startStack, type Stack } from '../support/stack';
 import { openStackDatabase } from '../support/traffic';
 
@@ -29,6 +31,27 @@ describe('the resource /v1/webhooks', () => {
     (await on(1, by, 'GET', '/v1/webhooks')).body.webhooks;
   const counted = async ({ agent }: TestAgent): Promise<number | undefined> =>
     (await database.heads.findOne<InboxInHead>({ _id: inboxInId(agent._id) }))?.webhooks;
+
+  test('identity.md §4: system agents may ask for agent.created, ordinary ones may not', async () => {
+    const [ada, system] = [await createTestAgent(database), await createTestAgent(database, { isSystem: true })];
+    const refused = await create(ada, { events: ['message.new', 'agent.created'] });
+    expect([refused.status, refused.body.code]).toEqual([400, 'VALIDATION_ERROR']);
+    expect(Object.keys(refused.body.details.fieldErrors)).toEqual(['events']);
+    expect((await create(system, { events: ['agent.created'] })).status).toBe(201);
+    const news = await createTestAgent(database);
+    await announceAgent(database, news.agent);
+    const worker = intentWorker(database);
+    await worker.expandAll();
+    const [delivery] = await worker.deliveriesOf(system.agent._id);
+    const { handle, displayName, createdAt } = news.agent;
+    expect(bodyOf(delivery)).toMatchObject({
+      event: 'agent.created',
+      timestamp: createdAt.toISOString(),
+      data: { handle, display_name: displayName, created_at: createdAt.toISOString() },
+    });
+    const explained = await database.webhooks.find({ events: 'agent.created', active: true }).explain('queryPlanner');
+    expect(JSON.stringify(explained)).toContain('"indexName":"asks_for_agents"');
+  });
 
   test('webhooks#1: a creation shows the secret once; get and list show neither it nor the agent', async () => {
     const ada = await createTestAgent(database);
