@@ -1,5 +1,12 @@
 import type { ClientSession } from 'mongodb';
-import { listedId, senderHeadId, type AccountStatus, type PauseMode, type StatusSource } from '../../domain/heads';
+import {
+  inboxInId,
+  listedId,
+  senderHeadId,
+  type AccountStatus,
+  type PauseMode,
+  type StatusSource,
+} from '../../domain/heads';
 import { newOutboxId } from '../../platform/ids';
 import { withTransaction, type Database } from '../database';
 import { writeListed } from '../directory';
@@ -58,9 +65,22 @@ async function writeFacts(
   session: ClientSession,
 ): Promise<void> {
   const { statusSource: _, ...inboxFacts } = facts;
+  await claimHeads(database, agentId, session);
   await writeInboxFacts(database, agentId, inboxFacts, at, session);
   await bump(database, senderHeadId(agentId), facts, session);
   await database.agents.updateOne({ _id: agentId }, { $set: { ...facts, updatedAt: at } }, { session });
+}
+
+/**
+ * Writes both heads that sends compete for, in one command and before anything else of a transaction: so a fact competes
+ * with a stream of sends for a moment only, and is not put off for as long as it lasts.
+ */
+export async function claimHeads(database: Database, agentId: string, session: ClientSession): Promise<void> {
+  const update = { $inc: { v: 1 } };
+  await database.heads.bulkWrite(
+    [senderHeadId(agentId), inboxInId(agentId)].map((_id) => ({ updateOne: { filter: { _id }, update } })),
+    { session },
+  );
 }
 
 /** Every change of a guarding document moves its version: a send that loaded the old one decides anew. */

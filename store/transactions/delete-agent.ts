@@ -6,7 +6,7 @@ import { newOutboxId } from '../../platform/ids';
 import { agentActor, recordAudit } from '../audit';
 import type { Agent } from '../collections/agents';
 import { withTransaction, type Database } from '../database';
-import { writeStatus } from './account-facts';
+import { claimHeads, writeStatus } from './account-facts';
 import { emailKey } from './create-agent';
 import { endEnforcement } from './enforcement-requests';
 
@@ -26,6 +26,7 @@ export async function deleteAgent(
   keyVersion?: number,
 ): Promise<boolean> {
   return withTransaction(database, async (session) => {
+    await claimHeads(database, agentId, session);
     const agent = await endKey(database, agentId, session);
     if (keyVersion !== undefined) refuse(agent, keyVersion);
     if (agent === null) return false;
@@ -45,7 +46,7 @@ export async function deleteAgent(
   });
 }
 
-/** First, so that a deletion and a change of key or state at once conflict here: one comes after the other. */
+/** A deletion and a change of key or state at once conflict here: one comes after the other. */
 function endKey(database: Database, agentId: string, session: ClientSession): Promise<Agent | null> {
   return database.agents.findOneAndUpdate(
     { _id: agentId, status: { $ne: 'deleted' } },
