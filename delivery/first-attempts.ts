@@ -6,6 +6,7 @@ import { nextWaiting, sortByReach } from '../store/attempts/waiting';
 import type { AttemptDeps } from './attempt';
 import type { DeadLetterWatch } from './dead-letter-watch';
 import { EndpointPump } from './endpoint-pump';
+import { repeat } from './repeat';
 
 /** Attempts on the wire of this process. */
 const IN_FLIGHT_MAX = 1_000;
@@ -81,35 +82,15 @@ export function startFirstAttempts(deps: AttemptDeps, watch?: DeadLetterWatch): 
 
 function sweepUntilStopped(deps: AttemptDeps, wake: (webhookId: string) => void, watch?: DeadLetterWatch) {
   let cursor = '';
-  let isStopped = false;
-  let skipWait: () => void = () => undefined;
-  const loop = async (): Promise<void> => {
-    while (!isStopped) {
-      try {
-        cursor = await sweep(deps, wake, cursor);
-        await watch?.round();
-      } catch (error) {
-        deps.log.warn({ event: 'webhook.sweep_failed', err: error });
-      }
-      if (!isStopped) {
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, SWEEP_EVERY_MS);
-          skipWait = () => {
-            clearTimeout(timer);
-            resolve();
-          };
-        });
-      }
+  return repeat(async () => {
+    try {
+      cursor = await sweep(deps, wake, cursor);
+      await watch?.round();
+    } catch (error) {
+      deps.log.warn({ event: 'webhook.sweep_failed', err: error });
     }
-  };
-  const running = loop();
-  return {
-    stop: () => {
-      isStopped = true;
-      skipWait();
-      return running;
-    },
-  };
+    return false;
+  }, SWEEP_EVERY_MS);
 }
 
 /** @returns where the next sweep goes on; from the start when this one came to the end */

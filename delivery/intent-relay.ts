@@ -1,6 +1,7 @@
 import type { Logger } from '../platform/logger';
 import { watchIntents } from '../store/intents/watch-intents';
 import { expandIntents, type ExpandDeps } from './expand-intents';
+import { repeat } from './repeat';
 
 /** Looks for intents although nobody woke us, e.g. when another worker died with them. */
 const EVERY_MS = 1_000;
@@ -12,15 +13,6 @@ const EVERY_MS = 1_000;
 export function startIntentRelay(deps: ExpandDeps & { log: Logger; wake: (webhookId: string) => void }): {
   stop: () => Promise<void>;
 } {
-  let isStopped = false;
-  let isAsked = false;
-  let goOn: () => void = () => undefined;
-  const ask = (): void => {
-    isAsked = true;
-    goOn();
-  };
-  const watch = watchIntents(deps.database, deps.log, ask);
-
   async function round(): Promise<boolean> {
     try {
       const { webhookIds, isMore } = await expandIntents(deps);
@@ -31,25 +23,11 @@ export function startIntentRelay(deps: ExpandDeps & { log: Logger; wake: (webhoo
       return false;
     }
   }
-  const loop = async (): Promise<void> => {
-    while (!isStopped) {
-      isAsked = false;
-      if ((await round()) || isAsked || isStopped) continue;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, EVERY_MS);
-        goOn = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-  };
-  const running = loop();
+  const rounds = repeat(round, EVERY_MS);
+  const watch = watchIntents(deps.database, deps.log, () => rounds.wake());
   return {
     stop: async () => {
-      isStopped = true;
-      ask();
-      await Promise.all([running, watch.close()]);
+      await Promise.all([rounds.stop(), watch.close()]);
     },
   };
 }

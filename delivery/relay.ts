@@ -6,6 +6,7 @@ import { createEnforcementRelay, type EnforcementRelay } from './enforcement-rel
 import { settleVisibility } from '../store/visibility';
 import { relayDeletedWebhooks } from './deleted-webhooks';
 import { relayDeletions } from './relay-deletions';
+import { repeat } from './repeat';
 import { createTroubleRelay, type TroubleRelay } from './trouble-relay';
 
 /** The api signals at once; what is left after this long is ours. */
@@ -21,28 +22,10 @@ const BATCH = 100;
 export function startRelay(deps: { database: Database; flows: Flows; log: Logger }): { stop: () => Promise<void> } {
   const enforcement = createEnforcementRelay(deps);
   const trouble = createTroubleRelay(deps);
-  let isStopped = false;
-  let wake: () => void = () => undefined;
-  const loop = async (): Promise<void> => {
-    while (!isStopped) {
-      await relayRound(deps, enforcement, trouble);
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, EVERY_MS);
-        wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-  };
-  const running = loop();
-  return {
-    stop: () => {
-      isStopped = true;
-      wake();
-      return running;
-    },
-  };
+  return repeat(async () => {
+    await relayRound(deps, enforcement, trouble);
+    return false;
+  }, EVERY_MS);
 }
 
 /** One kind of row that cannot be relayed now (Temporal is down) holds up no other. */
