@@ -11,6 +11,7 @@ const mayImport = {
   delivery: ['contract', 'domain', 'store', 'platform', 'presenters'],
   worker: ['contract', 'domain', 'store', 'platform', 'presenters', 'workflows', 'activities', 'delivery'],
   local: ['platform'],
+  dashboard: [],
 };
 
 const directions = Object.entries(mayImport).map(([room, others]) => ({
@@ -19,7 +20,7 @@ const directions = Object.entries(mayImport).map(([room, others]) => ({
   comment: `${room}/ may import values only from ${others.join(', ') || 'no other room'}`,
   from: { path: `^${room}/` },
   to: {
-    path: '^(contract|domain|store|presenters|platform|api|workflows|activities|delivery|worker|local|bench|test)/',
+    path: '^(contract|domain|store|presenters|platform|api|workflows|activities|delivery|worker|local|dashboard|bench|test)/',
     pathNot: [
       `^(${[room, ...others].join('|')})/`,
       ...(room === 'platform' ? ['^workflows/(ids|messages)\\.ts$'] : []),
@@ -40,9 +41,16 @@ module.exports = {
       to: { path: '^(presenters|api|workflows|activities|delivery|worker|local|bench|test)/' },
     },
     {
+      name: 'page-types',
+      severity: 'error',
+      comment: "the owners' page knows the wire and nothing else of the server",
+      from: { path: '^dashboard/' },
+      to: { path: '^(domain|store|presenters|platform|api|workflows|activities|delivery|worker|local|bench|test)/' },
+    },
+    {
       name: 'no-zod-outside-contract',
       severity: 'error',
-      from: { path: '^(domain|workflows|store|presenters|activities|delivery)/' },
+      from: { path: '^(domain|workflows|store|presenters|activities|delivery|dashboard)/' },
       to: { path: 'node_modules/zod', dependencyTypesNot: ['type-only'] },
     },
     {

@@ -1,6 +1,6 @@
 /**
  * Brings `dist/` up to date: compiles when a source has changed since the last build, removes the output of
- * deleted sources, and rebuilds the workflow bundle when code that can end up in it has changed.
+ * deleted sources, and rebuilds the workflow bundle and the owners' page when what goes into them has changed.
  * Several processes may call this at once; the first builds, the others wait and find the work done.
  */
 import { spawnSync } from 'node:child_process';
@@ -17,7 +17,7 @@ const rooms = JSON.parse(readFileSync(join(root, 'tsconfig.build.json'), 'utf8')
 const bundledRooms = ['workflows', 'domain', 'contract'];
 const lockWaitMsMax = 180_000;
 
-process.exitCode = withLock(() => compile() && bundle()) ? 0 : 1;
+process.exitCode = withLock(() => compile() && bundle() && page()) ? 0 : 1;
 
 function compile() {
   const sources = rooms.flatMap((room) => filesUnder(join(root, room), '.ts'));
@@ -44,6 +44,19 @@ function bundle() {
   return true;
 }
 
+/** Types of the contract are erased, so the page is stale only when its own files or libraries changed. */
+function page() {
+  const fingerprint = hashOf([join(root, 'package-lock.json'), ...filesUnder(join(root, 'dashboard'), '')]);
+  const stamp = join(dist, '.page');
+  if (readIfThere(stamp) === fingerprint && existsSync(join(dist, 'dashboard', 'index.html'))) return true;
+  rmSync(stamp, { force: true });
+  const vite = join(root, 'node_modules', 'vite', 'bin', 'vite.js');
+  // Whoever builds for a test would otherwise get the libraries' development builds.
+  if (!run([vite, 'build', 'dashboard', '--logLevel', 'warn'], { NODE_ENV: 'production' })) return false;
+  writeFileSync(stamp, fingerprint);
+  return true;
+}
+
 /** Output whose source is gone would still be loaded by name, so it goes too. */
 function removeOrphans(sources) {
   const expected = new Set(sources.map((file) => relative(root, file).replace(/\.ts$/, '.js')));
@@ -58,8 +71,14 @@ function removeOrphans(sources) {
   }
 }
 
-function run(args) {
-  const done = spawnSync(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' });
+function run(args, variables = {}) {
+  const env = { ...process.env, ...variables };
+  const done = spawnSync(process.execPath, args, {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    encoding: 'utf8',
+  });
   if (done.status === 0) return true;
   process.stderr.write(`build failed: node ${args.map((arg) => relative(root, arg) || arg).join(' ')}\n`);
   process.stderr.write(`${done.stdout}${done.stderr}`);
