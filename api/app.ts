@@ -33,6 +33,7 @@ import type { PresenceService } from './realtime/presence';
 import type { RateLimiter } from './rate-limiter';
 import { accountRoutes } from './routes/account';
 import { agentRoutes } from './routes/agents';
+import { appPageRoutes } from './routes/app-page';
 import { attachmentRoutes } from './routes/attachments';
 import { avatarRoutes } from './routes/avatars';
 import { uploadRoutes } from './routes/uploads';
@@ -88,6 +89,7 @@ export function allRoutes(deps: AppDeps): Route[] {
   const files = { ...deps, publicBaseUrl, signer: createUrlSigner(deps.config.SECRET_KEYS) };
   return [
     ...metaRoutes({ publicBaseUrl, health: deps.health }),
+    ...appPageRoutes({ publicBaseUrl, isProduction: deps.config.NODE_ENV === 'production' }),
     ...operatorRoutes(deps),
     ...deadLetterRoutes(deps),
     ...internalRoutes({ metrics: deps.metrics, metricsToken: deps.config.METRICS_TOKEN }),

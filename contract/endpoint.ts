@@ -19,7 +19,7 @@ export interface EndpointResponse {
 /** One endpoint of the wire: what the router serves and what the OpenAPI document says come from the same object. */
 export interface Endpoint {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** Literal segments and `:name` parameters, e.g. `/v1/messages/:id/read`. */
+  /** Literal segments and `:name` parameters, e.g. `/v1/messages/:id/read`; `*` at the end is everything below. */
   path: string;
   operationId: string;
   summary: string;

@@ -6,35 +6,44 @@ interface Node {
   literals: Map<string, Node>;
   /** What any other segment leads to; its name is the route's own. */
   parameter: Node | null;
+  /** Routes for whatever else stands below this segment. */
+  below: Map<string, Route>;
   routes: Map<string, Route>;
 }
 
-const newNode = (): Node => ({ literals: new Map(), parameter: null, routes: new Map() });
+const newNode = (): Node => ({ literals: new Map(), parameter: null, below: new Map(), routes: new Map() });
 
 /**
- * A table of all routes that is walked segment by segment, literals before parameters (`me` before `:handle`). Routing
- * stands apart from handling because the pipeline answers 404 for unknown routes before any limit or authentication.
+ * A table of all routes that is walked segment by segment, literals before parameters (`me` before `:handle`); a path
+ * like `/app/*` gets whatever nothing else below it answers. Routing stands apart from handling because the pipeline
+ * answers 404 for unknown routes before any limit or authentication.
  */
 export function createRouteTable(routes: Route[]) {
   const root = newNode();
   for (const route of routes) {
     let node = root;
-    for (const segment of route.endpoint.path.split('/').slice(1)) node = childOf(node, segment);
-    node.routes.set(route.endpoint.method, route);
+    const isSubtree = route.endpoint.path.endsWith('/*');
+    const path = isSubtree ? route.endpoint.path.slice(0, -2) : route.endpoint.path;
+    for (const segment of path.split('/').slice(1)) node = childOf(node, segment);
+    (isSubtree ? node.below : node.routes).set(route.endpoint.method, route);
   }
   return (method: string, path: string): { route: Route; params: Record<string, string> } | null => {
     const values: string[] = [];
+    const key = method === 'HEAD' ? 'GET' : method;
     let node = root;
+    let below: Route | undefined;
+    const orBelow = () => (below === undefined ? null : { route: below, params: {} });
     for (const segment of path.split('/').slice(1)) {
+      below = node.below.get(key) ?? below;
       const literal = node.literals.get(segment);
       if (literal !== undefined) node = literal;
       else if (node.parameter !== null && segment !== '') {
         values.push(decodeSegment(segment));
         node = node.parameter;
-      } else return null;
+      } else return orBelow();
     }
-    const route = node.routes.get(method === 'HEAD' ? 'GET' : method);
-    return route === undefined ? null : { route, params: namedParams(route, values) };
+    const route = node.routes.get(key);
+    return route === undefined ? orBelow() : { route, params: namedParams(route, values) };
   };
 }
 

@@ -4,7 +4,7 @@ const { buildOpenapi } = require('../../dist/contract/openapi');
 const { ENDPOINTS } = require('../../dist/contract/endpoints');
 
 /** Served, but not part of the public surface (conventions.md §17): only their refusals are checked. */
-const UNLISTED = /^\/(internal\/|docs(\/|$)|dashboard(\/|$)|avatars\/|v1\/ws$)/;
+const UNLISTED = /^\/(internal\/|docs(\/|$)|app(\/|$)|dashboard(\/|$)|avatars\/|v1\/ws$)/;
 /** Answers to callers that went away; nobody receives them. */
 const CLIENT_CLOSED_REQUEST = 499;
 /** These wait for something else than time to pass. */
