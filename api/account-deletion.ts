@@ -37,6 +37,7 @@ async function startFlow({ database, flows, log }: DeletionDeps, agent: Agent): 
   try {
     await flows.startAccountDeletion(agent._id, agent.handle);
     await database.outbox.deleteMany({ kind: 'account.deleted', targetId: agent._id });
+    await flows.tellReleaseEnded(agent._id);
   } catch (error) {
     log.warn({ event: 'flow.start_deferred', flow: 'accountDeletion', err: error });
   }

@@ -5,6 +5,7 @@ import { agentActor } from '../store/audit';
 import type { Agent } from '../store/collections/agents';
 import { recordCommitted } from '../store/pendings';
 import { swapKey } from '../store/transactions/swap-key';
+import { startRelease } from './pausing';
 import { commitVerified, type CodeCheckDeps } from './code-checks';
 
 export interface KeySwapDeps extends CodeCheckDeps {
@@ -36,6 +37,8 @@ export function swapVerified(
       recordCommitted(deps.database, { ...done, ...made, at }, session),
     );
     await closeSockets(deps, { ...swapped, reason: 'API key rotated' });
+    // A pause ended with the old key; for latency only.
+    void startRelease(deps, { id: agent._id, handle: agent.handle });
     return { ...swapped, handle: agent.handle, apiKey };
   });
 }

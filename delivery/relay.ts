@@ -6,6 +6,7 @@ import { createEnforcementRelay, type EnforcementRelay } from './enforcement-rel
 import { settleVisibility } from '../store/visibility';
 import { relayDeletedWebhooks } from './deleted-webhooks';
 import { relayDeletions } from './relay-deletions';
+import { createReleaseRelay, type ReleaseRelay } from './release-relay';
 import { repeat } from './repeat';
 import { createTroubleRelay, type TroubleRelay } from './trouble-relay';
 
@@ -22,8 +23,9 @@ const BATCH = 100;
 export function startRelay(deps: { database: Database; flows: Flows; log: Logger }): { stop: () => Promise<void> } {
   const enforcement = createEnforcementRelay(deps);
   const trouble = createTroubleRelay(deps);
+  const releases = createReleaseRelay(deps);
   return repeat(async () => {
-    await relayRound(deps, enforcement, trouble);
+    await relayRound(deps, enforcement, trouble, releases);
     return false;
   }, EVERY_MS);
 }
@@ -33,11 +35,13 @@ async function relayRound(
   deps: { database: Database; flows: Flows; log: Logger },
   enforcement: EnforcementRelay,
   trouble: TroubleRelay,
+  releases: ReleaseRelay,
 ): Promise<void> {
   const due = { before: new Date(Date.now() - AGE_MS), limit: BATCH };
   const relays = [
     enforcement.round(AGE_MS),
     trouble.round(),
+    releases.round(due.before),
     relayCommits(deps),
     relayVisibility(deps.database),
     relayDeletions(deps, due),

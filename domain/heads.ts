@@ -74,14 +74,37 @@ export interface InboxInHead {
   webhooks: number;
   /** Grows with every webhook created; absent = 0. Intents carry it, so that none reaches a webhook that came later. */
   webhookVersion?: number;
-  /** The first delivery position of which webhooks were not told: there while `isSilenced`. */
+  /** Grows with every change of the owner's pause; absent = 0. */
+  pauseEpoch?: number;
+  /** The last end of a full pause: what it owes to sockets that were open then. Absent = there was none. */
+  release?: Release;
+  /**
+   * The first delivery position of which webhooks were not told: there while `isSilenced`, and after it until a release
+   * has told them of everything. While it is there messages make no intents: they join the end of that queue.
+   */
   silentFrom?: number;
+  /** There while what came in a silence that ended is being told to webhooks. */
+  releasing?: Releasing;
   /** Grows with every mute write; 0 again with the last mute gone: then the mutes need not be read. */
   muteVersion: number;
   /** Random, for ever the same: makes delivery ids unguessable. */
   salt: string;
   /** Groups that the agent left or lost whose older envelopes are not all rewritten yet. Absent = none. */
   flushing?: Flushing[];
+}
+
+/** The queue that a full pause left: envelopes up to a delivery position that were stored when it ended. */
+export interface Release {
+  /** `pauseEpoch` since its end. */
+  epoch: number;
+  upTo: number;
+  at: Date;
+}
+
+/** The webhooks of which the release tells: those that were there when the silence ended. */
+export interface Releasing {
+  webhookVersion: number;
+  at: Date;
 }
 
 /**
@@ -103,6 +126,8 @@ export interface InboxOutHead {
   v: number;
   /** Envelopes that ever left `stored`. */
   dequeued: number;
+  /** The position up to which the agent last acknowledged over REST; absent = never. A release skips what is before it. */
+  syncedUpTo?: number;
 }
 
 /** Who writes an agent into a contact book, and whoever changes what books show of it. `_id` = `listed:<agent id>`. */
@@ -139,6 +164,16 @@ export function isSilenced({ status, pausedByOwner }: Pick<InboxInHead, 'status'
 /** True when what happens to the agent now is an intent for its webhooks. */
 export function takesIntents(inbox: Pick<InboxInHead, 'webhooks' | 'status' | 'pausedByOwner'>): boolean {
   return inbox.webhooks > 0 && !isSilenced(inbox);
+}
+
+/**
+ * The same of a new message: one that comes while older ones are still to be told joins their end (`releaseStep`), so
+ * that none overtakes them.
+ */
+export function takesMessageIntents(
+  inbox: Pick<InboxInHead, 'webhooks' | 'status' | 'pausedByOwner' | 'silentFrom'>,
+): boolean {
+  return takesIntents(inbox) && inbox.silentFrom === undefined;
 }
 
 /** A pair that nobody wrote yet: `v` 0 means that writing it is an insert. */

@@ -2,6 +2,7 @@ import { createAccountFlows, type AccountFlows } from './flows/account-flows';
 import { createCodeFlows, type CodeFlows } from './flows/code-flows';
 import { createGroupFlows, type GroupFlows } from './flows/group-flows';
 import { createEnforcementFlows, type EnforcementFlows } from './flows/enforcement-flow';
+import { createReleaseFlows, type ReleaseFlows } from './flows/release-flow';
 import { createScheduleFlows, type ScheduleFlows } from './flows/schedules';
 import { createWebhookFlows, type WebhookFlows } from './flows/webhook-flow';
 import { createFlowClient, type FlowClient, type FlowClientDeps } from './flows/flow-client';
@@ -12,6 +13,7 @@ export type Flows = CodeFlows &
   GroupFlows &
   EnforcementFlows &
   WebhookFlows &
+  ReleaseFlows &
   ScheduleFlows &
   Pick<FlowClient, 'isUp' | 'close'>;
 
@@ -23,6 +25,7 @@ export function createFlows(deps: FlowClientDeps): Flows {
     ...createGroupFlows(flows),
     ...createEnforcementFlows(flows),
     ...createWebhookFlows(flows),
+    ...createReleaseFlows(flows),
     ...createScheduleFlows(flows),
     isUp: flows.isUp,
     close: flows.close,

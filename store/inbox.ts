@@ -84,6 +84,41 @@ export async function readLive(
   return withMessages(database, agents, agent, envelopes);
 }
 
+/**
+ * The queue that a pause left, as it is owed to somebody who was there when it ended at `since`: what is stored, and what
+ * was delivered after that by another socket or webhook. Not what the agent read, hid, or acknowledged over REST up to
+ * `syncedUpTo`. Served by `_id`; what is read in vain came during the pause and left `stored` in it.
+ */
+export async function readReleased(
+  database: Database,
+  agents: AgentReader,
+  agent: Reader,
+  page: InboxPage & { upTo: number; since: Date; syncedUpTo: number },
+): Promise<InboxRow[]> {
+  const envelopes = await database.envelopes
+    .find(
+      {
+        _id: { $gt: envelopeId(agent._id, page.after), $lte: envelopeId(agent._id, page.upTo) },
+        $or: [
+          { status: 'stored' },
+          { status: 'delivered', deliveredAt: { $gte: page.since }, position: { $gt: page.syncedUpTo } },
+        ],
+        unread: { $ne: 'hidden' },
+        flushed: { $exists: false },
+        ...restOf(page),
+      },
+      { ...SAFE_READ, sort: { _id: 1 }, limit: page.limit, hint: '_id_' },
+    )
+    .toArray();
+  return withMessages(database, agents, agent, envelopes);
+}
+
+/** The position up to which the agent acknowledged over REST; 0 for one that never did. */
+export async function findSyncedUpTo(database: Database, agentId: string): Promise<number> {
+  const head = await database.heads.findOne<InboxOutHead>({ _id: inboxOutId(agentId) }, SAFE_READ);
+  return head?.syncedUpTo ?? 0;
+}
+
 const restOf = ({ includeMuted, flushing }: InboxPage): Filter<Envelope> => ({
   ...(includeMuted ? {} : { muted: false }),
   ...notFlushed(flushing),

@@ -3,6 +3,7 @@ import { createCodeActivities } from '../activities/codes';
 import { createGroupDeletionActivities } from '../activities/group-deletion';
 import { createHousekeepingActivities } from '../activities/housekeeping';
 import { createEnforcementActivities } from '../activities/enforcement';
+import { createReleaseActivities } from '../activities/releases';
 import { createSocketActivities } from '../activities/sockets';
 import { createWebhookActivities, type WebhookActivityDeps } from '../activities/webhooks';
 import type { BlobStore } from '../platform/blobs/blob-store';
@@ -11,6 +12,7 @@ import type { Logger } from '../platform/logger';
 import type { Mailer } from '../platform/mail';
 import type { Metrics } from '../platform/metrics';
 import type { Database } from '../store/database';
+import { createAgentReader } from '../store/agents';
 import { createOrders } from '../store/orders';
 
 export interface ActivityDeps {
@@ -19,6 +21,7 @@ export interface ActivityDeps {
   blobs: BlobStore;
   secretKeys: SecretKey[];
   undeliveredTtlDays: number;
+  publicBaseUrl: string;
   webhooks: WebhookActivityDeps;
   metrics: Metrics;
   log: Logger;
@@ -35,5 +38,11 @@ export function createActivities(deps: ActivityDeps) {
     ...createEnforcementActivities({ ...deps, orders }),
     ...createHousekeepingActivities(deps),
     ...createWebhookActivities(deps.webhooks),
+    ...createReleaseActivities({
+      ...deps,
+      agents: createAgentReader(deps.database),
+      orders,
+      wake: deps.webhooks.wake,
+    }),
   };
 }

@@ -41,6 +41,7 @@ async function main(): Promise<void> {
     blobs,
     secretKeys: config.SECRET_KEYS,
     undeliveredTtlDays: config.UNDELIVERED_TTL_DAYS,
+    publicBaseUrl: config.PUBLIC_BASE_URL,
     webhooks,
     metrics,
     log,

@@ -14,6 +14,8 @@ export const webhookFlowId = (webhookId: string): string => `webhook:${webhookId
 
 export const groupDeletionId = (groupId: string): string => `group-deletion:${groupId}`;
 
+export const releaseId = (agentId: string): string => `release:${agentId}`;
+
 export const TASK_QUEUES = { accounts: 'accounts', delivery: 'delivery', housekeeping: 'housekeeping' } as const;
 
 /** What is swept by the clock; each has a schedule of this id, whose runs carry it with the time of their start. */

@@ -1,6 +1,7 @@
 export { accountDeletion } from './account-deletion';
 export { enforcement } from './enforcement';
 export { groupDeletion } from './group-deletion';
+export { inboxRelease } from './inbox-release';
 export { recovery } from './recovery';
 export { registration } from './registration';
 export { rotation } from './rotation';

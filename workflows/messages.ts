@@ -2,6 +2,7 @@ import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { CodeFlowOutcome, CodeFlowState } from '../domain/code-flow';
 import type { EnforcementCounts, EnforcementTrigger } from '../domain/enforcement';
 import type { AccountStatus, StatusSource } from '../domain/heads';
+import type { ReleaseStage } from '../domain/release';
 import type { AttemptCounts, WebhookHealth } from '../domain/webhook-health';
 
 /** Input of a flow that mails a code: ids and the handle only. Address and profile stay in the pending row. */
@@ -155,3 +156,42 @@ export const skipSignal = defineSignal<[{ deliveryId: string }]>('skip');
 
 /** Look: the last state; null before the first look. */
 export const healthQuery = defineQuery<WebhookFlowView | null>('health');
+
+/** Input of the flow that releases what a full pause or a suspension held back. */
+export interface InboxReleaseInput {
+  agentId: string;
+  handle: string;
+  /** Of the agent's pause since the release began: a run belongs to one. */
+  epoch: number;
+  /** False on servers that take no search attributes (the time-skipping test server). */
+  hasSearchAttributes: boolean;
+  /** What a run that grew too long hands to the next. */
+  resumed?: { view: ReleaseView; isAsked: boolean; ended: 'repaused' | 'ended' | null };
+}
+
+/** How far a release got; counts stop at 10,000. */
+export interface ReleaseView {
+  stage: ReleaseStage;
+  epoch: number;
+  /** Deliveries that were made for webhooks. */
+  told: number;
+  /** Envelopes that webhooks are still to be told of. */
+  parked: number;
+  openSockets: number;
+  /** Of them, those that have not passed the end of the pause. */
+  socketsBehind: number;
+  /** Envelopes that are still stored between the slowest of these and the end of the pause. */
+  remaining: number;
+}
+
+/** Tell: a silence ended, at this epoch of the pause. Starts the flow when it does not run; may come any number of times. */
+export const releasedSignal = defineSignal<[{ epoch: number }]>('released');
+
+/** Tell: another full pause began, at this epoch. */
+export const repausedSignal = defineSignal<[{ epoch: number }]>('repaused');
+
+/** Tell: the account has lost its access. */
+export const endedSignal = defineSignal('ended');
+
+/** Look: how far the release got; null before the first look. */
+export const releaseProgressQuery = defineQuery<ReleaseView | null>('progress');

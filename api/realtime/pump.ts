@@ -5,9 +5,10 @@ import type { Agent } from '../../store/collections/agents';
 import type { Committed } from '../../store/committer/send-types';
 import type { Database } from '../../store/database';
 import type { InTurn } from '../../store/turns';
-import { findInboxIn, readLive, readStored, type InboxLook, type InboxRow } from '../../store/inbox';
+import { findInboxIn, type InboxLook, type InboxRow } from '../../store/inbox';
 import { presentRow } from '../../presenters/message';
 import { messageFrame } from './frames';
+import { openedAt, planPage, readPage, type Opened } from './pages';
 import { waitForRoom } from './room';
 import type { AgentSocket } from './socket';
 
@@ -53,8 +54,8 @@ export class Pump {
   /** The position that the registry knows of. */
   notedPosition = 0;
   private cursor = 0;
-  /** Up to here the socket gets muted rows too: they are its backlog (realtime.md §5.4). */
-  private drainUpTo: number | null = null;
+  /** The inbox as the first look found it, in a pause too: up to its head the socket gets muted rows (realtime.md §5.4). */
+  private opened: Opened | null = null;
   private isReading = false;
   private isDirty = true;
   private isStopped = false;
@@ -85,7 +86,7 @@ export class Pump {
   offer({ row, pausedByOwner }: Committed): void {
     if (this.isStopped || row.position <= this.cursor) return;
     const isNext =
-      this.drainUpTo !== null &&
+      this.opened !== null &&
       !this.isReading &&
       !this.isHeld &&
       this.deps.mayPush() &&
@@ -135,7 +136,7 @@ export class Pump {
 
   /** The inbox as somebody read it for many sockets at once, not before `generation`: reads only if there is cause. */
   observe(inbox: InboxLook | null, generation: number): void {
-    if (this.isReading || this.drainUpTo === null || generation !== this.generation) return this.wake();
+    if (this.isReading || this.opened === null || generation !== this.generation) return this.wake();
     this.isPaused = inbox === null || inbox.pausedByOwner === 'full';
     this.isHeld = false;
     if (this.isPaused) this.told = NOTHING;
@@ -176,20 +177,17 @@ export class Pump {
       const inbox = await this.deps.inTurn(() => findInboxIn(this.deps.database, this.agent._id));
       this.isPaused = inbox === null || inbox.pausedByOwner === 'full';
       if (this.isPaused) this.told = NOTHING;
-      if (inbox === null || this.isPaused) return;
+      if (inbox === null) return;
+      this.opened ??= openedAt(inbox);
+      if (this.isPaused) return;
       if (generation === this.generation) this.isHeld = false;
-      const head = inbox.nextPosition - 1;
-      this.drainUpTo ??= head;
-      if (this.cursor >= head) return this.tellDue();
+      const page = planPage(inbox, { cursor: this.cursor, opened: this.opened, limit: pageRows });
+      if (page === null) return this.tellDue();
       // The rows stay stored.
       if (!(await waitForRoom(this.socket, () => this.isStopped))) return this.overload();
       if (this.isStopped) return;
       if (generation !== this.generation) continue;
-      const isDrain = this.cursor < this.drainUpTo;
-      const upTo = isDrain ? this.drainUpTo : head;
-      const page = { after: this.cursor, upTo, limit: pageRows, includeMuted: isDrain, flushing: inbox.flushing };
-      const read = isDrain ? readStored : readLive;
-      const rows = await this.deps.inTurn(() => read(this.deps.database, this.deps.agents, this.agent, page));
+      const rows = await this.deps.inTurn(() => readPage(this.deps, this.agent, page));
       const pushed = this.pushPage(rows, generation);
       if (pushed === null) return;
       sent += pushed;
@@ -199,10 +197,11 @@ export class Pump {
       }
       this.pageRows = Math.min(DRAIN_BATCH, 2 * pageRows);
       const isEnd = rows.length < pageRows;
-      if (isEnd) this.cursor = Math.max(this.cursor, upTo);
+      if (isEnd) this.cursor = Math.max(this.cursor, page.upTo);
       this.tellDue();
-      if (isEnd && !isDrain) return;
-      if (sent >= DRAIN_ROWS_MAX) this.cursor = Math.max(this.cursor, this.drainUpTo);
+      if (isEnd && page.kind === 'live') return;
+      // Only a drain has a ceiling; what a pause left is owed to the last row.
+      if (sent >= DRAIN_ROWS_MAX && page.kind === 'drain') this.cursor = Math.max(this.cursor, page.upTo);
       if (!isEnd) await pause((DRAIN_PAUSE_MS * pageRows) / DRAIN_BATCH);
     }
   }

@@ -2,6 +2,7 @@ import type { Filter } from 'mongodb';
 import { DELIVERY_KEEP_MS } from '../../contract/limits';
 import type { Delivery } from '../collections/deliveries';
 import type { Webhook } from '../collections/webhooks';
+import { envelopeId } from '../collections/messages';
 import type { Database } from '../database';
 import { within } from '../deadline';
 import { ATTEMPT_LEASE_MS, CLAIM_MS_MAX, releaseSlots, takeSlots, type Slots } from './slots';
@@ -34,17 +35,34 @@ export type Claimed = { claims: Claim[]; refused: boolean };
  * and is repeated. Two at once: the second finds the delivery taken and gives its place back.
  */
 export async function claimFirst(database: Database, input: ClaimInput): Promise<Claimed> {
-  const { webhookId, count } = input;
+  for (let before: string | undefined; ;) {
+    const rows = await firstInTurn(database, input);
+    const oldest = rows[0];
+    const isInTurn = oldest?.released === true;
+    const claimed = await claimRows(database, input, rows, { status: 'pending' }, isInTurn ? 1 : undefined);
+    // Nothing although another one was the oldest before: that one was taken back, and whoever waits behind it may start.
+    if (claimed.claims.length > 0 || claimed.refused || oldest === undefined || oldest._id === before) return claimed;
+    before = oldest._id;
+  }
+}
+
+/**
+ * What may start now. What a pause held back arrives in its order, one at a time: the next one starts when nothing else
+ * is on the wire, not even what is older.
+ */
+async function firstInTurn(
+  database: Database,
+  { webhookId, count }: ClaimInput,
+): Promise<Pick<Delivery, '_id' | 'released'>[]> {
   const rows = await database.deliveries
     .find(
       { webhookId, status: 'pending' },
       { projection: { released: 1 }, sort: { order: 1 }, limit: count, maxTimeMS: 5_000 },
     )
     .toArray();
-  // What a pause held back arrives in its order: the next one starts when nothing else is on the wire.
-  const isInTurn = rows[0]?.released === true;
-  const next = isInTurn ? rows.slice(0, 1) : rows;
-  return claimRows(database, input, next, { status: 'pending' }, isInTurn ? 1 : undefined);
+  if (rows[0]?.released === true) return rows.slice(0, 1);
+  const firstReleased = rows.findIndex(({ released }) => released === true);
+  return firstReleased === -1 ? rows : rows.slice(0, firstReleased);
 }
 
 /** The same for attempts 2 to 9 that are due at `now`; those that are due are taken in the order of their events. */
@@ -120,22 +138,40 @@ export async function claimOne(
 }
 
 /**
- * Takes a delivery back that must not start any more: of its group, deleted by now, only the notice is told (groups.md
- * G7). The flow of the deletion cancels what waits; this is for what comes due before it got there. Dies before the
- * write: the lease ends, and the next claim comes here again.
+ * Takes a delivery back that must not start any more. Dies before the write: the lease ends, and the next claim comes
+ * here again.
  */
 async function withdraw(database: Database, delivery: Delivery): Promise<boolean> {
-  const { _id, attempts, conversationId, messageId } = delivery;
-  if (conversationId?.startsWith('grp_') !== true) return false;
-  const deletion = await database.groupDeletions.findOne(
-    { _id: conversationId },
-    { projection: { noticeId: 1 }, maxTimeMS: 5_000 },
-  );
-  if (deletion === null || deletion.noticeId === messageId) return false;
+  const { _id, attempts } = delivery;
+  const isPast = (await isLost(database, delivery)) || (await isSettled(database, delivery));
+  if (!isPast) return false;
   const expiresAt = new Date(Date.now() + DELIVERY_KEEP_MS);
   await database.deliveries.updateOne(
     { _id, status: 'delivering', attempts },
     { $set: { status: 'cancelled', leaseUntil: null, expiresAt }, $inc: { attempts: -1 } },
   );
   return true;
+}
+
+/**
+ * Of a group that was deleted only the notice is told (groups.md G7). The flow of the deletion cancels what waits; this is
+ * for what comes due before it got there.
+ */
+async function isLost(database: Database, { conversationId, messageId }: Delivery): Promise<boolean> {
+  if (conversationId?.startsWith('grp_') !== true) return false;
+  const deletion = await database.groupDeletions.findOne(
+    { _id: conversationId },
+    { projection: { noticeId: 1 }, maxTimeMS: 5_000 },
+  );
+  return deletion !== null && deletion.noticeId !== messageId;
+}
+
+/** What a pause held back waits long, behind others and in the next pause: the agent may have read or hidden it by now. */
+async function isSettled(database: Database, { released, attempts, agentId, position }: Delivery): Promise<boolean> {
+  if (released !== true || attempts > 1 || position === undefined) return false;
+  const envelope = await database.envelopes.findOne(
+    { _id: envelopeId(agentId, position) },
+    { projection: { status: 1, unread: 1 }, maxTimeMS: 5_000 },
+  );
+  return envelope?.status === 'read' || envelope?.unread === 'hidden';
 }

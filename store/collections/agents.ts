@@ -17,6 +17,10 @@ export interface Agent {
   /** Who restricted or suspended it. Absent = community. */
   statusSource?: StatusSource;
   pausedByOwner: PauseMode;
+  /** Grows with every change of the pause; absent = 0. */
+  pauseEpoch?: number;
+  /** Absent = never. */
+  pauseChangedAt?: Date;
   settings: AgentSettings;
   isSystem: boolean;
   /** The directory shows it: `isListed` of domain/directory, kept by `writeListed`. */

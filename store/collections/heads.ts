@@ -17,6 +17,12 @@ export const heads: CollectionSpec = {
       key: { listedFor: 1, lastMessageAt: -1, conversationId: 1 },
       partialFilterExpression: { conversationId: { $type: 'string' } },
     },
+    // findReleasing: inboxes whose release is under way, the oldest first; others pay nothing for it
+    {
+      name: 'releasing_at',
+      key: { 'releasing.at': 1 },
+      partialFilterExpression: { 'releasing.at': { $type: 'date' } },
+    },
     // findDueAttachments: attachments only, so other heads pay nothing for it
     { name: 'attachment_due', key: { dueAt: 1 }, partialFilterExpression: { dueAt: { $type: 'date' } } },
   ],

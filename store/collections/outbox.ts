@@ -39,29 +39,19 @@ export type IntentRow =
   | (WebhookIntent & { kind: 'agent.created'; handle: string; displayName: string | null });
 
 /**
- * `message.new` of what is still stored of the delivery positions after `afterPosition` and up to `upToPosition`, which
- * came while nothing could be sent to the webhooks of `targetId`. One row per agent at most.
- */
-export interface ReleaseRow extends WebhookIntent {
-  kind: 'webhooks.release';
-  afterPosition: number;
-  upToPosition: number;
-}
-
-/**
  * An intent recorded in the same commit as its fact; a relay turns it into the effect and deletes the row.
  * `flow.committed`: tell a flow that its commit happened.
  * `account.deleted`: the background part of a deletion has to be started.
  * `contacts.visibility`: contact books have to show or hide `targetId`; until the row is gone, lists look at the account.
  * `inbox.flush`: rewrite the envelopes that `targetId` lost with a group. `group.deletion`: start the flow that tells the
  * members.
+ * `inbox.release`: tell the flow that releases what `targetId` did not get in a silence that ended; one row per agent.
  * `webhook.deleted`: remove what was not sent to the webhook `webhookId` of `targetId`.
  * `webhook.trouble`: tell the flow of a webhook to look at it by `dueAt`; one row per webhook, `notes` counts its writes.
  * `enforcement.requested`: tell the enforcement flow of `targetId` to evaluate.
  */
 export type OutboxRow =
   | IntentRow
-  | ReleaseRow
   | {
       _id: string;
       kind: 'flow.committed';
@@ -73,6 +63,7 @@ export type OutboxRow =
   | { _id: string; kind: 'account.deleted'; targetId: string; handle: string; createdAt: Date }
   | { _id: string; kind: 'contacts.visibility'; targetId: string; createdAt: Date }
   | { _id: string; kind: 'inbox.flush'; targetId: string; createdAt: Date }
+  | { _id: string; kind: 'inbox.release'; targetId: string; epoch: number; createdAt: Date }
   | { _id: string; kind: 'group.deletion'; groupId: string; createdAt: Date }
   | { _id: string; kind: 'webhook.deleted'; targetId: string; webhookId: string; createdAt: Date }
   | { _id: string; kind: 'webhook.trouble'; webhookId: string; dueAt: Date; notes: number; createdAt: Date }

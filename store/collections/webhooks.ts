@@ -33,6 +33,8 @@ export interface Webhook {
   createdAt: Date;
   /** `webhookVersion` of the agent's inbox right after this webhook came: intents with an older one are not for it. */
   fromVersion: number;
+  /** The delivery position that the agent's next envelope had then: a release under way tells it of those from there on. */
+  fromPosition?: number;
   /** Set while the agent is fully paused or suspended: no attempt starts. */
   held: 'paused' | null;
   breaker: Breaker;

@@ -136,9 +136,9 @@ export class AckLane {
     const ids = moving.flatMap((acks) => acks.ids);
     const deliveredAt = moving[0]?.waiting[0]?.command.deliveredAt ?? this.deps.clock.now();
     const changes = moving
-      .map(({ head, ids: own }): HeadChange => ({
+      .map(({ head, ids: own, waiting }): HeadChange => ({
         before: head.v === 0 ? null : head,
-        after: { ...head, dequeued: head.dequeued + own.length },
+        after: { ...head, dequeued: head.dequeued + own.length, ...syncedUpTo(head, waiting) },
       }))
       .sort((one, other) => (one.after._id < other.after._id ? -1 : 1));
     const session = database.client.startSession();
@@ -159,6 +159,15 @@ export class AckLane {
       await session.endSession();
     }
   }
+}
+
+/** Acks of a range come over REST only: what they cover is not pushed again by the release of a pause. */
+function syncedUpTo(
+  { syncedUpTo: before = 0 }: InboxOutHead,
+  waiting: Waiting<AckCommand, number>[],
+): Pick<InboxOutHead, 'syncedUpTo'> {
+  const upTo = Math.max(before, ...waiting.map(({ command }) => ('upTo' in command ? command.upTo : 0)));
+  return upTo === 0 ? {} : { syncedUpTo: upTo };
 }
 
 function groupByRecipient(waiting: Waiting<AckCommand, number>[]): Map<string, Waiting<AckCommand, number>[]> {

@@ -1,5 +1,5 @@
 import { AppError } from '../../contract/errors';
-import { emptyPair, pairId, takesIntents } from '../../domain/heads';
+import { emptyPair, pairId, takesMessageIntents } from '../../domain/heads';
 import { decideDirectSend, settleOpener, type Acceptance, type Refusal } from '../../domain/send';
 import { newId } from '../../platform/ids';
 import type { Message } from '../collections/messages';
@@ -130,7 +130,7 @@ function applyAcceptance(
   const card = cardOf(item, state);
   plan.messages.push(message);
   plan.envelopes.push(envelope);
-  if (takesIntents(decision.recipient) && !muted) {
+  if (takesMessageIntents(decision.recipient) && !muted) {
     plan.outbox.push(newMessageIntent(message, decision.recipient, decision.position));
   }
   plan.committed.push({

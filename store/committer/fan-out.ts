@@ -1,6 +1,6 @@
 import { findMember, type GroupHead, type GroupMember } from '../../domain/group';
 import { isBacklogged } from '../../domain/group-send';
-import { takesIntents, type InboxInHead } from '../../domain/heads';
+import { takesIntents, takesMessageIntents, type InboxInHead } from '../../domain/heads';
 import type { AgentCard } from '../agents';
 import { membershipId } from '../collections/groups';
 import type { Message } from '../collections/messages';
@@ -44,10 +44,8 @@ export function fanOut(
     const reception = { recipientId, senderId, conversationId };
     const muted = !isNotice && state.mutes.silences(reception, message.createdAt);
     plan.envelopes.push(newEnvelope(message, { recipientId, position, muted }));
-    if (takesIntents(inbox) && !muted) {
-      plan.outbox.push(newMessageIntent(message, inbox, position));
-      if (isNotice) plan.outbox.push(newDeletedIntent(message, inbox));
-    }
+    if (takesMessageIntents(inbox) && !muted) plan.outbox.push(newMessageIntent(message, inbox, position));
+    if (takesIntents(inbox) && isNotice) plan.outbox.push(newDeletedIntent(message, inbox));
     plan.committed.push({
       recipientId,
       pausedByOwner: inbox.pausedByOwner,

@@ -17,7 +17,6 @@ const WEBHOOK_KINDS: OutboxRow['kind'][] = [
   'group.invite.received',
   'presence.update',
   'agent.created',
-  'webhooks.release',
 ];
 
 /**

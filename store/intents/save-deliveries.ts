@@ -1,6 +1,6 @@
 import type { ClientSession } from 'mongodb';
 import { exactly, type Delivery } from '../collections/deliveries';
-import type { IntentRow, ReleaseRow } from '../collections/outbox';
+import type { IntentRow } from '../collections/outbox';
 import { withTransaction, type Database } from '../database';
 
 /** An intent with what becomes of it; nothing when nobody is told. */
@@ -62,27 +62,12 @@ async function isNews(
   return true;
 }
 
-/**
- * Moves a release on by one page: its row and the deliveries are one commit, as above. A pause that begins meanwhile
- * takes the row away, and then nothing is written.
- * @param upTo position of the last envelope of the page; null: there was none
- */
-export function saveReleased(
+/** Of deliveries with fixed ids those that were not there yet. */
+export async function insertNew(
   database: Database,
-  row: ReleaseRow,
-  { deliveries, upTo }: { deliveries: Delivery[]; upTo: number | null },
+  deliveries: Delivery[],
+  session: ClientSession,
 ): Promise<Delivery[]> {
-  return withTransaction(database, async (session) => {
-    const here = { _id: row._id, afterPosition: row.afterPosition };
-    const moved =
-      upTo === null
-        ? (await database.outbox.deleteOne(here, { session })).deletedCount
-        : (await database.outbox.updateOne(here, { $set: { afterPosition: upTo } }, { session })).matchedCount;
-    return moved === 0 ? [] : insertNew(database, deliveries, session);
-  });
-}
-
-async function insertNew(database: Database, deliveries: Delivery[], session: ClientSession): Promise<Delivery[]> {
   if (deliveries.length === 0) return [];
   const result = await database.deliveries.bulkWrite(
     deliveries.map(({ _id, ...rest }) => ({

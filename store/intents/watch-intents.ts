@@ -39,7 +39,7 @@ export function watchIntents(database: Database, log: Logger, onNews: () => void
 /** A row that stands for the newest of its kind is updated: what changed in it does not matter here. */
 const ofIntents = {
   $or: [
-    { operationType: 'insert', 'fullDocument.kind': { $in: [...ALL_WEBHOOK_EVENTS, 'webhooks.release'] } },
+    { operationType: 'insert', 'fullDocument.kind': { $in: [...ALL_WEBHOOK_EVENTS] } },
     { operationType: { $in: ['update', 'replace'] } },
   ],
 };

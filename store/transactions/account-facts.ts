@@ -1,12 +1,5 @@
 import type { ClientSession } from 'mongodb';
-import {
-  inboxInId,
-  listedId,
-  senderHeadId,
-  type AccountStatus,
-  type PauseMode,
-  type StatusSource,
-} from '../../domain/heads';
+import { inboxInId, listedId, senderHeadId, type AccountStatus, type StatusSource } from '../../domain/heads';
 import { newOutboxId } from '../../platform/ids';
 import { withTransaction, type Database } from '../database';
 import { writeListed } from '../directory';
@@ -49,18 +42,10 @@ export async function writeStatus(
   );
 }
 
-/**
- * Sets the owner's pause. Entering and leaving a full one holds and releases the agent's webhooks in the same commit
- * (`writeInboxFacts`).
- */
-export async function setPause(database: Database, agentId: string, pausedByOwner: PauseMode, at: Date): Promise<void> {
-  await withTransaction(database, (session) => writeFacts(database, agentId, { pausedByOwner }, at, session));
-}
-
 async function writeFacts(
   database: Database,
   agentId: string,
-  facts: { status?: AccountStatus; statusSource?: StatusSource; pausedByOwner?: PauseMode },
+  facts: { status: AccountStatus; statusSource?: StatusSource },
   at: Date,
   session: ClientSession,
 ): Promise<void> {

@@ -1,25 +1,24 @@
-import { createHash } from 'node:crypto';
-import type { ClientSession, Collection } from 'mongodb';
-import { ID_PREFIX } from '../../contract/ids';
+import type { ClientSession, Collection, UpdateFilter } from 'mongodb';
 import { inboxInId, isSilenced, type InboxInHead } from '../../domain/heads';
 import { WEBHOOKS_MAX } from '../../contract/limits';
 import { noteReleased } from '../attempts/trouble';
-import type { ReleaseRow } from '../collections/outbox';
 import type { Database } from '../database';
-import { intentFor } from '../intents/intent';
+import { requestRelease } from '../releases';
 
-/** Status and pause as the writing end of an inbox knows them. */
-export type InboxFacts = Partial<Pick<InboxInHead, 'status' | 'pausedByOwner'>>;
+/** Status and pause of an agent as the writing end of an inbox knows them. */
+export type InboxFacts = Partial<Pick<InboxInHead, 'status' | 'pausedByOwner' | 'pauseEpoch'>>;
 
 /**
  * Status or pause of an agent in its inbox, and what follows for its webhooks (webhooks.md §5, full pause and
- * suspension). The head moves its version, so every racing send is before or behind it:
+ * suspension) and its sockets (dashboard.md §8.5). The head moves its version, so every racing send is before or behind
+ * it:
  *
- * - Silence begins: the inbox keeps the position of the first envelope that nobody is told of, and the webhooks are held.
- *   Starting an attempt writes the webhook's document too, so none starts after this commit; what is due waits without
- *   using an attempt.
- * - Silence ends: the webhooks are let go, what is due is due at once, and a row of the outbox has the envelopes of the
- *   meantime told of. Silence that begins again before that row is worked off takes it back: the next end goes on there.
+ * - Silence begins: the inbox keeps the position of the first envelope that no webhook is told of, and the webhooks are
+ *   held. Starting an attempt writes the webhook's document too, so none starts after this commit; what is due waits
+ *   without using an attempt. A release that is under way ends: its next step finds the silence (`releaseStep`).
+ * - Silence ends: the webhooks are let go, what is due is due at once, and the envelopes from that position on are told
+ *   of by the release, whose flow is requested by a row of the outbox. Messages join its end until it is through.
+ * - A full pause ends: the inbox keeps what sockets that were open are owed.
  *
  * A full pause within a suspension, or the other way round, is one silence. A crash leaves all of it or nothing.
  */
@@ -36,53 +35,67 @@ export async function writeInboxFacts(
     { returnDocument: 'before', session },
   );
   if (before === null) return;
-  const isNow = isSilenced({ ...before, ...facts });
-  if (isNow === isSilenced(before)) return;
-  if (isNow) await beginSilence(database, agentId, before, session);
-  else await endSilence(database, agentId, before, at, session);
+  const after = { ...before, ...facts };
+  const isLeftFull = before.pausedByOwner === 'full' && after.pausedByOwner !== 'full';
+  if (isLeftFull) await oweToSockets(database, agentId, after, at, session);
+  const isNow = isSilenced(after);
+  if (isNow && !isSilenced(before)) await beginSilence(database, agentId, before, session);
+  if (!isNow && isSilenced(before)) await endSilence(database, agentId, before, at, session);
+  const isReleasing = !isNow && (isLeftFull || isSilenced(before));
+  if (isReleasing) await requestRelease(database, { agentId, epoch: after.pauseEpoch ?? 0, at }, session);
+}
+
+async function oweToSockets(
+  database: Database,
+  agentId: string,
+  { pauseEpoch: epoch = 0, nextPosition }: InboxInHead,
+  at: Date,
+  session: ClientSession,
+): Promise<void> {
+  const release = { epoch, upTo: nextPosition - 1, at };
+  await updateInbox(database, agentId, { $set: { release } }, session);
 }
 
 async function beginSilence(
   database: Database,
   agentId: string,
-  { nextPosition, webhooks }: InboxInHead,
+  { nextPosition, silentFrom = nextPosition, webhooks }: InboxInHead,
   session: ClientSession,
 ): Promise<void> {
-  const unfinished = await database.outbox.findOneAndDelete({ _id: releaseId(agentId) }, { session });
-  const silentFrom = unfinished?.kind === 'webhooks.release' ? unfinished.afterPosition + 1 : nextPosition;
-  await inboxes(database).updateOne({ _id: inboxInId(agentId) }, { $set: { silentFrom } }, { session });
+  await updateInbox(database, agentId, { $set: { silentFrom }, $unset: { releasing: '' } }, session);
   if (webhooks > 0) await database.webhooks.updateMany({ agentId }, { $set: { held: 'paused' } }, { session });
 }
 
 async function endSilence(
   database: Database,
   agentId: string,
-  inbox: InboxInHead,
+  { nextPosition, silentFrom = nextPosition, webhooks, webhookVersion = 0 }: InboxInHead,
   at: Date,
   session: ClientSession,
 ): Promise<void> {
-  const { silentFrom = inbox.nextPosition, nextPosition, webhooks } = inbox;
-  await inboxes(database).updateOne({ _id: inboxInId(agentId) }, { $unset: { silentFrom: '' } }, { session });
+  const isNothingToTell = webhooks === 0 || silentFrom === nextPosition;
+  await updateInbox(
+    database,
+    agentId,
+    isNothingToTell ? { $unset: { silentFrom: '' } } : { $set: { releasing: { webhookVersion, at } } },
+    session,
+  );
   if (webhooks === 0) return;
   await database.webhooks.updateMany({ agentId }, { $set: { held: null } }, { session });
   const own = { projection: { _id: 1 as const }, limit: WEBHOOKS_MAX, session };
   const ids = await database.webhooks.find({ agentId }, own).toArray();
   const webhookIds = ids.map(({ _id }) => _id);
   await noteReleased(database, webhookIds, at, session);
-  if (silentFrom === nextPosition) return;
-  const release: ReleaseRow = {
-    ...intentFor(inbox, at),
-    _id: releaseId(agentId),
-    kind: 'webhooks.release',
-    afterPosition: silentFrom - 1,
-    upToPosition: nextPosition - 1,
-  };
-  await database.outbox.insertOne(release, { session });
 }
 
-/** One row per agent: a silence that begins finds what the last one left. */
-function releaseId(agentId: string): string {
-  return ID_PREFIX.outboxRow + createHash('sha256').update(`release|${agentId}`).digest('hex').slice(0, 32);
+/** In a transaction that has moved the head's version already. */
+async function updateInbox(
+  database: Database,
+  agentId: string,
+  update: UpdateFilter<InboxInHead>,
+  session: ClientSession,
+): Promise<void> {
+  await inboxes(database).updateOne({ _id: inboxInId(agentId) }, update, { session });
 }
 
 /** A head's kind stands in its _id: this is the parse point of the union. */

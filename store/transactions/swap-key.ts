@@ -3,7 +3,7 @@ import { AppError } from '../../contract/errors';
 import { senderHeadId, type SenderHead } from '../../domain/heads';
 import { recordAudit, type AuditActor } from '../audit';
 import { withTransaction, type Database } from '../database';
-import { writeInboxFacts } from './silence';
+import { endPause } from './set-pause';
 
 export interface KeySwap {
   agentId: string;
@@ -40,15 +40,13 @@ export async function swapKey(
     const before = await nextVersion(database, agentId, session);
     refuse(before, swap.keyVersion);
     const swapped = { agentId, keyVersion: before.keyVersion + 1 };
-    if (before.pausedByOwner !== 'none') {
-      await writeInboxFacts(database, agentId, { pausedByOwner: 'none' }, at, session);
-    }
     await database.agents.updateOne(
       { _id: agentId },
-      { $set: { apiKeyHash, keyVersion: swapped.keyVersion, pausedByOwner: 'none', updatedAt: at } },
+      { $set: { apiKeyHash, keyVersion: swapped.keyVersion, updatedAt: at } },
       { session },
     );
     await recordAudit(database, { actor, action: 'agent.key_rotated', targetId: agentId, at }, session);
+    if (before.pausedByOwner !== 'none') await endPause(database, { agentId, reason: 'key_rotated', at }, session);
     await also(swapped, session);
     return swapped;
   });
@@ -60,7 +58,7 @@ async function nextVersion(database: Database, agentId: string, session: ClientS
   const senders = database.heads as unknown as Collection<SenderHead>;
   const before = await senders.findOneAndUpdate(
     { _id: senderHeadId(agentId) },
-    { $inc: { keyVersion: 1, v: 1 }, $set: { pausedByOwner: 'none' } },
+    { $inc: { keyVersion: 1, v: 1 } },
     { returnDocument: 'before', session },
   );
   if (before === null) throw new AppError('AGENT_NOT_FOUND');

@@ -47,6 +47,7 @@ export function createWebhook(database: Database, input: NewWebhook): Promise<We
       legacySignature,
       createdAt: at,
       fromVersion: inbox.webhookVersion ?? 0,
+      fromPosition: inbox.nextPosition,
       held: isSilenced(inbox) ? 'paused' : null,
       breaker: CLOSED_BREAKER,
       slots: [],

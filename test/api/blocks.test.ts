@@ -1,5 +1,5 @@
 import { pairId, type PairHead } from '../../domain/heads';
-import { setPause } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/set-pause';
 import { call, createTestAgent, type CallOptions, type TestAgent } from '../support/agents';
 import { useStack } from '../support/use-stack';
 import { countWebhook } from '../support/webhooks';

@@ -1,7 +1,8 @@
 import { request as httpRequest } from 'node:http';
 import fc from 'fast-check';
 import type { Database } from '../../store/database';
-import { setPause, setStatus } from '../../store/transactions/account-facts';
+import { setStatus } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/set-pause';
 import { deleteAgent } from '../../store/transactions/delete-agent';
 import { call, createTestAgent, type CallAnswer, type Parsed } from '../support/agents';
 import { exchange } from '../support/raw-http';

@@ -1,5 +1,6 @@
 import type { Database } from '../../store/database';
-import { setPause, setStatus } from '../../store/transactions/account-facts';
+import { setStatus } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/set-pause';
 import { SocketClient } from '../realtime/socket-client';
 import { callsOf, say, seqsOf, startTalk } from '../support/conversations';
 import { expectExactCounters } from '../support/exact';

@@ -1,4 +1,5 @@
-import { setPause, setStatus } from '../../store/transactions/account-facts';
+import { setStatus } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/set-pause';
 import { deleteAgent } from '../../store/transactions/delete-agent';
 import { setMute } from '../../store/transactions/mutes';
 import type { Parsed, TestAgent } from '../support/agents';

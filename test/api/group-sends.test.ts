@@ -1,5 +1,6 @@
 import { inboxInId } from '../../domain/heads';
-import { setPause, setStatus } from '../../store/transactions/account-facts';
+import { setStatus } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/set-pause';
 import { setMute } from '../../store/transactions/mutes';
 import { setBlock } from '../../store/transactions/relations';
 import type { CallAnswer, TestAgent } from '../support/agents';

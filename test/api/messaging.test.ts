@@ -1,6 +1,6 @@
 import { inboxInId } from '../../domain/heads';
 import type { Database } from '../../store/database';
-import { setPause } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/set-pause';
 import { setBlock } from '../../store/transactions/relations';
 import { startStack, type Stack } from '../support/stack';
 import { makeSenders, openStackDatabase, request, send, type Sender } from '../support/traffic';

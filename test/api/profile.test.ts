@@ -1,4 +1,5 @@
-import { setPause, setStatus } from '../../store/transactions/account-facts';
+import { setStatus } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/set-pause';
 import { deleteAgent } from '../../store/transactions/delete-agent';
 import { setBlock } from '../../store/transactions/relations';
 import { call, createTestAgent, type CallOptions, type TestAgent } from '../support/agents';

@@ -1,5 +1,5 @@
 import { countUndelivered } from '../../store/inbox';
-import { setPause } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/set-pause';
 import { setBlock } from '../../store/transactions/relations';
 import { SocketClient } from '../realtime/socket-client';
 import { callsOf, say, startTalk } from '../support/conversations';

@@ -1,5 +1,6 @@
 import type { Database } from '../../store/database';
-import { setPause, setStatus } from '../../store/transactions/account-facts';
+import { setStatus } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/set-pause';
 import { deleteAgent } from '../../store/transactions/delete-agent';
 import { createAgent, emailKey } from '../../store/transactions/create-agent';
 import { hashApiKey, newApiKey, newId } from '../../platform/ids';

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { emailKey } from '../../store/transactions/create-agent';
-import { setPause, setStatus } from '../../store/transactions/account-facts';
+import { setStatus } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/set-pause';
 import { call, createTestAgent, type CallAnswer, type TestAgent } from '../support/agents';
 import { clearCooldown, codeFor, notCode } from '../support/codes';
 import { useStack } from '../support/use-stack';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type * as Sdk from 'agentchatme' with { 'resolution-mode': 'import' };
 import { inboxInId, inboxOutId, type InboxInHead, type InboxOutHead } from '../../domain/heads';
 import type { Database } from '../../store/database';
-import { setPause } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/set-pause';
 import { call, createTestAgent, type Parsed, type TestAgent } from '../support/agents';
 import { startReceiver, type Received, type Receiver } from '../support/receiver';
 import { startStack, type Stack } from '../support/stack';

@@ -1,6 +1,6 @@
 import type { Database } from '../../store/database';
 import { announcePresence } from '../../store/intents/announce-presence';
-import { setPause } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/set-pause';
 import { SocketClient } from '../realtime/socket-client';
 import type { TestAgent } from '../support/agents';
 import { groupCalls } from '../support/groups';

@@ -1,7 +1,7 @@
-import { expandIntents } from '../../delivery/expand-intents';
+import { releaseStep } from '../../delivery/release-parked';
 import { createAgentReader } from '../../store/agents';
 import type { Database } from '../../store/database';
-import { setPause } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/set-pause';
 import { operateEnforcement, type OperatorAction } from '../../store/transactions/operate-enforcement';
 import { swapKey } from '../../store/transactions/swap-key';
 import { agentActor } from '../../store/audit';
@@ -124,8 +124,9 @@ describe('webhooks of paused and suspended agents', () => {
     const texts = Array.from({ length: 150 }, (_, index) => `held ${index}`);
     await sendAll(a, b, texts);
     await pause(b, 'none');
-    // One round takes one page.
-    await expandIntents({ database, agents: createAgentReader(database), publicBaseUrl: 'http://chat.example.com' });
+    // One step takes one page.
+    const deps = { database, agents: createAgentReader(database), publicBaseUrl: 'http://chat.example.com' };
+    await releaseStep(deps, api.idOf(b));
     await pause(b, 'full');
     const released = (await worker.deliveriesOf(api.idOf(b))).length;
     expect(released).toBeGreaterThan(0);

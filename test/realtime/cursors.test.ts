@@ -1,5 +1,5 @@
 import { inboxInId, type InboxInHead } from '../../domain/heads';
-import { setPause } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/set-pause';
 import { createOrders } from '../../store/orders';
 import { createLogger } from '../../platform/logger';
 import { say, startTalk } from '../support/conversations';

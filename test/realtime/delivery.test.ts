@@ -1,6 +1,6 @@
 import { inboxInId, inboxOutId, type InboxInHead, type InboxOutHead } from '../../domain/heads';
 import { countUndelivered } from '../../store/inbox';
-import { setPause } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/set-pause';
 import { useStack } from '../support/use-stack';
 import { makeSenders, request, send, type Sender } from '../support/traffic';
 import { waitFor } from '../support/wait';

@@ -1,5 +1,5 @@
 import { createOrders } from '../../store/orders';
-import { setPause } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/set-pause';
 import { removeBlock, setBlock } from '../../store/transactions/relations';
 import { createLogger } from '../../platform/logger';
 import { useStack } from '../support/use-stack';

@@ -1,6 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import type { Database } from '../../store/database';
-import { setPause } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/set-pause';
 import { codeFlowId } from '../../workflows/ids';
 import { call, createTestAgent, type CallAnswer, type TestAgent } from '../support/agents';
 import { codeFor } from '../support/codes';

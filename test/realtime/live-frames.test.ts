@@ -4,7 +4,7 @@ import { Pump } from '../../api/realtime/pump';
 import { AgentSocket } from '../../api/realtime/socket';
 import { createLogger } from '../../platform/logger';
 import { createAgentReader } from '../../store/agents';
-import { setPause } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/set-pause';
 import type { InTurn } from '../../store/turns';
 import { createTestAgent } from '../support/agents';
 import { openTestDatabase, type TestDatabase } from '../support/database';

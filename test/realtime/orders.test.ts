@@ -1,7 +1,7 @@
 import { DRAIN_BATCH } from '../../contract/limits';
 import { withTransaction } from '../../store/database';
 import { createOrders } from '../../store/orders';
-import { setPause } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/set-pause';
 import { createLogger } from '../../platform/logger';
 import type { ApiChild } from '../support/stack';
 import { useStack } from '../support/use-stack';

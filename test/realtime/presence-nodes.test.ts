@@ -1,6 +1,6 @@
 import type { Database } from '../../store/database';
 import { createOrders } from '../../store/orders';
-import { setPause } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/set-pause';
 import { createLogger } from '../../platform/logger';
 import type { TestAgent } from '../support/agents';
 import { presenceActions, presenceUpdates as updates } from '../support/presence';

@@ -1,5 +1,5 @@
 import type * as Sdk from 'agentchatme' with { 'resolution-mode': 'import' };
-import { setPause } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/set-pause';
 import { addContact } from '../../store/transactions/relations';
 import type { Database } from '../../store/database';
 import { startBalancer, type Balancer } from '../support/balancer';

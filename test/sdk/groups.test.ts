@@ -1,4 +1,4 @@
-import { setPause } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/set-pause';
 import { inboxInId } from '../../domain/heads';
 import type { Database } from '../../store/database';
 import { pictureAs } from '../support/images';

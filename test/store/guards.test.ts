@@ -1,7 +1,8 @@
 import { pairId, type PairHead } from '../../domain/heads';
 import { hashApiKey, newApiKey } from '../../platform/ids';
 import { agentActor } from '../../store/audit';
-import { setPause, setStatus } from '../../store/transactions/account-facts';
+import { setStatus } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/set-pause';
 import { deleteAgent } from '../../store/transactions/delete-agent';
 import { swapKey } from '../../store/transactions/swap-key';
 import { addContact, removeContact, setBlock } from '../../store/transactions/relations';

@@ -4,7 +4,7 @@ import { relayDeletedWebhooks } from '../../delivery/deleted-webhooks';
 import { openDatabase, prepareDatabase, type Database } from '../../store/database';
 import { cancelGroupDeliveries, dropWebhooks, removeUnsent } from '../../store/deliveries';
 import { announcePresence } from '../../store/intents/announce-presence';
-import { setPause } from '../../store/transactions/account-facts';
+import { setPause } from '../../store/transactions/set-pause';
 import { addContact } from '../../store/transactions/relations';
 import { listWebhooks } from '../../store/webhooks';
 import { createTestAgent, type TestAgent } from '../support/agents';

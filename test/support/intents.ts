@@ -1,8 +1,10 @@
 import { relayDeletedWebhooks } from '../../delivery/deleted-webhooks';
 import { expandIntents, type ExpandDeps } from '../../delivery/expand-intents';
+import { releaseStep } from '../../delivery/release-parked';
 import { createAgentReader } from '../../store/agents';
 import type { Delivery } from '../../store/collections/deliveries';
 import type { Database } from '../../store/database';
+import { findReleasing } from '../../store/releases';
 import type { Parsed } from './agents';
 
 /** The intents of one database, expanded by the test itself in place of a worker. */
@@ -10,6 +12,9 @@ export function intentWorker(database: Database) {
   const deps: ExpandDeps = { database, agents: createAgentReader(database), publicBaseUrl: 'http://chat.example.com' };
   const untilDone = async (): Promise<void> => {
     for (let isMore = true; isMore;) ({ isMore } = await expandIntents(deps));
+    for (const agentId of await findReleasing(database, new Date(Date.now() + 60_000), 1_000)) {
+      for (let isMore = true; isMore;) ({ isMore } = await releaseStep(deps, agentId));
+    }
   };
   return {
     /** Rounds until nothing is left, by so many workers at once. */

@@ -26,6 +26,7 @@ describe('recorded histories', () => {
       'enforcement',
       'group-deletion',
       'webhook',
+      'inbox-release',
     ];
     for (const flow of [...flows, 'housekeeping']) {
       expect(names.filter((name) => name.startsWith(`${flow}/`)).length).toBeGreaterThan(0);

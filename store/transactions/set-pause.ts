@@ -1,0 +1,90 @@
+import type { ClientSession } from 'mongodb';
+import { senderHeadId, type PauseMode } from '../../domain/heads';
+import { recordAudit, SYSTEM_ACTOR, type AuditActor } from '../audit';
+import { withTransaction, type Database } from '../database';
+import { claimHeads } from './account-facts';
+import { writeInboxFacts } from './silence';
+
+/** A change of an owner's pause that was committed. */
+export interface PauseChange {
+  agentId: string;
+  from: PauseMode;
+  to: PauseMode;
+  /** Of the agent's pause since this change. */
+  epoch: number;
+}
+
+/** What an owner asks for, or what ends a pause that nobody could lift any more. */
+export interface NewPause {
+  agentId: string;
+  mode: PauseMode;
+  actor: AuditActor;
+  /** Only where no owner asked for it. */
+  reason?: 'released' | 'key_rotated';
+  at: Date;
+}
+
+/**
+ * Sets the owner's pause (dashboard.md §8). The agent's row (authentication, sync), its `sender` head (what it may send)
+ * and its `inbox-in` head (what reaches it), its webhooks, the event and the request for a release are one commit, so a
+ * racing send is before it or sees it. Nodes learn of it by an order, which the caller gives after the commit.
+ *
+ * Two at once: one after the other, each as its own change; a mode that is there already changes nothing. A crash leaves
+ * all of it or nothing; dying before the order, the owner's repeat gives it, and nodes look by themselves every 5 s.
+ * @returns null when the agent had this mode already, or is gone
+ */
+export async function setPause(
+  database: Database,
+  agentId: string,
+  mode: PauseMode,
+  at: Date,
+  actor: AuditActor = SYSTEM_ACTOR,
+): Promise<PauseChange | null> {
+  const now = await database.agents.findOne(
+    { _id: agentId },
+    { projection: { pausedByOwner: 1 }, readConcern: { level: 'majority' }, maxTimeMS: 5_000 },
+  );
+  // Without this a repeat would move the heads, and sends that are under way would start over.
+  if (now === null || now.pausedByOwner === mode) return null;
+  return withTransaction(database, (session) => writePause(database, { agentId, mode, actor, at }, session));
+}
+
+/** The pause's part of a transaction; first in it, because sends compete for what it writes. */
+export async function writePause(
+  database: Database,
+  { agentId, mode, actor, reason, at }: NewPause,
+  session: ClientSession,
+): Promise<PauseChange | null> {
+  await claimHeads(database, agentId, session);
+  const before = await database.agents.findOneAndUpdate(
+    { _id: agentId, status: { $ne: 'deleted' }, pausedByOwner: { $ne: mode } },
+    { $set: { pausedByOwner: mode, pauseChangedAt: at, updatedAt: at }, $inc: { pauseEpoch: 1 } },
+    { returnDocument: 'before', session },
+  );
+  if (before === null) return null;
+  const epoch = (before.pauseEpoch ?? 0) + 1;
+  await writeInboxFacts(database, agentId, { pausedByOwner: mode, pauseEpoch: epoch }, at, session);
+  await database.heads.updateOne(
+    { _id: senderHeadId(agentId) },
+    { $set: { pausedByOwner: mode }, $inc: { v: 1 } },
+    { session },
+  );
+  const event =
+    mode === 'none'
+      ? { action: 'agent.unpaused' as const, metadata: reason === undefined ? {} : { reason } }
+      : { action: 'agent.paused' as const, metadata: { mode } };
+  await recordAudit(database, { actor, ...event, targetId: agentId, at }, session);
+  return { agentId, from: before.pausedByOwner, to: mode, epoch };
+}
+
+/**
+ * Ends a pause that nobody could lift any more, in the transaction that takes the agent from its owner (dashboard.md
+ * §8.6). @returns null when there was none
+ */
+export function endPause(
+  database: Database,
+  { agentId, reason, at }: { agentId: string; reason: 'released' | 'key_rotated'; at: Date },
+  session: ClientSession,
+): Promise<PauseChange | null> {
+  return writePause(database, { agentId, mode: 'none', actor: SYSTEM_ACTOR, reason, at }, session);
+}
