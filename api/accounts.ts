@@ -1,17 +1,21 @@
 import type { AgentReader } from '../store/agents';
 import type { EmailCaps } from '../store/transactions/create-agent';
+import { createOwnerSignIn, type OwnerSignIn } from './owner-sign-in';
+import { createReleaseAgent, type ReleaseAgent } from './claims';
 import { createDeleteAccount, type DeleteAccount } from './account-deletion';
 import type { KeySwapDeps } from './key-swap';
 import { createRecovery, type Recovery } from './recovery';
 import { createRegistration, type Registration } from './registration';
 import { createRotation, type Rotation } from './rotation';
 
-/** What makes, ends and re-keys accounts. */
+/** What makes, ends and re-keys accounts, and signs owners in. */
 export interface Accounts {
   registration: Registration;
   recovery: Recovery;
   rotation: Rotation;
   deleteAccount: DeleteAccount;
+  signIn: OwnerSignIn;
+  releaseAgent: ReleaseAgent;
 }
 
 export function createAccounts(deps: KeySwapDeps & { agents: AgentReader; caps: EmailCaps }): Accounts {
@@ -20,5 +24,7 @@ export function createAccounts(deps: KeySwapDeps & { agents: AgentReader; caps: 
     recovery: createRecovery(deps),
     rotation: createRotation(deps),
     deleteAccount: createDeleteAccount(deps),
+    signIn: createOwnerSignIn(deps),
+    releaseAgent: createReleaseAgent(deps),
   };
 }

@@ -3,6 +3,7 @@ import type { BlobStore } from '../platform/blobs/blob-store';
 import type { Clock } from '../platform/clock';
 import type { Config } from '../platform/config';
 import type { Logger } from '../platform/logger';
+import { createAccessTokens } from '../platform/access-tokens';
 import { createUrlSigner } from '../platform/signed-urls';
 import type { Orders } from '../platform/bus';
 import type { Metrics } from '../platform/metrics';
@@ -17,6 +18,9 @@ import type { Enforcement } from './enforcement';
 import { authenticate } from './middleware/authenticate';
 import { bodyGuard } from './middleware/body-guard';
 import { callEndpoint } from './middleware/call-endpoint';
+import { dashboardHeaders } from './middleware/dashboard-headers';
+import { originRule } from './middleware/origin-rule';
+import { ownerSession } from './middleware/owner-session';
 import { catchErrors } from './middleware/catch-errors';
 import { clientIp } from './middleware/client-ip';
 import { cors } from './middleware/cors';
@@ -39,6 +43,8 @@ import { avatarRoutes } from './routes/avatars';
 import { uploadRoutes } from './routes/uploads';
 import { blockRoutes } from './routes/blocks';
 import { directoryRoutes } from './routes/directory';
+import { dashboardAgentRoutes } from './routes/dashboard-agents';
+import { dashboardAuthRoutes } from './routes/dashboard-auth';
 import { contactRoutes } from './routes/contacts';
 import { enforcementRoutes } from './routes/internal-enforcement';
 import { historyRoutes } from './routes/history';
@@ -116,6 +122,8 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...muteRoutes(deps),
     ...presenceRoutes(deps),
     ...webhookRoutes({ database: deps.database, ...webhookOptions(deps.config) }),
+    ...dashboardAuthRoutes({ database: deps.database, signIn: deps.accounts.signIn, publicBaseUrl }),
+    ...dashboardAgentRoutes({ ...deps, ...deps.accounts, publicBaseUrl }),
   ];
 }
 
@@ -136,6 +144,7 @@ export function createPipeline(deps: PipelineDeps, routes: Route[]): Koa<ApiStat
   const app = new Koa<ApiState>();
   app.use(requestId);
   app.use(observe({ log, metrics: deps.metrics }));
+  app.use(dashboardHeaders);
   app.use(catchErrors(log));
   app.use(targetPath);
   app.use(cors({ origins: config.CORS_ORIGINS, dashboardOrigins: config.DASHBOARD_ORIGINS }));
@@ -144,7 +153,10 @@ export function createPipeline(deps: PipelineDeps, routes: Route[]): Koa<ApiStat
   app.use(findRoute(routes));
   app.use(clientIp({ trustedHeader: config.TRUSTED_IP_HEADER, trustProxy: config.TRUST_PROXY }));
   app.use(addressLimit(limiter));
+  app.use(originRule({ publicBaseUrl: config.PUBLIC_BASE_URL, allowed: config.DASHBOARD_ORIGINS }));
   app.use(authenticate(deps.agents));
+  const accessTokens = createAccessTokens(config.SECRET_KEYS);
+  app.use(ownerSession({ ...deps, accessTokens }));
   app.use(callerLimits(limiter));
   app.use(bodyGuard);
   app.use(idempotency({ store: createIdempotencyStore(deps.database, config.SECRET_KEYS), log }));

@@ -11,7 +11,7 @@ import type { Database } from '../store/database';
 import { deletePending, type Committed } from '../store/pendings';
 import type { CodeFlowName } from '../workflows/ids';
 
-/** What registration, recovery and rotation need of the outside. */
+/** What registration, recovery, rotation and sign-in need of the outside. */
 export interface CodeCheckDeps {
   database: Database;
   flows: Flows;
@@ -59,7 +59,7 @@ export async function commitVerified<T>(
   deps: CodeCheckDeps,
   flow: CodeFlowName,
   pendingId: string,
-  commit: (done: Pick<Committed, 'pendingId' | 'workflowId'>) => Promise<T & Pick<Committed, 'agentId' | 'keyVersion'>>,
+  commit: (done: Pick<Committed, 'pendingId' | 'workflowId'>) => Promise<T & Pick<Committed, 'commit'>>,
 ): Promise<T> {
   const workflowId = deps.flows.codeFlowId(flow, pendingId);
   try {
@@ -76,10 +76,10 @@ export async function commitVerified<T>(
 async function tellFlow(
   { database, flows, log }: CodeCheckDeps,
   workflowId: string,
-  { agentId, keyVersion }: Pick<Committed, 'agentId' | 'keyVersion'>,
+  { commit }: Pick<Committed, 'commit'>,
 ): Promise<void> {
   try {
-    await flows.signalCommitted(workflowId, { agentId, keyVersion });
+    await flows.signalCommitted(workflowId, commit);
     await database.outbox.deleteMany({ kind: 'flow.committed', workflowId });
   } catch (error) {
     log.warn({ event: 'flow.signal_deferred', err: error });

@@ -34,12 +34,12 @@ export function swapVerified(
   const swap = { agentId: agent._id, apiKeyHash: hashApiKey(apiKey), actor: agentActor(agent._id), at, ...expected };
   return commitVerified(deps, flow, pendingId, async (done) => {
     const swapped = await swapKey(deps.database, swap, (made, session) =>
-      recordCommitted(deps.database, { ...done, ...made, at }, session),
+      recordCommitted(deps.database, { ...done, commit: made, at }, session),
     );
     await closeSockets(deps, { ...swapped, reason: 'API key rotated' });
     // A pause ended with the old key; for latency only.
     void startRelease(deps, { id: agent._id, handle: agent.handle });
-    return { ...swapped, handle: agent.handle, apiKey };
+    return { commit: swapped, handle: agent.handle, apiKey };
   });
 }
 

@@ -1,5 +1,5 @@
 import { AppError } from '../contract/errors';
-import { ADDRESS_LIMITS, AGENT_LIMITS, SERVICE_LIMITS, type RateLimit } from '../contract/limits';
+import { ADDRESS_LIMITS, AGENT_LIMITS, OWNER_LIMITS, SERVICE_LIMITS, type RateLimit } from '../contract/limits';
 import type { Logger } from '../platform/logger';
 import type { Database } from '../store/database';
 import { hitRateWindow } from '../store/rate-windows';
@@ -47,6 +47,9 @@ export function createRateLimiter({ database, log, isOn }: RateLimiterDeps) {
       countOrOpen(scope, `${address}${path}`, ADDRESS_LIMITS[scope]),
     /** One call of an agent. */
     countAgent: (scope: keyof typeof AGENT_LIMITS, agentId: string) => countOrOpen(scope, agentId, AGENT_LIMITS[scope]),
+    /** One call of an owner of the dashboard. */
+    countOwner: (scope: keyof typeof OWNER_LIMITS, ownerId: string) =>
+      countOrOpen(`owner_${scope}`, ownerId, OWNER_LIMITS[scope]),
     /** One call of anybody, over the whole service. @throws also when the counter does not answer: fails closed */
     countService: async (scope: keyof typeof SERVICE_LIMITS) => {
       if (isOn) await count(scope, 'service', SERVICE_LIMITS[scope]);

@@ -94,7 +94,7 @@ async function verify(
     createdAt: deps.clock.now(),
   };
   return commitVerified(deps, 'registration', pendingId, async (done) => {
-    const created = { agentId: input.id, keyVersion: 1 };
+    const created = { commit: { agentId: input.id, keyVersion: 1 } };
     const agent = await createAgent(deps.database, input, deps.caps, (session) =>
       recordCommitted(deps.database, { ...done, ...created, at: input.createdAt }, session),
     );

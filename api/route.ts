@@ -33,6 +33,17 @@ export interface RequestContext {
 
 export type AgentContext = RequestContext & { agent: Agent };
 
+/** The owner who is signed in with this request's session. */
+export interface SignedInOwner {
+  id: string;
+  email: string;
+  displayName: string | null;
+  createdAt: Date;
+  sessionId: string;
+}
+
+export type OwnerContext = RequestContext & { owner: SignedInOwner };
+
 export interface Reply {
   status: number;
   /** The write proved that the agent had this key and this status. */
@@ -47,11 +58,13 @@ export interface Reply {
   /** No body at all. */
   isEmpty?: true;
   headers?: Record<string, string>;
+  /** Values of `Set-Cookie`, one header each. */
+  cookies?: string[];
 }
 
 export interface Route {
   endpoint: Endpoint;
-  handle: (ctx: RequestContext, agent: Agent | null) => Promise<Reply>;
+  handle: (ctx: RequestContext, agent: Agent | null, owner: SignedInOwner | null) => Promise<Reply>;
 }
 
 /** A route that anybody may call. */
@@ -66,6 +79,17 @@ export function agentRoute(endpoint: Endpoint, handle: (ctx: AgentContext) => Pr
     handle: (ctx, agent) => {
       if (agent === null) throw new Error(`${endpoint.operationId} was reached without authentication`);
       return handle({ ...ctx, agent });
+    },
+  };
+}
+
+/** A route for owners who are signed in to the dashboard. */
+export function ownerRoute(endpoint: Endpoint, handle: (ctx: OwnerContext) => Promise<Reply>): Route {
+  return {
+    endpoint,
+    handle: (ctx, _agent, owner) => {
+      if (owner === null) throw new Error(`${endpoint.operationId} was reached without a session`);
+      return handle({ ...ctx, owner });
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { DefaultContext, Middleware, ParameterizedContext } from 'koa';
 import type { Agent } from '../store/collections/agents';
-import type { Route } from './route';
+import type { Route, SignedInOwner } from './route';
 
 /** Everything that middlewares hand on, declared once. */
 export interface ApiState {
@@ -16,6 +16,12 @@ export interface ApiState {
   lookUpAgent: () => Promise<Agent>;
   params: Record<string, string>;
   agent: Agent | null;
+  /** Who is signed in, at endpoints of owners. */
+  owner: SignedInOwner | null;
+  /** How long the session check took; absent where there is none. */
+  authMs?: number;
+  /** How long the handler took. */
+  workMs?: number;
   /** The body, read once whoever asks. @throws AppError 413 */
   readBytes: () => Promise<Buffer>;
 }

@@ -4,9 +4,9 @@ import type { ADDRESS_LIMITS, AGENT_LIMITS } from './limits';
 
 /**
  * Who may call: anybody (the header is ignored), anybody or an agent (a header that is there must hold), an agent that is
- * not suspended, or any agent that is not deleted.
+ * not suspended, any agent that is not deleted, or an owner with a session of the dashboard.
  */
-export type EndpointAuth = 'none' | 'optional' | 'agent' | 'any-status';
+export type EndpointAuth = 'none' | 'optional' | 'agent' | 'any-status' | 'owner';
 
 export interface EndpointResponse {
   description: string;

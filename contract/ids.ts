@@ -3,6 +3,8 @@
 export const ID_PREFIX = {
   agent: 'agt_',
   pending: 'pnd_',
+  ownerPending: 'dpnd_',
+  ownerSession: 'dsh_',
   directConversation: 'conv_',
   group: 'grp_',
   invitation: 'gri_',

@@ -95,6 +95,23 @@ export const AGENT_LIMITS = {
   connect: { limit: 60, windowMs: 60_000, window: 'fixed' },
 } as const satisfies Record<string, RateLimit>;
 
+/** Per owner of the dashboard: a safety net (dashboard.md §10). */
+export const OWNER_LIMITS = {
+  dashboard: { limit: 600, windowMs: 60_000, window: 'fixed' },
+} as const satisfies Record<string, RateLimit>;
+
+/** dashboard.md §3.1, §3.4: sessions of owners. */
+export const ACCESS_TOKEN_SECONDS = 3_600;
+export const ACCESS_TOKEN_SKEW_SECONDS = 30;
+export const REFRESH_TOKEN_SECONDS = 2_592_000;
+export const REFRESH_GRACE_MS = 30_000;
+export const REFRESH_WAIT_MS = 2_300;
+/** dashboard.md §4.1, §10: claims of one agent that were refused because another owner holds it. */
+export const CLAIMS_REFUSED: RateLimit = { limit: 5, windowMs: 600_000, window: 'fixed' };
+export const USER_AGENT_LENGTH_MAX = 200;
+/** "Any number of agents": what one list shows at most. */
+export const CLAIMS_LISTED_MAX = 1_000;
+
 /** Over the whole service. */
 export const SERVICE_LIMITS = {
   ops_rotate: { limit: 10, windowMs: 3_600_000, window: 'fixed' },

@@ -1,5 +1,6 @@
 import type { Flows } from '../platform/flows';
 import type { Logger } from '../platform/logger';
+import type { FlowCommit } from '../store/collections/outbox';
 import type { Database } from '../store/database';
 import { relayGroups } from './group-relay';
 import { createEnforcementRelay, type EnforcementRelay } from './enforcement-relay';
@@ -73,7 +74,11 @@ async function relayCommits({ database, flows }: { database: Database; flows: Fl
     .toArray();
   for (const row of rows) {
     if (row.kind !== 'flow.committed') continue;
-    await flows.signalCommitted(row.workflowId, { agentId: row.agentId, keyVersion: row.keyVersion });
+    await flows.signalCommitted(row.workflowId, commitOf(row));
     await database.outbox.deleteOne({ _id: row._id });
   }
+}
+
+function commitOf(row: FlowCommit): FlowCommit {
+  return 'ownerId' in row ? { ownerId: row.ownerId } : { agentId: row.agentId, keyVersion: row.keyVersion };
 }

@@ -1,7 +1,7 @@
 import { CODE_ATTEMPTS_MAX } from '../contract/limits';
 
 /**
- * A verification by mailed code (registration, key recovery, key rotation) as plain state: who may try, who wins, how it
+ * A verification by mailed code (registration, key recovery, key rotation, sign-in) as plain state: who may try, who wins, how it
  * ends. The flows of `workflows/` hold timers and side effects around it.
  */
 

@@ -57,6 +57,8 @@ export interface SenderHead {
   window: { second: number; count: number };
   /** Outstanding cold threads, oldest first; at most COLD_OUTREACH_MAX within the window, older ones pruned on write. */
   coldOpeners: ColdOpener[];
+  /** Who has claimed the agent on the dashboard; absent = nobody. */
+  ownerId?: string | null;
 }
 
 /** The writing end of an agent's inbox. `_id` = `inbox-in:<agent id>`. */
@@ -89,6 +91,8 @@ export interface InboxInHead {
   muteVersion: number;
   /** Random, for ever the same: makes delivery ids unguessable. */
   salt: string;
+  /** Who has claimed the agent on the dashboard; absent = nobody. */
+  ownerId?: string | null;
   /** Groups that the agent left or lost whose older envelopes are not all rewritten yet. Absent = none. */
   flushing?: Flushing[];
 }

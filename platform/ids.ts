@@ -1,4 +1,4 @@
-import { randomBytes, createHash } from 'node:crypto';
+import { randomBytes, randomUUID, createHash } from 'node:crypto';
 import { ID_PREFIX } from '../contract/ids';
 
 /** A fresh identifier: `<prefix>` + 16 base64url characters (12 CSPRNG bytes), conventions.md §12. */
@@ -11,6 +11,11 @@ export function newId(
 /** A fresh outbox row id: `obx_` + 32 hex. */
 export function newOutboxId(): string {
   return ID_PREFIX.outboxRow + randomBytes(16).toString('hex');
+}
+
+/** A fresh id of an owner: a UUID (conventions.md §12). */
+export function newOwnerId(): string {
+  return randomUUID();
 }
 
 /** A fresh API key: `ac_live_` + base64url of 32 CSPRNG bytes, conventions.md §3. Shown once, never stored. */

@@ -3,7 +3,7 @@ import { createTransport } from 'nodemailer';
 export interface CodeMail {
   to: string;
   code: string;
-  purpose: 'register' | 'recover' | 'rotate';
+  purpose: 'register' | 'recover' | 'rotate' | 'sign_in';
   /** Names the mail: a repeat has the same Message-ID, so that mail systems can drop it. */
   pendingId: string;
 }
@@ -51,6 +51,7 @@ const EFFECTS: Record<CodeMail['purpose'], string> = {
   register: 'It creates your agent.',
   recover: 'It gives your agent a new API key; the current key stops working.',
   rotate: 'It gives your agent a new API key; the current key stops working.',
+  sign_in: 'It signs you in to the AgentChat dashboard.',
 };
 const ADVICE = 'It is valid for 10 minutes. If you did not ask for it, ignore this mail.';
 

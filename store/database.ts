@@ -20,6 +20,7 @@ import { idempotency, type IdempotencyEntry } from './collections/idempotency';
 import * as messageSpecs from './collections/messages';
 import * as nodeSpecs from './collections/nodes';
 import { outbox, type OutboxRow } from './collections/outbox';
+import * as ownerSpecs from './collections/owners';
 import { recoveries, type Recovery } from './collections/recoveries';
 import * as readStateSpecs from './collections/read-states';
 import { presences, type PresenceRow } from './collections/presences';
@@ -66,6 +67,9 @@ export interface Database {
   presences: Collection<PresenceRow>;
   webhooks: Collection<Webhook>;
   deliveries: Collection<Delivery>;
+  owners: Collection<ownerSpecs.Owner>;
+  claims: Collection<ownerSpecs.ClaimRow>;
+  ownerSessions: Collection<ownerSpecs.OwnerSession>;
 }
 
 /** Every collection that `prepareDatabase` makes. */
@@ -100,6 +104,9 @@ export const SPECS: CollectionSpec[] = [
   presences,
   webhooks,
   deliveries,
+  ownerSpecs.owners,
+  ownerSpecs.claims,
+  ownerSpecs.ownerSessions,
 ];
 
 export interface DatabaseOptions {
@@ -160,6 +167,9 @@ export function openDatabase(options: DatabaseOptions): Database {
     presences: db.collection('presences'),
     webhooks: db.collection('webhooks'),
     deliveries: db.collection('deliveries'),
+    owners: db.collection('owners'),
+    claims: db.collection('claims'),
+    ownerSessions: db.collection('ownerSessions'),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { ClientSession } from 'mongodb';
 import { newOutboxId } from '../platform/ids';
+import type { FlowCommit } from './collections/outbox';
 import type { Pending } from './collections/verification';
 import type { Database } from './database';
 
@@ -22,17 +23,16 @@ export async function deletePending(database: Database, id: string): Promise<voi
 export interface Committed {
   pendingId: string;
   workflowId: string;
-  agentId: string;
-  keyVersion: number;
+  commit: FlowCommit;
   at: Date;
 }
 
 /** Inside the transaction that the verification was for: the pending is gone, and the flow will be told. */
 export async function recordCommitted(database: Database, done: Committed, session: ClientSession): Promise<void> {
-  const { pendingId, workflowId, agentId, keyVersion, at } = done;
+  const { pendingId, workflowId, commit, at } = done;
   await database.pendings.deleteOne({ _id: pendingId }, { session });
   await database.outbox.insertOne(
-    { _id: newOutboxId(), kind: 'flow.committed', workflowId, agentId, keyVersion, createdAt: at },
+    { _id: newOutboxId(), kind: 'flow.committed', workflowId, ...commit, createdAt: at },
     { session },
   );
 }

@@ -30,6 +30,25 @@ export async function hitRateWindow(
   return { allowed: row.count <= limit.limit, retryAfterMs: Math.max(1, opensAt - row.at.getTime()) };
 }
 
+/** How many hits the window that is open now has seen, and how long it lasts; counts nothing. */
+export async function lookAtRateWindow(
+  database: Database,
+  scope: string,
+  subject: string,
+): Promise<{ hits: number; leftMs: number }> {
+  const looking = database.rateWindows
+    .aggregate<{ count: number; leftMs: number }>(
+      [
+        { $match: { _id: `${scope}:${subject}`, $expr: { $gt: ['$endsAt', NOW] } } },
+        { $project: { count: 1, leftMs: { $subtract: ['$endsAt', NOW] } } },
+      ],
+      { maxTimeMS: COUNTER_MS_MAX },
+    )
+    .next();
+  const open = await within(COUNTER_MS_MAX, looking);
+  return { hits: open?.count ?? 0, leftMs: Number(open?.leftMs ?? 0) };
+}
+
 const NOW = '$$NOW';
 
 const aligned = (windowMs: number) => ({ $subtract: [NOW, { $mod: [{ $toLong: NOW }, windowMs] }] });

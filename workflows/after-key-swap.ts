@@ -10,6 +10,8 @@ const { closeSockets } = proxyActivities<SocketActivities>({
 });
 
 /** The api closes them before it answers; this makes it certain when the api died in between. */
-export function closeOlderSockets({ agentId, keyVersion }: Commit): Promise<void> {
-  return closeSockets({ agentId, reason: 'API key rotated', keyVersion });
+export async function closeOlderSockets(commit: Commit): Promise<void> {
+  if (!('agentId' in commit)) return;
+  const { agentId, keyVersion } = commit;
+  await closeSockets({ agentId, reason: 'API key rotated', keyVersion });
 }

@@ -47,6 +47,8 @@ export interface CodeFlow {
 /** How the flows differ. */
 export interface Plan {
   words: Words;
+  /** An owner's: there is no agent to find it by, and no decoy that it could be told from. */
+  isOfOwner?: true;
   /** Where the flow stands before anybody has asked for anything. */
   firstStage: 'starting' | 'waiting_for_code';
   /** Sets the handlers of its own, before anything is awaited. */
@@ -64,7 +66,7 @@ export interface Plan {
 export async function codeByMail(input: CodeFlowInput, plan: Plan): Promise<CodeFlowResult> {
   let state = newCodeFlow(plan.firstStage);
   let commit: Commit | null = null;
-  const show = createStatus(input, plan.words);
+  const show = createStatus(input, plan);
   const become = (next: CodeFlowState): void => {
     if (next.stage !== state.stage || next.mail !== state.mail) show(next);
     state = next;

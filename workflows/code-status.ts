@@ -1,6 +1,7 @@
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import type { CodeFlowStage, CodeFlowState } from '../domain/code-flow';
 import { AGENT_HANDLE, STAGE } from './ids';
+import type { Plan } from './code-by-mail';
 import type { CodeFlowInput } from './messages';
 
 /** What the flow is for, as operators read it. */
@@ -39,7 +40,11 @@ function detailsOf({ stage, mail }: CodeFlowState, words: Words): string {
  * Shows the state in the Temporal UI: a line of details, and search attributes by which operators find the flow. A
  * decoy carries none; it takes them away instead, so that both kinds cost the server the same steps.
  */
-export function createStatus(input: CodeFlowInput, words: Words): (state: CodeFlowState) => void {
+export function createStatus(
+  input: CodeFlowInput,
+  { words, isOfOwner }: Pick<Plan, 'words' | 'isOfOwner'>,
+): (state: CodeFlowState) => void {
+  const isDecoy = input.handle === null && isOfOwner !== true;
   let shown: CodeFlowStage | null = null;
   return (state) => {
     setCurrentDetails(detailsOf(state, words));
@@ -47,7 +52,7 @@ export function createStatus(input: CodeFlowInput, words: Words): (state: CodeFl
     shown = state.stage;
     upsertSearchAttributes([
       { key: AGENT_HANDLE, value: input.handle },
-      { key: STAGE, value: input.handle === null ? null : state.stage },
+      { key: STAGE, value: isDecoy ? null : state.stage },
     ]);
   };
 }

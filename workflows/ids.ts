@@ -3,7 +3,7 @@ import { defineSearchAttributeKey } from '@temporalio/common';
 /** Workflow ids come from the business key, so that a start is idempotent; task queues by kind of work. */
 
 /** The flows that verify an address by a mailed code. */
-export type CodeFlowName = 'registration' | 'recovery' | 'rotation';
+export type CodeFlowName = 'registration' | 'recovery' | 'rotation' | 'sign-in';
 
 export const codeFlowId = (flow: CodeFlowName, pendingId: string): string => `${flow}:${pendingId}`;
 

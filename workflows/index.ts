@@ -5,5 +5,6 @@ export { inboxRelease } from './inbox-release';
 export { recovery } from './recovery';
 export { registration } from './registration';
 export { rotation } from './rotation';
+export { signIn } from './sign-in';
 export { housekeeping } from './housekeeping';
 export { webhook } from './webhook';

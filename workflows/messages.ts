@@ -8,7 +8,7 @@ import type { AttemptCounts, WebhookHealth } from '../domain/webhook-health';
 /** Input of a flow that mails a code: ids and the handle only. Address and profile stay in the pending row. */
 export interface CodeFlowInput {
   pendingId: string;
-  /** Null for decoys: operators find every real flow by its agent's handle. */
+  /** Null for decoys and sign-ins: operators find every flow of an agent by its handle. */
   handle: string | null;
   /** False on servers that take no search attributes (the time-skipping test server). */
   hasSearchAttributes: boolean;
@@ -30,8 +30,10 @@ export type BeginAnswer =
 
 export type VerifyAnswer = { kind: 'consumed' | 'wrong' | 'exhausted' | 'expired' };
 
-/** What was done with a right code: the agent that was created or got a new key. */
-export interface Commit {
+/** What was done with a right code: an agent was created or got a new key, or an owner was signed in. */
+export type Commit = AgentCommit | { ownerId: string };
+
+export interface AgentCommit {
   agentId: string;
   /** Of its key: sockets that were opened with an older one are closed. */
   keyVersion: number;

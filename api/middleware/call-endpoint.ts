@@ -1,6 +1,8 @@
+import { AppError } from '../../contract/errors';
 import type { Clock } from '../../platform/clock';
 import type { Logger } from '../../platform/logger';
 import { parseObject, streamBody } from '../body';
+import { isDashboardPath } from '../dashboard-path';
 import type { RateLimiter } from '../rate-limiter';
 import type { Reply, RequestContext, Route } from '../route';
 import type { ApiContext, ApiMiddleware } from '../state';
@@ -19,7 +21,15 @@ export function callEndpoint(deps: CallDeps): ApiMiddleware {
     const { route } = ctx.state;
     if (route === null) throw new Error('no route was found');
     const context = contextOf(ctx, deps);
-    writeReply(ctx, (await callRecalled(ctx, route, context)) ?? (await route.handle(context, ctx.state.agent)));
+    const startedMs = performance.now();
+    try {
+      writeReply(
+        ctx,
+        (await callRecalled(ctx, route, context)) ?? (await route.handle(context, ctx.state.agent, ctx.state.owner)),
+      );
+    } finally {
+      ctx.state.workMs = performance.now() - startedMs;
+    }
   };
 }
 
@@ -30,7 +40,7 @@ export function callEndpoint(deps: CallDeps): ApiMiddleware {
  */
 async function callRecalled(ctx: ApiContext, route: Route, context: RequestContext): Promise<Reply | null> {
   if (!ctx.state.isRecalled) return null;
-  const reply = await route.handle(context, ctx.state.agent).catch((error: unknown) => {
+  const reply = await route.handle(context, ctx.state.agent, null).catch((error: unknown) => {
     if (toAppError(error).status >= 500) throw error;
     return null;
   });
@@ -55,7 +65,10 @@ function contextOf(ctx: ApiContext, deps: CallDeps): RequestContext {
     readBytes: ctx.state.readBytes,
     streamBody: () => streamBody(ctx.req),
     readText,
-    readBody: async () => parseObject(await readText()),
+    readBody: async () => {
+      if (isDashboardPath(ctx.state.path)) refuseOtherThanJson(ctx);
+      return parseObject(await readText());
+    },
     validate,
     countCall: async (scope) => {
       if (ctx.state.agent !== null) await deps.limiter.countAgent(scope, ctx.state.agent._id);
@@ -63,7 +76,14 @@ function contextOf(ctx: ApiContext, deps: CallDeps): RequestContext {
   };
 }
 
+/** Pages of other sites can send forms and plain texts with cookies, but no JSON (dashboard.md §3.2). */
+function refuseOtherThanJson(ctx: ApiContext): void {
+  if (/^application\/json\s*(;|$)/i.test(ctx.get('content-type'))) return;
+  throw new AppError('VALIDATION_ERROR', undefined, undefined, 'The Content-Type must be application/json');
+}
+
 function writeReply(ctx: ApiContext, reply: Reply): void {
+  if (reply.cookies !== undefined) ctx.set('Set-Cookie', reply.cookies);
   for (const [name, value] of Object.entries(reply.headers ?? {})) ctx.set(name, value);
   ctx.status = reply.status;
   if (reply.text !== undefined) {

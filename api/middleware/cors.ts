@@ -1,3 +1,4 @@
+import { isDashboardPath } from '../dashboard-path';
 import type { ApiMiddleware } from '../state';
 
 /** conventions.md §16. */
@@ -22,7 +23,7 @@ export function cors(options: CorsOptions): ApiMiddleware {
   const open = options.origins === undefined || options.origins.includes('*');
   return async (ctx, next) => {
     const { path } = ctx.state;
-    const isDashboard = path === '/dashboard' || path.startsWith('/dashboard/');
+    const isDashboard = isDashboardPath(path);
     const allowed = path.startsWith('/internal/') ? null : allowOrigin(options, open, isDashboard, ctx.get('origin'));
     if (isDashboard || !open) ctx.vary('Origin');
     if (allowed !== null) {

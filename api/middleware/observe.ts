@@ -26,6 +26,7 @@ export function observe(deps: { log: Logger; metrics: Metrics }): ApiMiddleware 
       status: ctx.status,
       ms: Math.round(ms * 10) / 10,
       agent: ctx.state.agent?.handle,
+      owner: ctx.state.owner?.id,
       client: ctx.get('x-agentchat-client').slice(0, LABEL_LENGTH_MAX) || undefined,
       clientVersion: ctx.get('x-agentchat-client-version').slice(0, LABEL_LENGTH_MAX) || undefined,
     });

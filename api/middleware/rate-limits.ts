@@ -4,21 +4,29 @@ import { ADDRESS_LIMITS } from '../../contract/limits';
 import type { RateLimiter } from '../rate-limiter';
 import type { ApiContext, ApiMiddleware } from '../state';
 
-/** Open endpoints: counted before anything is known of the caller, so that guessing keys or codes is counted too. */
+/**
+ * Open endpoints, and those of owners: counted before anything is known of the caller, so that guessing keys or codes is
+ * counted too.
+ */
 export function addressLimit(limiter: RateLimiter): ApiMiddleware {
   return async (ctx, next) => {
-    if (ctx.state.route?.endpoint.auth === 'none') await countAddress(ctx, limiter);
+    const auth = ctx.state.route?.endpoint.auth;
+    if (auth === 'none' || auth === 'owner') await countAddress(ctx, limiter);
     await next();
   };
 }
 
 /**
- * Endpoints of agents, after authentication and before the body (conventions.md §2 step 7). Where a window of agents
+ * Endpoints of agents and owners, after authentication and before the body (conventions.md §2 step 7). Where a window of agents
  * stands too, that of addresses is for anonymous callers.
  */
 export function callerLimits(limiter: RateLimiter): ApiMiddleware {
   return async (ctx, next) => {
-    const { route, agent } = ctx.state;
+    const { route, agent, owner } = ctx.state;
+    if (owner !== null) {
+      if (route?.endpoint.addressLimit === undefined) await limiter.countOwner('dashboard', owner.id);
+      return next();
+    }
     const scopes = route?.endpoint.agentLimits;
     if (scopes !== undefined && agent !== null) {
       for (const scope of scopes) await limiter.countAgent(scope, agent._id);

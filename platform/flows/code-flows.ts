@@ -23,13 +23,22 @@ const SUMMARY: Record<CodeFlowName, string> = {
   registration: 'Registration',
   recovery: 'Key recovery',
   rotation: 'Key rotation',
+  'sign-in': 'Sign-in to the dashboard',
+};
+
+/** The workflow functions that run the flows. */
+const WORKFLOW_TYPES: Record<CodeFlowName, string> = {
+  registration: 'registration',
+  recovery: 'recovery',
+  rotation: 'rotation',
+  'sign-in': 'signIn',
 };
 
 /** The client's side of the flows that mail a code. */
 export interface CodeFlows {
   codeFlowId(flow: CodeFlowName, pendingId: string): string;
-  /** Starts the flow and waits until its code was mailed. @throws AppError OTP_*, SERVICE_UNAVAILABLE */
-  mailCode(flow: 'registration' | 'rotation', pendingId: string, handle: string): Promise<void>;
+  /** Starts the flow and waits until its code was mailed. `handle` null = no agent's. @throws AppError OTP_*, SERVICE_UNAVAILABLE */
+  mailCode(flow: 'registration' | 'rotation' | 'sign-in', pendingId: string, handle: string | null): Promise<void>;
   /** @throws AppError SERVICE_UNAVAILABLE while the flow engine cannot be reached, as of two seconds ago at most */
   assertReachable(): Promise<void>;
   /** Starts the flow, or finds it started. `handle` null = a decoy. @throws AppError SERVICE_UNAVAILABLE */
@@ -75,7 +84,7 @@ export function createCodeFlows(flows: FlowClient): CodeFlows {
   };
 }
 
-/** Operators find every flow of an agent by its handle, from its start on; decoys by nothing. */
+/** Operators find every flow of an agent by its handle, from its start on; decoys by nothing, sign-ins by their stage. */
 function startOptions<W extends typeof registration | typeof recovery>(
   flow: CodeFlowName,
   pendingId: string,
@@ -99,12 +108,12 @@ async function begin(
   { client, log, within }: FlowClient,
   flow: CodeFlowName,
   pendingId: string,
-  handle: string,
+  handle: string | null,
 ): Promise<BeginAnswer> {
   // The flows that mail when asked have one shape: the type of one serves for all.
   const options = startOptions<typeof registration>(flow, pendingId, handle);
   const { workflowId } = options;
-  const startWorkflowOperation = new WithStartWorkflowOperation<typeof registration>(flow, {
+  const startWorkflowOperation = new WithStartWorkflowOperation<typeof registration>(WORKFLOW_TYPES[flow], {
     ...options,
     workflowIdConflictPolicy: 'FAIL',
   });

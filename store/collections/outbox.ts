@@ -38,6 +38,9 @@ export type IntentRow =
   | (WebhookIntent & { kind: 'group.deleted'; groupId: string })
   | (WebhookIntent & { kind: 'agent.created'; handle: string; displayName: string | null });
 
+/** What was done with a right code, as its flow is told. */
+export type FlowCommit = { agentId: string; keyVersion: number } | { ownerId: string };
+
 /**
  * An intent recorded in the same commit as its fact; a relay turns it into the effect and deletes the row.
  * `flow.committed`: tell a flow that its commit happened.
@@ -52,14 +55,7 @@ export type IntentRow =
  */
 export type OutboxRow =
   | IntentRow
-  | {
-      _id: string;
-      kind: 'flow.committed';
-      workflowId: string;
-      agentId: string;
-      keyVersion: number;
-      createdAt: Date;
-    }
+  | ({ _id: string; kind: 'flow.committed'; workflowId: string; createdAt: Date } & FlowCommit)
   | { _id: string; kind: 'account.deleted'; targetId: string; handle: string; createdAt: Date }
   | { _id: string; kind: 'contacts.visibility'; targetId: string; createdAt: Date }
   | { _id: string; kind: 'inbox.flush'; targetId: string; createdAt: Date }

@@ -3,7 +3,7 @@ import { DATE_OR_NULL, NUMBER, shape, STRING_OR_NULL, type CollectionSpec } from
 /** identity.md §1: what a code was asked for. Holds the address so that no flow history has to. */
 export interface Pending {
   _id: string;
-  purpose: 'register' | 'recover' | 'rotate';
+  purpose: 'register' | 'recover' | 'rotate' | 'sign_in';
   email: string;
   agentId: string | null;
   handle: string | null;

@@ -123,6 +123,7 @@ function newHeads(agent: Agent): [SenderHead, InboxInHead, InboxOutHead] {
       displayName: agent.displayName,
       window: { second: 0, count: 0 },
       coldOpeners: [],
+      ownerId: null,
     },
     {
       _id: inboxInId(agent._id),
@@ -135,6 +136,7 @@ function newHeads(agent: Agent): [SenderHead, InboxInHead, InboxOutHead] {
       webhooks: 0,
       muteVersion: 0,
       salt: agent.inboxSalt,
+      ownerId: null,
     },
     { _id: inboxOutId(agent._id), v: 1, dequeued: 0 },
   ];

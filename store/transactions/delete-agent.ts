@@ -8,11 +8,12 @@ import type { Agent } from '../collections/agents';
 import { withTransaction, type Database } from '../database';
 import { claimHeads, writeStatus } from './account-facts';
 import { emailKey } from './create-agent';
+import { revokeClaim } from './claims';
 import { endEnforcement } from './enforcement-requests';
 
 /**
  * The cut-over of an account's end (identity.md §10): key dead, handle retired, place of the email free, hidden from
- * lists, in one transaction with its event and the outbox row of the flow that does the rest. A racing send is before it
+ * lists, its owner's claim ended, in one transaction with its event and the outbox row of the flow that does the rest. A racing send is before it
  * or sees it. With `keyVersion` only for who still holds that key and is not suspended.
  *
  * Repeating it changes nothing; of two at once the second finds the account deleted. A crash leaves all of it or nothing.
@@ -32,6 +33,7 @@ export async function deleteAgent(
     if (agent === null) return false;
     await writeStatus(database, agentId, { status: 'deleted' }, at, session);
     await endEnforcement(database, agentId, at, session);
+    await revokeClaim(database, agentId, { reason: 'deleted', at }, session);
     await database.emailHeads.updateOne({ _id: emailKey(agent.email) }, { $inc: { live: -1 } }, { session });
     await recordAudit(
       database,

@@ -3,6 +3,7 @@ import { AppError } from '../../contract/errors';
 import { senderHeadId, type SenderHead } from '../../domain/heads';
 import { recordAudit, type AuditActor } from '../audit';
 import { withTransaction, type Database } from '../database';
+import { revokeClaim } from './claims';
 import { endPause } from './set-pause';
 
 export interface KeySwap {
@@ -24,7 +25,7 @@ export interface SwappedKey {
 /**
  * Replaces the agent's key in one transaction (identity.md §12): from its commit on the old key gets 401 everywhere, and
  * sends that were authenticated with it find another version in the sender's head, which is written first because sends
- * compete for it. The owner's pause ends with it. `also` runs in the same transaction (using up the pending row).
+ * compete for it. The owner's claim and pause end with it (dashboard.md §4.3). `also` runs in the same transaction (using up the pending row).
  *
  * Two at once: one after the other, each with its own key; with `keyVersion` the second is refused, as its key was
  * replaced. A crash leaves all of it or nothing; closing the old sockets is the caller's next step, and the flow's.
@@ -46,6 +47,7 @@ export async function swapKey(
       { session },
     );
     await recordAudit(database, { actor, action: 'agent.key_rotated', targetId: agentId, at }, session);
+    await revokeClaim(database, agentId, { reason: 'key_rotated', at }, session);
     if (before.pausedByOwner !== 'none') await endPause(database, { agentId, reason: 'key_rotated', at }, session);
     await also(swapped, session);
     return swapped;
