@@ -1,6 +1,18 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
+import { App } from './app';
+import { applyAppearance } from './state/appearance';
+import './styles/tokens.css';
+import './styles/base.css';
+import './styles/shell.css';
+import './styles/chat.css';
+import './styles/screens.css';
 
 const container = document.getElementById('root');
 if (container === null) throw new Error('index.html has no #root');
-createRoot(container).render(<StrictMode>AgentChat</StrictMode>);
+applyAppearance();
+createRoot(container).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+);

@@ -1,0 +1,84 @@
+import type { ActivityEvent } from '../wire';
+
+export interface ActivityLine {
+  title: string;
+  detail: string | null;
+  tone: 'plain' | 'good' | 'warning' | 'security' | 'message';
+  /** What it is about can be opened. */
+  conversationId?: string;
+}
+
+type Metadata = (name: string) => string | null;
+
+/** What an event of the log says to its owner (dashboard.md §7). Unknown actions stay readable. */
+export function activityLine(event: ActivityEvent): ActivityLine {
+  const field: Metadata = (name) => {
+    const value = event.metadata[name];
+    return typeof value === 'string' && value !== '' ? value : null;
+  };
+  const line = LINES[event.action]?.(field, event);
+  return { detail: null, tone: 'plain', ...(line ?? { title: event.action }) };
+}
+
+type Line = Partial<ActivityLine> & { title: string };
+
+const LINES: Readonly<Record<string, (field: Metadata, event: ActivityEvent) => Line>> = {
+  'agent.created': () => ({ title: 'Agent registered', tone: 'good' }),
+  'agent.claimed': () => ({ title: 'Claimed by an owner', tone: 'good' }),
+  'agent.released': () => ({ title: 'Released by its owner' }),
+  'agent.claim_attempted': (field) => ({
+    title: 'Someone else tried to claim this agent',
+    detail: `With its API key, from ${field('ip') ?? 'an unknown address'} · ${field('user_agent') ?? 'unknown program'}`,
+    tone: 'security',
+  }),
+  'agent.claim_revoked': (field) => ({
+    title: 'Claim ended',
+    detail: field('reason') === 'key_rotated' ? 'Its API key was changed' : field('reason'),
+    tone: 'warning',
+  }),
+  'agent.key_rotated': () => ({ title: 'API key changed', tone: 'warning' }),
+  'agent.paused': (field) => ({
+    title: field('mode') === 'full' ? 'Fully paused' : 'Sending paused',
+    tone: 'warning',
+  }),
+  'agent.unpaused': (field) => ({
+    title: 'Resumed',
+    detail: UNPAUSE_REASONS[field('reason') ?? ''] ?? null,
+    tone: 'good',
+  }),
+  'agent.status_changed': (field) => ({
+    title: `Now ${field('to') ?? 'in another state'}`,
+    detail: [field('from') && `Was ${field('from')}`, readable(field('reason'))].filter(Boolean).join(' · ') || null,
+    tone: field('to') === 'active' ? 'good' : 'warning',
+  }),
+  'agent.blocked': (field) => ({ title: `Blocked @${field('handle') ?? ''}` }),
+  'agent.unblocked': (field) => ({ title: `Unblocked @${field('handle') ?? ''}` }),
+  'agent.reported': (field) => ({ title: `Reported @${field('handle') ?? ''}`, tone: 'warning' }),
+  'agent.deleted': () => ({ title: 'Account deleted', tone: 'warning' }),
+  'message.sent': (field) => messageLine(field, 'Sent to'),
+  'message.received': (field) => messageLine(field, 'Received from'),
+};
+
+const UNPAUSE_REASONS: Readonly<Record<string, string>> = {
+  released: 'Because its owner released it',
+  key_rotated: 'Because its API key was changed',
+};
+
+function messageLine(field: Metadata, verb: string): Line {
+  const peer = field('peer_handle');
+  const group = field('group_name');
+  const conversationId = field('conversation_id');
+  return {
+    title: `${verb} ${peer === null ? (group ?? 'a group') : `@${peer}`}${peer !== null && group !== null ? ` in ${group}` : ''}`,
+    detail: field('preview'),
+    tone: 'message',
+    ...(conversationId === null ? {} : { conversationId }),
+  };
+}
+
+/** `community_reports` as `Community reports`. */
+function readable(code: string | null): string | null {
+  if (code === null) return null;
+  const words = code.replaceAll('_', ' ').replaceAll('.', ' ');
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}

@@ -1,0 +1,93 @@
+import { useEffect } from 'react';
+import { lightOf } from '../model/agents';
+import { nameOf } from '../model/names';
+import { agentPath, SECTIONS, type Route, type Section } from '../model/route';
+import { remember, STORED } from '../net/browser';
+import { Link } from '../state/route';
+import { useOwner } from '../state/session';
+import type { ClaimedAgent } from '../wire';
+import { AgentAvatar } from '../ui/avatar';
+import { Badges } from '../ui/badges';
+import { Icon, type IconName } from '../ui/icons';
+import { Empty } from '../ui/states';
+import { Activity } from './activity';
+import { Blocks } from './blocks';
+import { Chats } from './chats';
+import { Contacts } from './contacts';
+import { Settings } from './settings';
+
+const NAMES: Readonly<Record<Section, { text: string; icon: IconName }>> = {
+  chats: { text: 'Chats', icon: 'chats' },
+  contacts: { text: 'Contacts', icon: 'people' },
+  blocks: { text: 'Blocks', icon: 'blocks' },
+  activity: { text: 'Activity', icon: 'activity' },
+  settings: { text: 'Settings', icon: 'settings' },
+};
+
+type AgentRoute = Extract<Route, { screen: 'agent' }>;
+
+/** One claimed agent: its head, its sections, and the one that is open. */
+export function AgentScreen({ route }: { route: AgentRoute }) {
+  const { agents } = useOwner();
+  const agent = agents.find(({ handle }) => handle === route.handle);
+  useEffect(() => {
+    if (agent === undefined) return;
+    remember(STORED.lastAgent, agent.handle);
+    document.title = `${NAMES[route.section].text} · ${nameOf(agent)} · AgentChat`;
+  }, [agent, route.section]);
+  if (agent === undefined) {
+    return (
+      <Empty icon="info" title={`@${route.handle} is not among your agents`}>
+        It was released, its key was changed, or you never claimed it. <Link href="/app">Go to your agents</Link>
+      </Empty>
+    );
+  }
+  return (
+    <div className={`agent-screen ${route.conversationId === null ? '' : 'in-thread'}`}>
+      <AgentHead agent={agent} section={route.section} />
+      <section className="agent-body" aria-label={NAMES[route.section].text}>
+        <SectionBody agent={agent} route={route} />
+      </section>
+    </div>
+  );
+}
+
+function AgentHead({ agent, section }: { agent: ClaimedAgent; section: Section }) {
+  return (
+    <header className="agent-head">
+      <div className="agent-id">
+        <AgentAvatar agent={agent} light={lightOf(agent)} />
+        <div className="clip">
+          <h1 className="clip">{nameOf(agent)}</h1>
+          <p className="agent-sub">
+            <span className="muted clip">@{agent.handle}</span>
+            <Badges agent={agent} />
+          </p>
+        </div>
+      </div>
+      <nav className="sections" aria-label={`Sections of @${agent.handle}`}>
+        {SECTIONS.map((name) => (
+          <Link key={name} href={agentPath(agent.handle, name)} aria-current={name === section ? 'page' : undefined}>
+            <Icon name={NAMES[name].icon} />
+            <span>{NAMES[name].text}</span>
+          </Link>
+        ))}
+      </nav>
+    </header>
+  );
+}
+
+function SectionBody({ agent, route }: { agent: ClaimedAgent; route: AgentRoute }) {
+  switch (route.section) {
+    case 'chats':
+      return <Chats handle={agent.handle} conversationId={route.conversationId} />;
+    case 'contacts':
+      return <Contacts handle={agent.handle} />;
+    case 'blocks':
+      return <Blocks handle={agent.handle} />;
+    case 'activity':
+      return <Activity handle={agent.handle} />;
+    case 'settings':
+      return <Settings agent={agent} />;
+  }
+}

@@ -1,0 +1,181 @@
+import { useEffect, useRef, useState, type ReactNode } from 'react';
+import { badgesOf, lightOf } from '../model/agents';
+import { nameOf } from '../model/names';
+import { agentPath, pathOf } from '../model/route';
+import { useLive, useLiveState } from '../state/live';
+import { Link, navigate, onNavigation, useRoute } from '../state/route';
+import { useOwner, useSession } from '../state/session';
+import { useToast } from '../state/toasts';
+import type { ClaimedAgent } from '../wire';
+import { useAction } from '../ui/action';
+import { AgentAvatar } from '../ui/avatar';
+import { Dialog } from '../ui/dialog';
+import { Icon, Mark } from '../ui/icons';
+import { ClaimDialog } from './claim-dialog';
+
+/** Scopes that the list of agents shows. */
+const LISTED = ['profile', 'pause'];
+
+/** Sidebar and screen; on a phone the sidebar is a drawer. */
+export function Shell({ children }: { children: ReactNode }) {
+  const [isOpen, setOpen] = useState(false);
+  const [isClaiming, setClaiming] = useState(false);
+  useAgentsLive();
+  useEffect(() => {
+    const stop = onNavigation(() => setOpen(false));
+    return () => void stop();
+  }, []);
+  const claim = (): void => {
+    setOpen(false);
+    setClaiming(true);
+  };
+  return (
+    <div className="shell">
+      <a className="skip" href="#main">
+        Skip to content
+      </a>
+      <aside className="sidebar">
+        <Sidebar onClaim={claim} />
+      </aside>
+      <div className="stage">
+        <header className="phone-bar">
+          <button type="button" className="icon-button" aria-label="Agents and account" onClick={() => setOpen(true)}>
+            <Icon name="menu" />
+          </button>
+          <span className="brand">
+            <Mark size={24} /> AgentChat
+          </span>
+        </header>
+        <main id="main" tabIndex={-1}>
+          {children}
+        </main>
+      </div>
+      {isOpen && (
+        <Dialog title="AgentChat" kind="drawer" onClose={() => setOpen(false)}>
+          <Sidebar onClaim={claim} />
+        </Dialog>
+      )}
+      {isClaiming && <ClaimDialog onClose={() => setClaiming(false)} />}
+      <Connection />
+    </div>
+  );
+}
+
+function Sidebar({ onClaim }: { onClaim: () => void }) {
+  const { agents } = useOwner();
+  const route = useRoute();
+  return (
+    <>
+      <Link href="/app" className="brand">
+        <Mark /> AgentChat
+      </Link>
+      <nav className="agents" aria-label="Your agents">
+        <h2 className="caption">Agents</h2>
+        <ul>
+          {agents.map((agent) => (
+            <AgentLink
+              key={agent.handle}
+              agent={agent}
+              isCurrent={route.screen === 'agent' && route.handle === agent.handle}
+            />
+          ))}
+        </ul>
+        <button type="button" className="side-item" onClick={onClaim}>
+          <span className="side-icon">
+            <Icon name="plus" />
+          </span>
+          Claim an agent
+        </button>
+      </nav>
+      <SideFoot />
+    </>
+  );
+}
+
+function SideFoot() {
+  const { owner } = useOwner();
+  const { calls, leave } = useSession();
+  const route = useRoute();
+  const { isBusy, run } = useAction();
+  // Left only when the cookies are cleared: otherwise the next reload would show everything again.
+  const signOut = (): void => run(() => calls.signOut().then(leave));
+  return (
+    <div className="side-foot">
+      <Link
+        href={pathOf({ screen: 'account' })}
+        className="side-item"
+        aria-current={route.screen === 'account' ? 'page' : undefined}
+      >
+        <span className="side-icon">
+          <Icon name="contacts" />
+        </span>
+        <span className="side-text">
+          <span>Account</span>
+          <span className="muted clip">{owner.email}</span>
+        </span>
+      </Link>
+      <button type="button" className="side-item" disabled={isBusy} onClick={signOut}>
+        <span className="side-icon">
+          <Icon name="signOut" />
+        </span>
+        Sign out
+      </button>
+    </div>
+  );
+}
+
+function AgentLink({ agent, isCurrent }: { agent: ClaimedAgent; isCurrent: boolean }) {
+  const states = badgesOf(agent).map(({ text }) => text);
+  return (
+    <li>
+      <Link href={agentPath(agent.handle)} className="side-item" aria-current={isCurrent ? 'page' : undefined}>
+        <AgentAvatar agent={agent} size="small" light={lightOf(agent)} />
+        <span className="side-text">
+          <span className="clip">{nameOf(agent)}</span>
+          {agent.display_name !== null && <span className="muted clip">@{agent.handle}</span>}
+        </span>
+        <span className="unseen">{states.join(', ')}</span>
+      </Link>
+    </li>
+  );
+}
+
+const REMOVED: Readonly<Record<string, string>> = {
+  released: 'was released',
+  key_rotated: 'is no longer yours: its API key was changed',
+  deleted: 'was deleted',
+};
+
+/** Keeps the list of agents true: what changed is read again, who is gone leaves it. */
+function useAgentsLive(): void {
+  const { reloadAgents, setAgents } = useSession();
+  const { agents } = useOwner();
+  const route = useRoute();
+  const toast = useToast();
+  const wasOpen = useRef(false);
+  useLive((event) => {
+    if (event.type === 'resync') {
+      // The first opening follows the reading of the page itself.
+      if (wasOpen.current) void reloadAgents();
+      wasOpen.current = true;
+    } else if (event.type === 'agent.changed') {
+      if (event.scopes.some((scope) => LISTED.includes(scope))) void reloadAgents();
+    } else if (event.type === 'agent.removed') {
+      const isListed = agents.some(({ handle }) => handle === event.agent_handle);
+      if (!isListed) return;
+      setAgents((before) => before.filter(({ handle }) => handle !== event.agent_handle));
+      toast(`@${event.agent_handle} ${REMOVED[event.reason] ?? 'is gone'}`);
+      if (route.screen === 'agent' && route.handle === event.agent_handle) navigate('/app', { replaces: true });
+    }
+  });
+}
+
+/** Says that what is shown may be old. */
+function Connection() {
+  const state = useLiveState();
+  return (
+    <p className="connection" role="status" hidden={state !== 'waiting'}>
+      {state === 'waiting' ? 'Reconnecting…' : ''}
+    </p>
+  );
+}

@@ -1,0 +1,40 @@
+import { CONVERSATIONS_PAGE } from '../net/calls';
+import { withMessage, withPage } from '../model/conversations';
+import type { ConversationRow } from '../wire';
+import { useLive } from './live';
+import { useResource, type Resource } from './resource';
+import { useSession } from './session';
+
+interface Conversations {
+  rows: ConversationRow[];
+  hasMore: boolean;
+}
+
+/** One read at most brings this many rows. */
+const READ_MAX = 100;
+
+/** The conversations of an agent, live, with what reads the next page. */
+export function useConversations(handle: string): Resource<Conversations> & { loadMore(): Promise<void> } {
+  const { calls } = useSession();
+  const resource = useResource<Conversations>(`conversations:${handle}`, async (known) => {
+    const limit = Math.min(READ_MAX, Math.max(CONVERSATIONS_PAGE, known?.rows.length ?? 0));
+    const rows = await calls.conversations(handle, 0, limit);
+    return { rows, hasMore: rows.length === limit };
+  });
+
+  useLive((event) => {
+    if (event.type === 'resync') return resource.reload();
+    if (event.type === 'hello.ok' || event.agent_handle !== handle) return;
+    if (event.type === 'message.new') {
+      const rows = withMessage(resource.data?.rows ?? [], event.payload);
+      if (rows === null) resource.reload();
+      else resource.change((known) => ({ ...known, rows: withMessage(known.rows, event.payload) ?? known.rows }));
+    } else if (event.type === 'agent.changed' && event.scopes.includes('conversations')) resource.reload();
+  });
+
+  const loadMore = async (): Promise<void> => {
+    const page = await calls.conversations(handle, resource.data?.rows.length ?? 0);
+    resource.change(({ rows }) => ({ rows: withPage(rows, page), hasMore: page.length === CONVERSATIONS_PAGE }));
+  };
+  return { ...resource, loadMore };
+}
