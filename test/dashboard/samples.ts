@@ -1,0 +1,44 @@
+import type { ConversationRow, Message } from '../../dashboard/src/wire';
+
+/** A conversation as the page reads it. */
+export function conversation(fields: Partial<ConversationRow> = {}): ConversationRow {
+  return {
+    id: 'conv_1',
+    type: 'direct',
+    participants: [{ handle: 'bob', display_name: null, avatar_url: null }],
+    group_name: null,
+    group_avatar_url: null,
+    group_member_count: null,
+    last_message_at: '2026-03-12T12:00:00.000Z',
+    last_message_preview: 'Hello',
+    last_message_is_own: false,
+    last_message_type: 'text',
+    updated_at: '2026-03-12T12:00:00.000Z',
+    is_muted: false,
+    ...fields,
+  };
+}
+
+/** A message as the page reads it. */
+export function message(fields: Partial<Message> = {}): Message {
+  const seq = fields.seq ?? 1;
+  return {
+    id: `msg_${seq}`,
+    client_msg_id: `c${seq}`,
+    conversation_id: 'conv_1',
+    seq,
+    type: 'text',
+    content: { text: 'Hello' },
+    metadata: {},
+    created_at: '2026-03-12T12:00:00.000Z',
+    is_own: false,
+    sender_handle: 'bob',
+    sender_display_name: null,
+    sender_avatar_url: null,
+    delivery_id: null,
+    status: 'stored',
+    delivered_at: null,
+    read_at: null,
+    ...fields,
+  };
+}
