@@ -25,8 +25,7 @@ describe('calls that pages of other sites make', () => {
         '/dashboard/agents/claim': { api_key: free.apiKey },
       };
       const state = async () => {
-        const { db: _, client: __, ...collections } = database;
-        const { owners, claims, ownerSessions, pendings, auditEvents, agents, heads } = collections;
+        const { owners, claims, ownerSessions, pendings, auditEvents, agents, heads } = database;
         const all = [owners, claims, ownerSessions, pendings, auditEvents, agents, heads];
         return Promise.all(all.map((collection) => collection.find({}).sort({ _id: 1 }).toArray()));
       };
