@@ -36,13 +36,15 @@ describe('the timers and tries of a registration', () => {
     held = {};
   });
 
-  const run = <T>(body: (start: () => ReturnType<typeof startFlow>) => Promise<T>): Promise<T> =>
+  const run = <T>(body: (start: typeof startFlow) => Promise<T>): Promise<T> =>
     time.withWorker(activities, () => body(startFlow));
 
-  function startFlow() {
+  function startFlow(type: 'registration' | 'signIn' = 'registration') {
     const pendingId = `test-${(flows += 1)}`;
-    const input = { pendingId, handle: 'timer-agent', hasSearchAttributes: false };
-    return time.start<typeof registration>('registration', `registration:${pendingId}`, [input]);
+    const handle = type === 'registration' ? 'timer-agent' : null;
+    const input = { pendingId, handle, hasSearchAttributes: false };
+    // The flows that mail when asked have one shape: the type of one serves for all.
+    return time.start<typeof registration>(type, `${type}:${pendingId}`, [input]);
   }
 
   const soon = async () => ({
@@ -50,11 +52,13 @@ describe('the timers and tries of a registration', () => {
   });
 
   test.each([
-    [599, 'consumed', 'start_over'],
-    [601, null, 'expired'],
-  ])('identity#9: a right code %s seconds after the mail', async (wait, verdict, outcome) => {
+    ['identity#9', 'registration', 599, 'consumed', 'start_over'],
+    ['identity#9', 'registration', 601, null, 'expired'],
+    ['dashboard#1', 'signIn', 599, 'consumed', 'start_over'],
+    ['dashboard#1', 'signIn', 601, null, 'expired'],
+  ] as const)('%s: %s: a right code %s seconds after the mail', async (_id, type, wait, verdict, outcome) => {
     await run(async (start) => {
-      const flow = await start();
+      const flow = await start(type);
       expect(await flow.executeUpdate(beginUpdate, await soon())).toEqual({ kind: 'mailed' });
       await time.environment.sleep(wait * 1_000);
       const given = flow.executeUpdate(verifyUpdate, { args: [{ proof: 'right' }] });

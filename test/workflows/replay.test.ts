@@ -22,6 +22,7 @@ describe('recorded histories', () => {
       'registration',
       'recovery',
       'rotation',
+      'sign-in',
       'account-deletion',
       'enforcement',
       'group-deletion',

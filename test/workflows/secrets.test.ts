@@ -2,14 +2,15 @@ import { Client, Connection } from '@temporalio/client';
 import type { Database } from '../../store/database';
 import { accountDeletionId, codeFlowId, type CodeFlowName } from '../../workflows/ids';
 import { stateQuery } from '../../workflows/messages';
-import { call, type CallAnswer } from '../support/agents';
+import { call, createTestAgent, type CallAnswer } from '../support/agents';
 import { clearCooldown, codeFor, notCode } from '../support/codes';
 import { traceOf } from '../support/flow-traces';
+import { afterSetCookie, callAs } from '../support/owners';
 import { startStack, type Stack } from '../support/stack';
 import { openStackDatabase } from '../support/traffic';
 
 /** Histories are kept for long and read by many: a code, key or address in one of them is a leak. */
-describe('what the life of an account leaves in Temporal and in the logs', () => {
+describe('what the lives of an account and of an owner leave in Temporal and in the logs', () => {
   const EMAIL = 'very-private-address@example.com';
   const HANDLE = 'secret-keeper';
   let stack: Stack;
@@ -60,7 +61,30 @@ describe('what the life of an account leaves in Temporal and in the logs', () =>
     return key;
   }
 
-  test('no code, key, address or profile is in a history, memo, search attribute or log', async () => {
+  /** An owner signs in, claims an agent, refreshes and signs out. @returns the tokens and the key that were used */
+  async function signInAndClaim(): Promise<string[]> {
+    const post = (path: string, body?: object, cookies?: string) =>
+      callAs(stack.baseUrls[0] ?? '', 'POST', `/dashboard${path}`, { body, cookies });
+    const { body } = await post('/auth/otp/request', { email: EMAIL });
+    const pending_id: string = body.pending_id;
+    const code = await codeFor(stack, EMAIL, 4);
+    codes.push(code, notCode(code));
+    expect((await post('/auth/otp/verify', { pending_id, code: notCode(code) })).body.code).toBe('INVALID_CODE');
+    const verified = await post('/auth/otp/verify', { pending_id, code });
+    const handle = client.workflow.getHandle(codeFlowId('sign-in', pending_id));
+    expect(await handle.result()).toEqual({ outcome: 'verified', attempts: 2 });
+    traces['sign-in'] = await traceOf(handle);
+    const first = afterSetCookie('', verified.headers.getSetCookie());
+    const { apiKey } = await createTestAgent(database);
+    expect((await post('/agents/claim', { api_key: apiKey }, first)).status).toBe(201);
+    const second = afterSetCookie(first, (await post('/auth/refresh', undefined, first)).headers.getSetCookie());
+    expect((await post('/auth/refresh', undefined, first)).status).toBe(200);
+    expect((await post('/auth/logout/all', undefined, second)).status).toBe(200);
+    expect((await post('/auth/refresh', undefined, second)).status).toBe(401);
+    return [apiKey, ...[first, second].flatMap((pairs) => pairs.split('; ').map((pair) => pair.split('=')[1] ?? ''))];
+  }
+
+  test('no code, key, token, address or profile is in a history, memo, search attribute or log', async () => {
     const profile = { display_name: 'Private Name', description: 'Private words' };
     await pass('registration', 1, '/v1/register', { body: { handle: HANDLE, email: EMAIL, ...profile } });
     const recovered = await pass('recovery', 2, '/v1/agents/recover', { body: { email: EMAIL } });
@@ -71,13 +95,14 @@ describe('what the life of an account leaves in Temporal and in the logs', () =>
     await deletion.result();
     traces['account-deletion'] = await traceOf(deletion);
 
+    const person = await signInAndClaim();
     const logs = [...stack.apis, ...stack.workers].flatMap((child) => child.tail()).join('\n');
     expect(logs).toContain('"event":"request"');
     const secret = stack.secretKeys.split(':')[1] ?? 'no secret';
     expect(keys).toHaveLength(3);
-    for (const trace of Object.values(traces)) expect(trace).toContain(HANDLE);
+    for (const [flow, trace] of Object.entries(traces)) expect(trace).toContain(flow === 'sign-in' ? 'dpnd_' : HANDLE);
     for (const text of [...Object.values(traces), logs]) {
-      for (const hidden of [...keys, 'very-private-address', 'Private Name', 'Private words', secret]) {
+      for (const hidden of [...keys, ...person, 'very-private-address', 'Private Name', 'Private words', secret]) {
         expect(text).not.toContain(hidden);
       }
       // Six digits can stand in a timestamp by chance: the code counts only where it stands alone.
