@@ -2,11 +2,16 @@ import fc from 'fast-check';
 import { ENDPOINTS } from '../../contract/endpoints';
 import type { Database } from '../../store/database';
 import { call, createTestAgent } from '../support/agents';
+import { signInOwner } from '../support/owners';
 import { exchange } from '../support/raw-http';
+import { servedEndpoints } from '../support/routes';
 import { startStack, type Stack } from '../support/stack';
 import { openStackDatabase } from '../support/traffic';
 
 const RUNS_PER_ENDPOINT = 12;
+
+/** The public surface and what the dashboard calls. */
+const SERVED = [...ENDPOINTS, ...servedEndpoints().filter(({ path }) => path.startsWith('/dashboard/'))];
 
 /** Bytes as a header or a path may carry them: nothing that would end the line. */
 const lineBytes = fc
@@ -35,7 +40,7 @@ const segment = fc.oneof(
 /** The fields that any endpoint reads, each with any value. */
 const FIELDS = [
   ...new Set(
-    ENDPOINTS.flatMap(({ request }) => {
+    SERVED.flatMap(({ request }) => {
       const schema = request?.body;
       return schema !== undefined && 'shape' in schema ? Object.keys(schema.shape as object) : [];
     }),
@@ -64,7 +69,7 @@ const body = fc.oneof(
 
 const queryNames = [
   ...new Set(
-    ENDPOINTS.flatMap(({ request }) => {
+    SERVED.flatMap(({ request }) => {
       const schema = request?.query;
       return schema !== undefined && 'shape' in schema ? Object.keys(schema.shape as object) : ['limit'];
     }),
@@ -91,11 +96,12 @@ describe('any bytes on every route', () => {
     await stack.stop();
   });
 
-  const routes = ENDPOINTS.map((endpoint) => [`${endpoint.method} ${endpoint.path}`, endpoint] as const);
+  const routes = SERVED.map((endpoint) => [`${endpoint.method} ${endpoint.path}`, endpoint] as const);
 
   // Registrations and recoveries start flows: without Temporal's worker a valid one waits and is 503, as it should be.
   test.each(routes)('%s never answers 5xx and always answers', async (_name, { method, path, auth }) => {
     const { apiKey } = await createTestAgent(database);
+    const { cookies } = await signInOwner(stack);
     await fc.assert(
       fc.asyncProperty(
         fc.array(segment, { minLength: 3, maxLength: 3 }),
@@ -106,7 +112,8 @@ describe('any bytes on every route', () => {
           let index = 0;
           const target = path.replace(/:\w+/g, () => parts[(index += 1) % parts.length] ?? 'x');
           const head = `${method} ${target}?${search} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n`;
-          const key = auth === 'none' ? '' : `Authorization: Bearer ${apiKey}\r\n`;
+          const who = auth === 'owner' ? `Cookie: ${cookies}\r\n` : `Authorization: Bearer ${apiKey}\r\n`;
+          const key = auth === 'none' ? '' : `${who}Content-Type: application/json\r\n`;
           const request = Buffer.concat([
             Buffer.from(`${head}${key}Idempotency-Key: `, 'latin1'),
             header,

@@ -1,7 +1,6 @@
-import { type AppDeps, allRoutes } from '../../api/app';
 import { ENDPOINTS } from '../../contract/endpoints';
-import { parseConfig } from '../../platform/config';
 import { call } from '../support/agents';
+import { servedEndpoints } from '../support/routes';
 import { startStack, type Stack } from '../support/stack';
 
 /** One answer, as the check of every test run sees it (support/check-responses.cjs). */
@@ -17,14 +16,8 @@ const { createResponseCheck } = jest.requireActual<{ createResponseCheck: () => 
   '../support/response-check.cjs',
 );
 
-/** Stands for every dependency: routes are listed here, none is called. */
-const uncalled: unknown = new Proxy(() => uncalled, { get: () => uncalled });
-
 describe('the router and the OpenAPI document', () => {
-  const config = parseConfig({ SECRET_KEYS: `a:${'A'.repeat(44)}` });
-  // The parse point of the stand-in.
-  const deps = Object.create(uncalled as object, { config: { value: config } }) as AppDeps;
-  const routes = allRoutes(deps).map(({ endpoint }) => endpoint);
+  const routes = servedEndpoints();
   const names = (endpoints: typeof routes) => endpoints.map(({ method, path }) => `${method} ${path}`).sort();
 
   test('the router serves every endpoint of the document, and publicly nothing else', () => {
