@@ -6,6 +6,7 @@ import type { Logger } from '../platform/logger';
 import type { Agent } from '../store/collections/agents';
 import type { Database } from '../store/database';
 import { deleteAgent } from '../store/transactions/delete-agent';
+import { endWatch } from './end-watch';
 import { closeSockets } from './key-swap';
 
 export interface DeletionDeps {
@@ -26,9 +27,13 @@ export type DeleteAccount = (agent: Agent) => Promise<void>;
 export function createDeleteAccount(deps: DeletionDeps): DeleteAccount {
   return async (agent) => {
     if (agent.isSystem) throw new AppError('SYSTEM_AGENT_PROTECTED');
-    await deleteAgent(deps.database, agent._id, deps.clock.now(), agent.keyVersion);
+    const deleted = await deleteAgent(deps.database, agent._id, deps.clock.now(), agent.keyVersion);
     void startFlow(deps, agent);
-    await closeSockets(deps, { agentId: agent._id, reason: 'Account deleted' });
+    const ended = { exOwnerId: deleted?.exOwnerId ?? null, agentId: agent._id, agentHandle: agent.handle };
+    await Promise.all([
+      closeSockets(deps, { agentId: agent._id, reason: 'Account deleted' }),
+      endWatch(deps, { ...ended, reason: 'deleted' }),
+    ]);
   };
 }
 

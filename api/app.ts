@@ -31,9 +31,11 @@ import { opsAuth } from './middleware/ops-auth';
 import { addressLimit, callerLimits } from './middleware/rate-limits';
 import { requestId } from './middleware/request-id';
 import { targetPath } from './middleware/target-path';
+import { tellOwner } from './middleware/tell-owner';
 import { upgradeRequired } from './middleware/upgrade-required';
 import type { Live } from './realtime/node';
 import type { PresenceService } from './realtime/presence';
+import type { Watch } from './realtime/watch';
 import type { RateLimiter } from './rate-limiter';
 import { accountRoutes } from './routes/account';
 import { agentRoutes } from './routes/agents';
@@ -64,6 +66,7 @@ import { operatorRoutes } from './routes/operators';
 import { registerRoutes } from './routes/register';
 import { readRoutes } from './routes/reads';
 import { syncRoutes } from './routes/sync';
+import { watchRoutes } from './routes/watch';
 import { webhookRoutes } from './routes/webhooks';
 import type { Route } from './route';
 import type { ApiState } from './state';
@@ -80,6 +83,7 @@ export interface AppDeps {
   live: Live;
   orders: Orders;
   presence: PresenceService;
+  watch: Watch;
   startDeletion: (groupId: string) => Promise<void>;
   enforcement: Enforcement;
   limiter: RateLimiter;
@@ -124,6 +128,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...webhookRoutes({ database: deps.database, ...webhookOptions(deps.config) }),
     ...dashboardAuthRoutes({ database: deps.database, signIn: deps.accounts.signIn, publicBaseUrl }),
     ...dashboardAgentRoutes({ ...deps, ...deps.accounts, publicBaseUrl }),
+    ...watchRoutes({ ...deps, publicBaseUrl }),
   ];
 }
 
@@ -136,7 +141,8 @@ export function createApp(deps: AppDeps): Koa<ApiState> {
   return createPipeline(deps, allRoutes(deps));
 }
 
-export type PipelineDeps = Pick<AppDeps, 'config' | 'database' | 'agents' | 'clock' | 'log' | 'metrics' | 'limiter'>;
+export type PipelineDeps = Pick<AppDeps, 'config' | 'database' | 'agents' | 'clock' | 'log' | 'metrics' | 'limiter'> &
+  Partial<Pick<AppDeps, 'watch'>>;
 
 /** The pipeline around `routes`, in the order of conventions.md §2, which callers can observe. */
 export function createPipeline(deps: PipelineDeps, routes: Route[]): Koa<ApiState> {
@@ -160,6 +166,7 @@ export function createPipeline(deps: PipelineDeps, routes: Route[]): Koa<ApiStat
   app.use(callerLimits(limiter));
   app.use(bodyGuard);
   app.use(idempotency({ store: createIdempotencyStore(deps.database, config.SECRET_KEYS), log }));
+  if (deps.watch !== undefined) app.use(tellOwner(deps.watch));
   app.use(callEndpoint(deps));
   // Only faults of writing the response get here: the pipeline has answered everything else.
   app.on('error', (error: unknown) => log.debug({ event: 'response.failed', err: error }));

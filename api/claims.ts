@@ -16,6 +16,8 @@ import {
 } from '../store/claims';
 import type { Agent } from '../store/collections/agents';
 import type { Database } from '../store/database';
+import { tellOwnersOf } from '../store/watch/tell-owner';
+import { endWatch } from './end-watch';
 import { startRelease } from './pausing';
 
 export interface ClaimDeps {
@@ -57,7 +59,8 @@ export async function claimByKey(
 }
 
 /** Counts the attempt and puts it on the agent's record: from where, and for the operators alone by whom. */
-async function refuseTaken({ database, log }: ClaimDeps, agent: Agent, claimant: Claimant): Promise<AppError> {
+async function refuseTaken(deps: ClaimDeps, agent: Agent, claimant: Claimant): Promise<AppError> {
+  const { database, log } = deps;
   const heldBackMs = await countRefusedClaim(database, agent._id);
   if (heldBackMs !== null) return tooMany(heldBackMs);
   await recordAuditOnce(database, {
@@ -67,7 +70,15 @@ async function refuseTaken({ database, log }: ClaimDeps, agent: Agent, claimant:
     metadata: { ip: claimant.clientIp, user_agent: shortUserAgent(claimant.userAgent) },
     at: claimant.at,
   }).catch((error: unknown) => log.error({ event: 'audit.lost', agentId: agent._id, err: error }));
+  void tellDashboards(deps, agent._id);
   return new AppError('ALREADY_CLAIMED');
+}
+
+/** The owner's open tabs read the agent's log again. A hint: its loss costs a reload. */
+async function tellDashboards({ database, log }: ClaimDeps, agentId: string): Promise<void> {
+  await tellOwnersOf(database, [{ agentId, scopes: ['events'] }]).catch((error: unknown) => {
+    log.debug({ event: 'owner.not_told', agentId, err: error });
+  });
 }
 
 const shortUserAgent = (text: string): string => text.trim().slice(0, USER_AGENT_LENGTH_MAX) || 'unknown';
@@ -80,12 +91,13 @@ function tooMany(retryAfterMs: number): AppError {
 export type ReleaseAgent = (owner: { id: string }, agent: Pick<Agent, '_id' | 'handle'>, at: Date) => Promise<void>;
 
 /**
- * Claim and pause end in one commit. Then the nodes look at the agent's inbox at once and what a full pause held back is
+ * Claim and pause end in one commit. Then the owner's dashboards show no more of the agent, the nodes look at the agent's inbox at once and what a full pause held back is
  * let go; dying in between, nodes look by themselves within seconds and the worker's relay starts the flow.
  */
 export function createReleaseAgent(deps: ClaimDeps & { orders: Orders; flows: Flows }): ReleaseAgent {
   return async (owner, { _id: agentId, handle }, at) => {
     const unpaused = await releaseClaim(deps.database, { agentId, ownerId: owner.id, at });
+    await endWatch(deps, { exOwnerId: owner.id, agentId, agentHandle: handle, reason: 'released' });
     if (unpaused === null) return;
     await deps.orders.give({ kind: 'recheck', agentId }).catch((error: unknown) => {
       deps.log.error({ event: 'order.not_given', agentId, err: error });

@@ -1,6 +1,7 @@
 import type { Orders } from '../platform/bus';
 import { hashApiKey, newApiKey } from '../platform/ids';
 import type { Logger } from '../platform/logger';
+import { endWatch } from './end-watch';
 import { agentActor } from '../store/audit';
 import type { Agent } from '../store/collections/agents';
 import { recordCommitted } from '../store/pendings';
@@ -33,10 +34,11 @@ export function swapVerified(
   const at = deps.clock.now();
   const swap = { agentId: agent._id, apiKeyHash: hashApiKey(apiKey), actor: agentActor(agent._id), at, ...expected };
   return commitVerified(deps, flow, pendingId, async (done) => {
-    const swapped = await swapKey(deps.database, swap, (made, session) =>
+    const { exOwnerId, ...swapped } = await swapKey(deps.database, swap, (made, session) =>
       recordCommitted(deps.database, { ...done, commit: made, at }, session),
     );
-    await closeSockets(deps, { ...swapped, reason: 'API key rotated' });
+    const ended = { exOwnerId, agentId: agent._id, agentHandle: agent.handle, reason: 'key_rotated' as const };
+    await Promise.all([closeSockets(deps, { ...swapped, reason: 'API key rotated' }), endWatch(deps, ended)]);
     // A pause ended with the old key; for latency only.
     void startRelease(deps, { id: agent._id, handle: agent.handle });
     return { commit: swapped, handle: agent.handle, apiKey };

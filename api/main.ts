@@ -48,7 +48,7 @@ async function main(): Promise<void> {
   const blobs = await openBlobStore(config.BLOB_STORE);
   const pool = createAvatarPool();
   const control = openControl(config);
-  const node = await joinNodes({ database, control, committer, log });
+  const node = await joinNodes({ database, control, committer, publicBaseUrl: config.PUBLIC_BASE_URL, metrics, log });
   const presence = buildPresence({ database, node, log });
   const app = createApp({
     config,
@@ -60,12 +60,10 @@ async function main(): Promise<void> {
     log,
     metrics,
     live: node,
+    watch: node.watch,
     orders: node.orders,
     presence,
-    startDeletion: async (groupId) => {
-      await flows.startGroupDeletion(groupId);
-      await settleDeletionStart(database, groupId);
-    },
+    startDeletion: (groupId) => startDeletion({ flows, database }, groupId),
     enforcement,
     limiter: createRateLimiter({ database, log, isOn: config.RATE_LIMITS }),
     blobs,
@@ -86,12 +84,27 @@ async function main(): Promise<void> {
   });
 }
 
+async function startDeletion(
+  { flows, database }: { flows: Flows; database: Database },
+  groupId: string,
+): Promise<void> {
+  await flows.startGroupDeletion(groupId);
+  await settleDeletionStart(database, groupId);
+}
+
 /** The database once more, for the lease and orders of this node: they wait behind nothing else. */
 const openControl = (config: Config): Database =>
   openDatabase({ uri: config.MONGODB_URI, name: config.MONGODB_DB, poolSize: CONTROL_POOL });
 
 function buildPresence({ database, node, log }: { database: Database; node: LiveNode; log: Logger }): PresenceService {
-  return new PresenceService({ database, live: node, clock: systemClock, log, nodeId: node.connections.nodeId });
+  return new PresenceService({
+    database,
+    live: node,
+    watch: node.watch,
+    clock: systemClock,
+    log,
+    nodeId: node.connections.nodeId,
+  });
 }
 
 function listen(realtime: Realtime, config: Config, log: Logger): Server {

@@ -1,4 +1,5 @@
 import { AppError } from '../contract/errors';
+import type { Orders } from '../platform/bus';
 import { newId } from '../platform/ids';
 import { createAccessTokens, type AccessTokens } from '../platform/access-tokens';
 import { createRefreshTokens, hashRefreshToken, type RefreshTokens } from '../platform/refresh-tokens';
@@ -8,6 +9,7 @@ import { endAllSessions, endSession, rotateToken } from '../store/owner-sessions
 import { deletePending, findPending, insertPending, recordCommitted } from '../store/pendings';
 import { signIn } from '../store/transactions/sign-in';
 import { commitVerified, newPending, proveCode, type CodeCheckDeps } from './code-checks';
+import { closeDashboards } from './end-watch';
 import type { TokenPair } from './owner-cookies';
 
 /** How long a browser waits before it asks again for a refresh that could not be coordinated. */
@@ -21,21 +23,29 @@ export interface OwnerSignIn {
   verify(pendingId: string, code: string): Promise<{ owner: Owner; pair: TokenPair }>;
   /** The pair that follows a refresh token; null for one that is not valid. @throws AppError REFRESH_UNAVAILABLE */
   refresh(token: string): Promise<TokenPair | null>;
-  /** Ends the session of a refresh token. @returns it, or null where there was none */
+  /** Ends the session of a refresh token, and its dashboards on every node. @returns it, or null where there was none */
   signOut(token: string): Promise<OwnerSession | null>;
-  /** Ends all sessions of an owner. @returns how many */
+  /** Ends all sessions of an owner, and their dashboards on every node. @returns how many */
   signOutEverywhere(ownerId: string): Promise<number>;
 }
 
-export function createOwnerSignIn(base: CodeCheckDeps): OwnerSignIn {
+export function createOwnerSignIn(base: CodeCheckDeps & { orders: Orders }): OwnerSignIn {
   const accessTokens = createAccessTokens(base.secretKeys);
   const deps = { ...base, accessTokens, refreshTokens: createRefreshTokens(base.secretKeys) };
   return {
     start: (email) => start(deps, email),
     verify: (pendingId, code) => verify(deps, pendingId, code),
     refresh: (token) => refresh(deps, token),
-    signOut: (token) => endSession(deps.database, hashRefreshToken(token)),
-    signOutEverywhere: (ownerId) => endAllSessions(deps.database, ownerId, deps.clock.now()),
+    signOut: async (token) => {
+      const ended = await endSession(deps.database, hashRefreshToken(token));
+      if (ended !== null) await closeDashboards(base, { ownerId: ended.ownerId, sessionId: ended._id });
+      return ended;
+    },
+    signOutEverywhere: async (ownerId) => {
+      const count = await endAllSessions(deps.database, ownerId, deps.clock.now());
+      await closeDashboards(base, { ownerId, sessionId: null });
+      return count;
+    },
   };
 }
 

@@ -152,6 +152,7 @@ async function fill(bench: Bench, agents: BenchAgent[]): Promise<void> {
         blockedId: other,
         createdAt: addedAt,
         counts: false,
+        isHidden: false,
       })),
     );
     await database.heads.insertMany(

@@ -1,22 +1,10 @@
 import { z } from 'zod';
 import { CONVERSATIONS_PAGE_DEFAULT, CONVERSATIONS_PAGE_MAX, HISTORY_PAGE_DEFAULT, HISTORY_PAGE_MAX } from './limits';
 import { messageSchema } from './messages';
-
-/** An empty value counts as absent (messaging.md §8). */
-const present = (text: string | undefined): text is string => text !== undefined && text !== '';
-
-/** Clamped into the range; unlike elsewhere, what is no number is refused. */
-const strictlyNumeric = (range: { default: number; min: number; max: number }) =>
-  z
-    .string()
-    .optional()
-    .refine((text) => !present(text) || (text.trim() !== '' && !Number.isNaN(Number(text))), 'Expected a number')
-    .transform((text) =>
-      present(text) ? Math.min(range.max, Math.max(range.min, Math.floor(Number(text)))) : range.default,
-    );
+import { present, strictlyNumeric, strictPage } from './paging';
 
 /** A position in a conversation. Numbers beyond what a seq can be mean the end. */
-const seqCursor = z
+export const seqCursor = z
   .string()
   .optional()
   .refine((text) => !present(text) || /^\d+$/.test(text), 'Expected an integer of at least 0')
@@ -48,13 +36,10 @@ export const historyQuerySchema = z
 /** messaging.md §10.1. */
 export const readMessageSchema = messageSchema.extend({ ok: z.literal(true) });
 
-/** The largest offset that is looked at; pages behind it are empty for every list. */
-const OFFSET_MAX = 2_147_483_647;
-
 /** messaging.md §11.1. */
-export const conversationsQuerySchema = z.object({
-  limit: strictlyNumeric({ default: CONVERSATIONS_PAGE_DEFAULT, min: 1, max: CONVERSATIONS_PAGE_MAX }),
-  offset: strictlyNumeric({ default: 0, min: 0, max: OFFSET_MAX }),
+export const conversationsQuerySchema = strictPage({
+  default: CONVERSATIONS_PAGE_DEFAULT,
+  max: CONVERSATIONS_PAGE_MAX,
 });
 
 export const personSchema = z

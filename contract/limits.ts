@@ -207,3 +207,15 @@ export const DELIVERY_KEEP_MS = 2_592_000_000;
 export const WEBHOOK_ATTEMPTS_AT_ONCE = 10;
 export const DEAD_LETTERS_PAGE_DEFAULT = 50;
 export const DEAD_LETTERS_PAGE_MAX = 100;
+
+/** dashboard.md §5–§7: what owners see of their agents. */
+export const WATCH_CONVERSATIONS_DEFAULT = 50;
+export const WATCH_PAGE_DEFAULT = 100;
+export const WATCH_PAGE_MAX = 100;
+export const WATCH_MESSAGES_PAGE = 50;
+export const WATCH_EVENTS_DEFAULT = 50;
+export const TICKET_SECONDS = 30;
+/** Hints about one agent to one socket. */
+export const WATCH_HINT_INTERVAL_MS = 500;
+/** Open tabs of one owner over all nodes. */
+export const DASHBOARD_SOCKETS_PER_OWNER = 100;

@@ -24,3 +24,23 @@ export const pageQuery = (limit: { default: number; max: number }) =>
     limit: clamped({ ...limit, min: 1 }),
     offset: clamped({ default: 0, min: 0, max: OFFSET_MAX }),
   });
+
+/** An empty value counts as absent (messaging.md §8). */
+export const present = (text: string | undefined): text is string => text !== undefined && text !== '';
+
+/** Clamped into the range; what is no number is refused (messaging.md §8, dashboard.md §5). */
+export const strictlyNumeric = (range: { default: number; min: number; max: number }) =>
+  z
+    .string()
+    .optional()
+    .refine((text) => !present(text) || (text.trim() !== '' && !Number.isNaN(Number(text))), 'Expected a number')
+    .transform((text) =>
+      present(text) ? Math.min(range.max, Math.max(range.min, Math.floor(Number(text)))) : range.default,
+    );
+
+/** `limit` and `offset` of a list that refuses what is no number. */
+export const strictPage = (limit: { default: number; max: number }) =>
+  z.object({
+    limit: strictlyNumeric({ ...limit, min: 1 }),
+    offset: strictlyNumeric({ default: 0, min: 0, max: OFFSET_MAX }),
+  });

@@ -12,6 +12,24 @@ export interface LiveFrame {
   order?: { subject: string; version: number };
 }
 
+/** What of an agent an open pane of its owner's dashboard shows (dashboard.md §6.3). */
+export type WatchScope =
+  'profile' | 'pause' | 'events' | 'contacts' | 'blocks' | 'conversations' | 'messages' | 'presence';
+
+/** What an owner's open dashboards are told. Ids only: each node reads what it shows. */
+export type OwnerNote =
+  /** A message was stored to or from one of the owner's agents. */
+  | {
+      kind: 'message';
+      ownerId: string;
+      agentId: string;
+      messageId: string;
+      /** Of the agent's own envelope; null for what it sent. */
+      position: number | null;
+    }
+  /** Something changed that is to be read again. */
+  | { kind: 'owner'; ownerId: string; agentHandle: string; scopes: WatchScope[]; conversationId?: string };
+
 /**
  * Carries wake-ups between api processes. A hint, never a record: what it loses is found by each pump's own periodic
  * read. Another technology can replace the MongoDB form (`store/bus.ts`) behind this interface.
@@ -23,6 +41,9 @@ export interface Bus {
   /** Hands a frame to the other nodes that hold sockets of these agents. Never throws; loss is allowed. */
   tell(agentIds: string[], frame: LiveFrame): void;
   onFrame(listener: (agentIds: string[], frame: LiveFrame) => void): void;
+  /** Hands notes to the other nodes that hold dashboards of these owners; resolves when they are written. Never throws. */
+  tellOwners(notes: OwnerNote[]): Promise<void>;
+  onOwnerNotes(listener: (notes: OwnerNote[]) => void): void;
   /** Called when an order for this node was seen; it may come twice or not at all. */
   onOrder(listener: () => void): void;
   /** False while this node can neither tell nor hear. */
@@ -31,7 +52,7 @@ export interface Bus {
 }
 
 /** What every node has to do with its sockets of one agent. */
-export type Order =
+export type AgentOrder =
   /** Close them: the agent's key, status or account changed. With `keyVersion` those stay that were opened with that key. */
   | { kind: 'close'; agentId: string; code: number; reason: string; keyVersion?: number }
   /** Push nothing more until the inbox was read anew: the owner's pause changed. */
@@ -39,10 +60,30 @@ export type Order =
   /** Hand over this frame, which nobody stores, once everything up to a delivery position was dealt with. */
   | { kind: 'tell'; agentId: string; afterPosition: number; text: string };
 
+/** What every node has to do with its dashboards of one owner. */
+export type OwnerOrder =
+  /** Close them: of one session, or all. */
+  | { kind: 'signOut'; ownerId: string; sessionId: string | null }
+  /** Show nothing more of this agent, which is not the owner's any more, and say so. */
+  | {
+      kind: 'unwatch';
+      ownerId: string;
+      agentId: string;
+      agentHandle: string;
+      reason: 'released' | 'key_rotated' | 'deleted';
+    };
+
+export type Order = AgentOrder | OwnerOrder;
+
+/** Whose sockets an order is about: they are registered under this id. */
+export function subjectOf(order: Order): string {
+  return 'ownerId' in order ? order.ownerId : order.agentId;
+}
+
 /** Orders that are obeyed everywhere before the caller goes on (design: acknowledged orders). */
 export interface Orders {
   /**
-   * Resolves when every node that holds a socket of the agent has obeyed, or pushes nothing any more because its lease
+   * Resolves when every node that holds a socket of the subject has obeyed, or pushes nothing any more because its lease
    * has lapsed. Give it after the commit of what it is about.
    * @returns false when a node with a lease did not confirm in time
    */

@@ -37,8 +37,31 @@ export function createMetrics() {
       help: 'Commits that were tried again because another process wrote the same documents',
       registers,
     }),
+    ...createDashboardMetrics(registers),
     ...createFlowMetrics(registers),
     ...createWebhookMetrics(registers),
+  };
+}
+
+function createDashboardMetrics(registers: Registry[]) {
+  return {
+    dashboardSockets: new Gauge({
+      name: 'agentchat_dashboard_sockets',
+      help: 'Open dashboards of owners on this node',
+      registers,
+    }),
+    dashboardFrames: new Counter({
+      name: 'agentchat_dashboard_frames_total',
+      help: 'Frames handed to open dashboards, by type',
+      labelNames: ['type'],
+      registers,
+    }),
+    dashboardDrops: new Counter({
+      name: 'agentchat_dashboard_drops_total',
+      help: 'What open dashboards were not told, by reason: they read it with their next view',
+      labelNames: ['reason'],
+      registers,
+    }),
   };
 }
 

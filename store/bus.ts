@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ChangeStream, ChangeStreamInsertDocument } from 'mongodb';
-import type { Bus, LiveFrame, WakeListener } from '../platform/bus';
+import type { Bus, LiveFrame, OwnerNote, WakeListener } from '../platform/bus';
 import type { Logger } from '../platform/logger';
 import type { BusNote } from './collections/nodes';
 import type { Connections } from './connections';
@@ -20,6 +20,7 @@ interface BusDeps {
 interface Listeners {
   wake: WakeListener[];
   frame: ((agentIds: string[], frame: LiveFrame) => void)[];
+  ownerNotes: ((notes: OwnerNote[]) => void)[];
   order: (() => void)[];
 }
 
@@ -29,7 +30,7 @@ interface Listeners {
  */
 export function openBus(deps: BusDeps): Bus {
   const { lease, log } = deps;
-  const listeners: Listeners = { wake: [], frame: [], order: [] };
+  const listeners: Listeners = { wake: [], frame: [], ownerNotes: [], order: [] };
   const ear = openEar(deps, listeners);
   const writing = new Set<Promise<void>>();
   const write = (agentIds: string[], kind: 'wake' | 'frame', payload: object): void => {
@@ -42,6 +43,11 @@ export function openBus(deps: BusDeps): Bus {
   return {
     wake: (agentIds) => write(agentIds, 'wake', {}),
     tell: (agentIds, frame) => write(agentIds, 'frame', frame),
+    tellOwners: async (notes) => {
+      if (lease.otherNodes().length === 0) return;
+      await writeOwnerNotes(deps, notes).catch((error: unknown) => log.warn({ event: 'bus.not_told', err: error }));
+    },
+    onOwnerNotes: (listener) => void listeners.ownerNotes.push(listener),
     onWake: (listener) => void listeners.wake.push(listener),
     onFrame: (listener) => void listeners.frame.push(listener),
     onOrder: (listener) => void listeners.order.push(listener),
@@ -89,6 +95,9 @@ function hear({ kind, agentIds, payload }: BusNote, listeners: Listeners): void 
   // The parse point of frames from other nodes: only `tell` writes them.
   else if (kind === 'frame') {
     for (const listener of listeners.frame) listener(agentIds, payload as unknown as LiveFrame);
+  } else if (kind === 'owner') {
+    // The parse point of notes to owners: only `writeOwnerNotes` and `tellOwner` write them.
+    for (const listener of listeners.ownerNotes) listener(payload['notes'] as OwnerNote[]);
   } else for (const listener of listeners.wake) listener(agentIds);
 }
 
@@ -100,15 +109,34 @@ async function writeNotes(
 ): Promise<void> {
   const byNode = await connections.nodesOf(agentIds);
   if (byNode.size === 0) return;
-  const notes = [...byNode].map(([nodeId, ids]): BusNote => ({
+  const notes = [...byNode].map(([nodeId, ids]) => ({
+    ...newBusNote(nodeId, kind, ids, { ...payload }),
+    fromNodeId: connections.nodeId,
+  }));
+  await database.bus.insertMany(notes, { ordered: false });
+}
+
+/** One look-up and one write for all of them; each node gets those of the owners whose dashboards it holds. */
+async function writeOwnerNotes({ database, connections }: BusDeps, notes: OwnerNote[]): Promise<void> {
+  const byNode = await connections.nodesOf([...new Set(notes.map(({ ownerId }) => ownerId))]);
+  if (byNode.size === 0) return;
+  const rows = [...byNode].map(([nodeId, ownerIds]) => {
+    const wanted = new Set(ownerIds);
+    return newBusNote(nodeId, 'owner', ownerIds, { notes: notes.filter(({ ownerId }) => wanted.has(ownerId)) });
+  });
+  await database.bus.insertMany(rows, { ordered: false });
+}
+
+/** A note to one node; `ids` are the agents or owners that it is about. */
+export function newBusNote(nodeId: string, kind: string, ids: string[], payload: BusNote['payload']): BusNote {
+  return {
     _id: randomUUID(),
     nodeId,
     kind,
     agentIds: ids,
-    fromNodeId: connections.nodeId,
+    fromNodeId: null,
     confirmedAt: null,
-    payload: { ...payload },
+    payload,
     createdAt: new Date(),
-  }));
-  await database.bus.insertMany(notes, { ordered: false });
+  };
 }

@@ -25,6 +25,7 @@ import { recoveries, type Recovery } from './collections/recoveries';
 import * as readStateSpecs from './collections/read-states';
 import { presences, type PresenceRow } from './collections/presences';
 import * as relationSpecs from './collections/relations';
+import { wsTickets, type WsTicket } from './collections/tickets';
 import * as verificationSpecs from './collections/verification';
 import { webhooks, type Webhook } from './collections/webhooks';
 import type { CollectionSpec } from './collections/collection';
@@ -70,6 +71,7 @@ export interface Database {
   owners: Collection<ownerSpecs.Owner>;
   claims: Collection<ownerSpecs.ClaimRow>;
   ownerSessions: Collection<ownerSpecs.OwnerSession>;
+  wsTickets: Collection<WsTicket>;
 }
 
 /** Every collection that `prepareDatabase` makes. */
@@ -107,6 +109,7 @@ export const SPECS: CollectionSpec[] = [
   ownerSpecs.owners,
   ownerSpecs.claims,
   ownerSpecs.ownerSessions,
+  wsTickets,
 ];
 
 export interface DatabaseOptions {
@@ -170,6 +173,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     owners: db.collection('owners'),
     claims: db.collection('claims'),
     ownerSessions: db.collection('ownerSessions'),
+    wsTickets: db.collection('wsTickets'),
   };
 }
 

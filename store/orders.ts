@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../platform/logger';
-import type { Order, Orders } from '../platform/bus';
+import { subjectOf, type Order, type Orders } from '../platform/bus';
 import type { BusNote } from './collections/nodes';
 import { findLeased } from './lease';
 import type { Database } from './database';
@@ -15,7 +15,7 @@ const POLL_MS = 20;
 const GIVE_UP_MS = 5_000;
 
 /**
- * Orders to the nodes that hold sockets of an agent. The caller commits the fact first (new key, suspension, pause) and
+ * Orders to the nodes that hold sockets of an agent, or dashboards of an owner. The caller commits the fact first (new key, suspension, pause) and
  * then gives the order: sockets that are registered after the look-up of the nodes find the fact by themselves.
  *
  * If the caller dies before the order, the nodes' own check of their agents (every 5 s) does its work late. Two orders
@@ -24,7 +24,7 @@ const GIVE_UP_MS = 5_000;
 export function createOrders(deps: { database: Database; log: Logger }): Orders {
   return {
     give: async (order) => {
-      const nodeIds = await deps.database.connections.distinct('nodeId', { agentId: order.agentId });
+      const nodeIds = await deps.database.connections.distinct('nodeId', { agentId: subjectOf(order) });
       const open = new Map((await findLeased(deps.database, nodeIds)).map((nodeId) => [randomUUID(), nodeId]));
       if (open.size === 0) return true;
       await deps.database.bus.insertMany([...open].map(([id, nodeId]) => newNote(id, nodeId, order)));
@@ -79,7 +79,7 @@ function newNote(id: string, nodeId: string, order: Order): BusNote {
     _id: id,
     nodeId,
     kind: 'order',
-    agentIds: [order.agentId],
+    agentIds: [subjectOf(order)],
     fromNodeId: null,
     confirmedAt: null,
     payload: { ...order },

@@ -5,8 +5,9 @@ import type { Database } from './database';
 const BATCH = 1_000;
 
 /**
- * Makes all contact books show or hide an agent as its account now is, then removes the rows that asked for it. Until
- * then lists correct themselves (`listContacts`), so nobody sees a difference. May run any number of times and at
+ * Makes all contact books show or hide an agent as its account now is, and lists of blocks hide a deleted one; then
+ * removes the rows that asked for it. Until then lists correct themselves (`listContacts`, `listBlocks`), so nobody sees
+ * a difference. May run any number of times and at
  * several places at once: whoever writes looks at the account again afterwards and goes on until nothing differs.
  * A crash leaves the outbox row, which the relay takes up.
  */
@@ -23,8 +24,18 @@ export async function settleVisibility(database: Database, agentId: string): Pro
     const wrong = await database.contacts
       .find({ contactId: agentId, isHidden: !isHidden }, { projection: { _id: 1 }, limit: BATCH, maxTimeMS: 5_000 })
       .toArray();
-    if (wrong.length === 0) break;
-    await database.contacts.updateMany({ _id: { $in: wrong.map(({ _id }) => _id) } }, { $set: { isHidden } });
+    if (wrong.length > 0) {
+      await database.contacts.updateMany({ _id: { $in: wrong.map(({ _id }) => _id) } }, { $set: { isHidden } });
+    } else if (agent?.status !== 'deleted' || !(await hideBlocks(database, agentId))) break;
   }
   if (asked.length > 0) await database.outbox.deleteMany({ _id: { $in: asked.map(({ _id }) => _id) } });
+}
+
+/** A step of hiding the blocks of a deleted account from those who made them. @returns whether there was one to hide */
+async function hideBlocks(database: Database, blockedId: string): Promise<boolean> {
+  const shown = await database.blocks
+    .find({ blockedId, isHidden: false }, { projection: { _id: 1 }, limit: BATCH, maxTimeMS: 5_000 })
+    .toArray();
+  await database.blocks.updateMany({ _id: { $in: shown.map(({ _id }) => _id) } }, { $set: { isHidden: true } });
+  return shown.length > 0;
 }

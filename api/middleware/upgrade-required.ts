@@ -1,10 +1,13 @@
 import type { ApiMiddleware } from '../state';
 
 export const SOCKET_PATH = '/v1/ws';
+export const DASHBOARD_SOCKET_PATH = '/v1/ws/dashboard';
 
-/** A plain GET of the socket's path is told how to come in (realtime.md §1). */
+const PATHS = new Set([SOCKET_PATH, DASHBOARD_SOCKET_PATH]);
+
+/** A plain GET of a socket's path is told how to come in (realtime.md §1). */
 export const upgradeRequired: ApiMiddleware = async (ctx, next) => {
-  if (ctx.state.path !== SOCKET_PATH || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return next();
+  if (!PATHS.has(ctx.state.path) || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return next();
   ctx.set('Upgrade', 'websocket');
   ctx.status = 426;
   ctx.type = 'application/json; charset=utf-8';

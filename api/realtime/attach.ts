@@ -11,12 +11,14 @@ import type { Committer } from '../../store/committer/committer';
 import type { Database } from '../../store/database';
 import { createInTurn } from '../../store/turns';
 import type { ApiState } from '../state';
+import { takeTicket } from '../../store/watch/tickets';
+import { findSignedInSessions } from '../../store/watch/sessions';
 import { createAdmission, type Admission } from './admission';
 import { CursorNotes } from './cursors';
-import { evictChanged } from './evictions';
+import { DashboardSession, type DashboardSessionDeps } from './dashboard-session';
+import { evictChanged, evictSignedOut } from './evictions';
 import { endDeadNodes } from './housekeeping';
 import { parseClient, type Hello } from './frames';
-import type { Hub } from './hub';
 import { Inbound } from './inbound';
 import type { LiveNode } from './node';
 import type { PresenceService } from './presence';
@@ -58,7 +60,7 @@ const PRESENCE_MS = 2_000;
 /** A frame between the two is read, so that it can be told from one that is only too large before hello. */
 const WS_PAYLOAD_MAX = FRAME_BYTES_MAX * 2;
 
-/** Puts `/v1/ws` beside the HTTP routes of `app`. */
+/** Puts `/v1/ws` and `/v1/ws/dashboard` beside the HTTP routes of `app`. */
 export function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Realtime {
   const { config, database, agents, log, node, presence } = deps;
   const { hub, connections, lease } = node;
@@ -74,22 +76,23 @@ export function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Realtime
   const waiting = new Waiting();
   const accepted = new WeakMap<IncomingMessage, Accepted>();
   const ip = { trustedHeader: config.TRUSTED_IP_HEADER, trustProxy: config.TRUST_PROXY };
-  const verifyClient = createVerify({ agents, waiting, accepted, ip });
+  const origins = { publicBaseUrl: config.PUBLIC_BASE_URL, allowed: config.DASHBOARD_ORIGINS };
+  const verifyClient = createVerify({ agents, waiting, accepted, ip, origins });
 
   const shared = sessionDeps(deps, admission, waiting);
+  const ofDashboards = dashboardDeps(deps);
   // `koa-websocket` takes the options of the `ws` server, whose types it does not know exactly.
   const sockets = websockify(
     app as Koa,
     { verifyClient, maxPayload: WS_PAYLOAD_MAX, perMessageDeflate: false, WebSocket: AgentSocket } as never,
   );
   sockets.ws.use((ctx) => {
-    const request = ctx.req;
+    const { req: request, websocket: socket } = ctx;
     const from = accepted.get(request);
-    if (from === undefined || !(ctx.websocket instanceof AgentSocket)) return ctx.websocket.terminate();
+    if (from === undefined || !(socket instanceof AgentSocket)) return socket.terminate();
     waiting.enter(from.address);
-    const session = new Session(ctx.websocket, from.address, shared);
-    if (from.agent === null) session.awaitHello();
-    else session.startAuthenticated(from.agent, helloOf(request));
+    if (from.ticket === null) return startSession(new Session(socket, from.address, shared), from, request);
+    void new DashboardSession(socket, () => waiting.leave(from.address), ofDashboards).open(from.ticket);
   });
 
   lease.onRegained(() => Promise.resolve(presence.recount()));
@@ -97,7 +100,7 @@ export function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Realtime
   const beatMs = Math.min(BEAT_MS, config.SOCKET_PING_SECONDS * 250);
   const cursors = new CursorNotes({ connections, log });
   const timer = setInterval(() => {
-    void beat(hub, deps);
+    void beat(deps);
     void cursors.write(hub.all());
   }, beatMs);
   return {
@@ -105,11 +108,16 @@ export function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Realtime
     close: async () => {
       clearInterval(timer);
       await Promise.race([presence.leave(), pause(PRESENCE_MS)]);
-      await goodbye(hub);
+      await goodbye(node);
       await Promise.race([Promise.all([shared.reads.idle(), presence.idle()]), pause(PRESENCE_MS)]);
       await node.close();
     },
   };
+}
+
+function startSession(session: Session, { agent }: Accepted, request: IncomingMessage): void {
+  if (agent === null) session.awaitHello();
+  else session.startAuthenticated(agent, helloOf(request));
 }
 
 /** What all sockets of this process share: one object, a socket holds nothing of it but the reference. */
@@ -138,6 +146,16 @@ function sessionDeps(deps: RealtimeDeps, admission: Admission, waiting: Waiting)
   };
 }
 
+function dashboardDeps({ database, node, log }: RealtimeDeps): DashboardSessionDeps {
+  return {
+    dashboards: node.dashboards,
+    connections: node.connections,
+    takeTicket: (ticket) => takeTicket(database, ticket),
+    isSignedIn: async ({ sessionId }) => (await findSignedInSessions(database, [sessionId], new Date())).size > 0,
+    log,
+  };
+}
+
 /** What the Bearer path says in headers; capabilities are null when the upgrade named none. */
 function helloOf({ headers }: IncomingMessage): Omit<Hello, 'apiKey'> {
   return {
@@ -151,23 +169,24 @@ function helloOf({ headers }: IncomingMessage): Omit<Hello, 'apiKey'> {
 }
 
 /** Pings, proof of life, and what orders that did not reach this node would have ended. */
-async function beat(hub: Hub, { config, database, log, metrics, presence }: RealtimeDeps): Promise<void> {
-  const sessions = hub.all();
+async function beat({ node, config, database, log, metrics, presence }: RealtimeDeps): Promise<void> {
+  const sessions = node.hub.all();
+  const dashboards = node.dashboards.all();
   metrics.sockets.set(sessions.length);
   const nowMs = Date.now();
   void presence.beat(sessions.flatMap((session) => session.liveSocket(nowMs - ALIVE_MS) ?? []));
   void endDeadNodes({ database, presence, log });
-  for (const session of sessions) session.beat(nowMs, config.SOCKET_PING_SECONDS * 1000);
+  for (const session of [...sessions, ...dashboards]) session.beat(nowMs, config.SOCKET_PING_SECONDS * 1000);
   try {
-    await evictChanged(database, sessions);
+    await Promise.all([evictChanged(database, sessions), evictSignedOut(database, dashboards)]);
   } catch (error) {
     log.warn({ event: 'eviction_check.failed', err: error });
   }
 }
 
 /** Spread, so that clients do not come back all at once. */
-async function goodbye(hub: Hub): Promise<void> {
-  const sessions = hub.all();
+async function goodbye({ hub, dashboards }: LiveNode): Promise<void> {
+  const sessions = [...hub.all(), ...dashboards.all()];
   const stepMs = GOODBYE_MS / Math.max(1, sessions.length);
   await Promise.all(
     sessions.map(async (session, index) => {

@@ -1,6 +1,8 @@
 import type { Database } from '../../store/database';
 import type { Agent } from '../../store/collections/agents';
+import { findSignedInSessions } from '../../store/watch/sessions';
 import { evictionOf, type Admission, type Refused } from './admission';
+import type { DashboardSession } from './dashboard-session';
 import type { Hub } from './hub';
 import type { Session } from './session';
 
@@ -23,6 +25,19 @@ export async function evictChanged(database: Database, sessions: Session[]): Pro
     for (const session of page.flatMap((id) => byAgent.get(id) ?? [])) {
       const ended = session.agent === null ? null : evictionOf(session.agent, current.get(session.agent._id) ?? null);
       if (ended !== null) session.close(ended.code, ended.reason);
+    }
+  }
+}
+
+/** Closes dashboards whose session has ended, whatever orders did or did not say. */
+export async function evictSignedOut(database: Database, sessions: DashboardSession[]): Promise<void> {
+  const ids = [...new Set(sessions.flatMap(({ holder }) => (holder === null ? [] : [holder.sessionId])))];
+  for (let start = 0; start < ids.length; start += PAGE) {
+    const page = new Set(ids.slice(start, start + PAGE));
+    const signedIn = await findSignedInSessions(database, [...page], new Date());
+    for (const session of sessions) {
+      const id = session.holder?.sessionId;
+      if (id !== undefined && page.has(id) && !signedIn.has(id)) session.close(1008, 'Signed out');
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { LiveFrame, Order } from '../../platform/bus';
+import type { AgentOrder, LiveFrame } from '../../platform/bus';
 import type { Committed } from '../../store/committer/send-types';
 import type { InboxLook } from '../../store/inbox';
 import type { Registered } from '../../store/connections';
@@ -63,7 +63,7 @@ export class Hub {
   }
 
   /** Has its whole effect when it returns: not a frame leaves after it that the order forbids. */
-  obey(order: Order): void {
+  obey(order: AgentOrder): void {
     const nowMs = performance.now();
     for (const [agentId, atMs] of this.orderedAtMs) {
       if (nowMs - atMs < ADMISSION_MS_MAX) break;
@@ -126,6 +126,6 @@ export class Hub {
 }
 
 /** An order that comes again after its agent has returned with the new key leaves that socket alone. */
-function isMeant({ keyVersion }: Extract<Order, { kind: 'close' }>, { agent }: Session): boolean {
+function isMeant({ keyVersion }: Extract<AgentOrder, { kind: 'close' }>, { agent }: Session): boolean {
   return keyVersion === undefined || agent === null || agent.keyVersion < keyVersion;
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { PUMP_CHECK_MS } from '../../contract/limits';
-import type { LiveFrame, Orders } from '../../platform/bus';
+import type { Bus, LiveFrame, Order, Orders } from '../../platform/bus';
 import type { Logger } from '../../platform/logger';
+import type { Metrics } from '../../platform/metrics';
 import { openBus } from '../../store/bus';
 import type { Committer } from '../../store/committer/committer';
 import { createConnections, type Connections } from '../../store/connections';
@@ -10,8 +11,11 @@ import { lookAtInboxes } from '../../store/inbox';
 import { openLease, type Lease } from '../../store/lease';
 import { createOrderDesk, createOrders } from '../../store/orders';
 import { AckBuffer } from './ack-buffer';
-import { evictChanged } from './evictions';
+import { DashboardFrames } from './dashboard-frames';
+import { Dashboards } from './dashboards';
+import { evictChanged, evictSignedOut } from './evictions';
 import { Hub } from './hub';
+import { WatchDesk, type Watch } from './watch';
 
 /** Hands frames that nobody stores to the sockets of agents, whichever nodes hold them. Never throws. */
 export interface Live {
@@ -21,6 +25,8 @@ export interface Live {
 /** This process as one node among others: its sockets, the registry, orders, wake-ups and live frames. */
 export interface LiveNode extends Live {
   hub: Hub;
+  dashboards: Dashboards;
+  watch: Watch;
   connections: Connections;
   lease: Lease;
   orders: Orders;
@@ -28,20 +34,26 @@ export interface LiveNode extends Live {
   close(): Promise<void>;
 }
 
-/** @param deps.control the same database through a small pool of its own, for lease and orders */
-export async function joinNodes(deps: {
+export interface NodeDeps {
   database: Database;
+  /** The same database through a small pool of its own, for lease and orders. */
   control: Database;
   committer: Committer;
+  publicBaseUrl: string;
+  metrics: Metrics;
   log: Logger;
-}): Promise<LiveNode> {
-  const { database, control, committer, log } = deps;
+}
+
+export async function joinNodes(deps: NodeDeps): Promise<LiveNode> {
+  const { database, control, committer, metrics, log } = deps;
   const nodeId = randomUUID();
   const hub = new Hub((agentId) => new AckBuffer(agentId, { committer, database, log }));
-  const desk = createOrderDesk({ database: control, nodeId, obey: (order) => hub.obey(order) });
+  const dashboards = new Dashboards({ metrics, mayShow: () => lease.isHeld() });
+  const obey = (order: Order) => ('ownerId' in order ? dashboards.obey(order) : hub.obey(order));
+  const desk = createOrderDesk({ database: control, nodeId, obey });
   const lease = await openLease({ database: control, log, nodeId, beforeRenewal: desk.look });
   const connections = createConnections({ database, log, nodeId, lease });
-  lease.onRegained(() => catchUp({ database, hub, connections }));
+  lease.onRegained(() => catchUp({ database, hub, dashboards, connections }));
   const bus = openBus({ database, connections, lease, log });
   bus.onOrder(() => {
     desk.look().catch((error: unknown) => log.warn({ event: 'orders.not_read', err: error }));
@@ -60,6 +72,8 @@ export async function joinNodes(deps: {
   });
   return {
     hub,
+    dashboards,
+    watch: openWatch(deps, { bus, lease, dashboards }),
     connections,
     lease,
     orders: createOrders({ database, log }),
@@ -77,6 +91,17 @@ export async function joinNodes(deps: {
   };
 }
 
+/** What commits of this process, and other nodes, tell the dashboards of owners. */
+function openWatch(
+  { database, committer, publicBaseUrl, metrics, log }: NodeDeps,
+  { bus, lease, dashboards }: { bus: Bus; lease: Lease; dashboards: Dashboards },
+): Watch {
+  const frames = new DashboardFrames({ database, dashboards, publicBaseUrl, metrics, log });
+  const watch = new WatchDesk({ database, bus, otherNodes: lease.otherNodes, dashboards, frames, metrics, log });
+  committer.onWatched((notes) => watch.committed(notes));
+  return watch;
+}
+
 /**
  * After a lapse: nobody waited for this node, and others may have taken it for dead. So its sockets are registered
  * again first (orders find the node from then on), and then what orders would have said is looked up: key, status and
@@ -85,17 +110,20 @@ export async function joinNodes(deps: {
 async function catchUp({
   database,
   hub,
+  dashboards,
   connections,
 }: {
   database: Database;
   hub: Hub;
+  dashboards: Dashboards;
   connections: Connections;
 }): Promise<void> {
-  const restored = await connections.restore(hub.registered());
-  const open = new Set(hub.registered().map(({ id }) => id));
+  const registered = () => [...hub.registered(), ...dashboards.registered()];
+  const restored = await connections.restore(registered());
+  const open = new Set(registered().map(({ id }) => id));
   await Promise.all(restored.filter((id) => !open.has(id)).map((id) => connections.release(id)));
   hub.holdAll();
-  await evictChanged(database, hub.all());
+  await Promise.all([evictChanged(database, hub.all()), evictSignedOut(database, dashboards.all())]);
 }
 
 /** Starts `work` again `everyMs` after it ended. */

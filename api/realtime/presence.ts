@@ -10,6 +10,7 @@ import { PresenceStore, type AgentStep, type PresenceStep } from '../../store/pr
 import { FanOuts } from './fan-outs';
 import { presenceFrame } from './frames';
 import type { Live } from './node';
+import type { Watch } from './watch';
 
 export type PresenceSet = { status: Presence['status']; customMessage: string | null };
 
@@ -30,7 +31,16 @@ export class PresenceService {
   private readonly inTurn = createInTurn(STEPS_MAX);
   private hasLeft = false;
 
-  constructor(private readonly deps: { database: Database; live: Live; clock: Clock; log: Logger; nodeId: string }) {
+  constructor(
+    private readonly deps: {
+      database: Database;
+      live: Live;
+      watch: Watch;
+      clock: Clock;
+      log: Logger;
+      nodeId: string;
+    },
+  ) {
     this.store = new PresenceStore(deps.database);
     this.fanOuts = new FanOuts((error) => deps.log.warn({ event: 'presence.not_told', err: error }));
   }
@@ -151,7 +161,8 @@ export class PresenceService {
 
   /** Sockets hear of every step, webhooks only of what shows. */
   private tell(subject: Subject, { before, after }: PresenceStep, now: Date): void {
-    const { database, live } = this.deps;
+    const { database, live, watch } = this.deps;
+    watch.changed({ agentId: subject._id, scopes: ['presence'] });
     const presence = presenceAt(after, now);
     const text = presenceFrame(subject.handle, presence);
     const order = { subject: `presence:${subject._id}`, version: after.v };

@@ -9,7 +9,8 @@ import { toAppError } from '../middleware/catch-errors';
 import { clientIpOf, type ClientIpOptions } from '../middleware/client-ip';
 import { collapseSlashes } from '../middleware/target-path';
 import { requestIdOf } from '../middleware/request-id';
-import { SOCKET_PATH } from '../middleware/upgrade-required';
+import { isFromAllowedOrigin, type OriginRule } from '../middleware/origin-rule';
+import { DASHBOARD_SOCKET_PATH, SOCKET_PATH } from '../middleware/upgrade-required';
 
 /** How the `ws` server asks whether to accept an upgrade. */
 export type Verify = (
@@ -22,6 +23,8 @@ export interface Accepted {
   /** The agent of the Bearer path; null = HELLO is awaited. */
   agent: Agent | null;
   address: string;
+  /** Of a dashboard: what its query names, checked after the handshake; null = an agent's socket. */
+  ticket: string | null;
 }
 
 /** Counts sockets that have not said hello yet, by address. */
@@ -44,7 +47,7 @@ export class Waiting {
 }
 
 /**
- * Decides before the handshake: path, limit per address, Bearer key. A refusal is a plain HTTP answer with the
+ * Decides before the handshake: path, origin of a dashboard, limit per address, Bearer key. A refusal is a plain HTTP answer with the
  * envelope; a Bearer key that is wrong never falls through to HELLO.
  */
 export function createVerify(deps: {
@@ -52,12 +55,13 @@ export function createVerify(deps: {
   waiting: Waiting;
   accepted: WeakMap<IncomingMessage, Accepted>;
   ip: ClientIpOptions;
+  origins: OriginRule;
 }): Verify {
   return ({ req }, answer) => {
     const address = clientIpOf(req, deps.ip);
     decide(deps, req, address).then(
-      (agent) => {
-        deps.accepted.set(req, { agent, address });
+      (found) => {
+        deps.accepted.set(req, { ...found, address });
         answer(true);
       },
       (error: unknown) => {
@@ -73,24 +77,36 @@ export function createVerify(deps: {
 }
 
 async function decide(
-  deps: { agents: AgentReader; waiting: Waiting },
+  deps: { agents: AgentReader; waiting: Waiting; origins: OriginRule },
   req: IncomingMessage,
   address: string,
-): Promise<Agent | null> {
-  const path = collapseSlashes((req.url ?? '').split('?')[0] ?? '');
+): Promise<Omit<Accepted, 'address'>> {
+  const [target = '', query] = (req.url ?? '').split('?');
+  const path = collapseSlashes(target);
+  if (path === DASHBOARD_SOCKET_PATH) {
+    if (!isFromAllowedOrigin(req.headers, deps.origins)) throw new AppError('FORBIDDEN');
+    refuseFlood(deps.waiting, address);
+    return { agent: null, ticket: new URLSearchParams(query).get('ticket') ?? '' };
+  }
   if (path !== SOCKET_PATH) throw new AppError('NOT_FOUND');
   const header = req.headers.authorization;
   if (header === undefined) {
-    if (!deps.waiting.isFull(address)) return null;
-    throw new AppError(
-      'RATE_LIMITED',
-      { retry_after_ms: 1_000, scope: 'sockets', limit: UNAUTHENTICATED_SOCKETS_PER_ADDRESS },
-      1_000,
-    );
+    refuseFlood(deps.waiting, address);
+    return { agent: null, ticket: null };
   }
   const key = bearerKey(header);
   const agent = key === null ? null : await deps.agents.findByKeyHash(hashApiKey(key));
   if (agent === null || agent.status === 'deleted') throw new AppError('UNAUTHORIZED');
   if (agent.status === 'suspended') throw suspended(agent);
-  return agent;
+  return { agent, ticket: null };
+}
+
+/** @throws AppError RATE_LIMITED while too many sockets of the address have not said yet who they are */
+function refuseFlood(waiting: Waiting, address: string): void {
+  if (!waiting.isFull(address)) return;
+  throw new AppError(
+    'RATE_LIMITED',
+    { retry_after_ms: 1_000, scope: 'sockets', limit: UNAUTHENTICATED_SOCKETS_PER_ADDRESS },
+    1_000,
+  );
 }

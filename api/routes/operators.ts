@@ -39,7 +39,8 @@ async function rotate(ctx: RequestContext, deps: OperatorDeps): Promise<Reply> {
   const agent = await findAccount(deps.agents, handle);
   if (agent === null || !agent.isSystem) throw new AppError('NOT_A_SYSTEM_AGENT');
   const apiKey = newApiKey();
-  const swapped = await swapKey(deps.database, {
+  // Nobody owns a system agent.
+  const { exOwnerId: _, ...swapped } = await swapKey(deps.database, {
     agentId: agent._id,
     apiKeyHash: hashApiKey(apiKey),
     actor: operatorOf(ctx),

@@ -76,6 +76,8 @@ export const messages: CollectionSpec = {
     { name: 'conversation_seq', key: { conversationId: 1, seq: 1 }, unique: true },
     // findReplays: the original of a retried send
     { name: 'client_key', key: { clientKey: 1 }, unique: true },
+    // readSent: what an agent wrote, newest first, for its owner's activity log
+    { name: 'sender_created', key: { senderId: 1, createdAt: -1 } },
   ],
 };
 

@@ -10,6 +10,7 @@ export interface Node {
 /** One authenticated socket. `_id` = socket id. */
 export interface Connection {
   _id: string;
+  /** The agent's id; of a dashboard the owner's. */
   agentId: string;
   nodeId: string;
   /** The delivery position up to which the socket's pump had gone at `notedAt`; never ahead of it. */

@@ -21,6 +21,8 @@ export interface Block {
   createdAt: Date;
   /** The blocked agent had written to the blocker first: only such a block counts against it (social.md §5.2). */
   counts: boolean;
+  /** The blocked account was deleted: not listed. Follows the account (`settleVisibility`). */
+  isHidden: boolean;
 }
 
 /** `_id` of a mute: agents and conversations have different prefixes. */
@@ -61,8 +63,10 @@ export const blocks: CollectionSpec = {
   indexes: [
     // loadEvidence: the newest counting blocks of an agent
     { name: 'blocked_counting', key: { blockedId: 1, createdAt: -1 }, partialFilterExpression: { counts: true } },
-    // listBlocks: whom an agent blocks, newest first
-    { name: 'blocker_created', key: { blockerId: 1, createdAt: -1 } },
+    // listBlocks: a page of whom an agent blocks, newest first, and its total
+    { name: 'blocker_hidden_created', key: { blockerId: 1, isHidden: 1, createdAt: -1, _id: 1 } },
+    // settleVisibility: who blocks an account that was deleted
+    { name: 'blocked_hidden', key: { blockedId: 1, isHidden: 1 } },
   ],
 };
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isSenderHead, type SenderHead } from '../../domain/heads';
+import type { OwnerNote } from '../../platform/bus';
 import { isOutage } from '../outage';
 import type { CommitterDeps } from './committer';
 import { givenUp, isRetryable, pauseBeforeRetry, TRIES_MAX } from './conflicts';
@@ -24,6 +25,8 @@ const LOADED_BATCHES_MAX = 64;
 export interface BatchListeners {
   /** The envelopes of a commit. */
   onCommitted: (commit: Committed[]) => void;
+  /** What dashboards of owners are told of a commit. */
+  onWatched: (notes: OwnerNote[]) => void;
   /** Every sender of a commit, as it is after it. */
   onSpent: (sender: SenderHead) => void;
   /** What was loaded, before it is decided on. */
@@ -114,6 +117,7 @@ export class BatchRunner {
       else if (outcome !== undefined) resolve(outcome);
     }
     if (plan.committed.length > 0) this.listeners.onCommitted(plan.committed);
+    if (plan.watched.length > 0) this.listeners.onWatched(plan.watched);
     return waiting.filter(({ command }) => !plan.outcomes.has(command));
   }
 

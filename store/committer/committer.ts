@@ -1,4 +1,5 @@
 import type { SenderHead } from '../../domain/heads';
+import type { OwnerNote } from '../../platform/bus';
 import type { Clock } from '../../platform/clock';
 import type { Logger } from '../../platform/logger';
 import type { AgentReader } from '../agents';
@@ -27,6 +28,8 @@ export interface Committer {
   ack(command: { recipientId: string; upTo?: number; positions?: number[] }): Promise<number>;
   /** Called after each majority commit with the envelopes of this process's sends, in delivery order per recipient. */
   onCommitted(listener: (commit: Committed[]) => void): void;
+  /** Called after each commit with what dashboards of the agents' owners are to hear; must neither wait nor throw. */
+  onWatched(listener: (notes: OwnerNote[]) => void): void;
   /** Called after each commit with what its senders have used of their limits by then. */
   onSpent(listener: (sender: SenderHead) => void): void;
   /** Resolves when all that was accepted so far is settled. */
@@ -54,6 +57,7 @@ export function createCommitter(deps: CommitterDeps): Committer {
       return range + single;
     },
     onCommitted: (listener) => void listeners.push(listener),
+    onWatched: (listener) => void (sends.onWatched = listener),
     onSpent: (listener) => void (sends.onSpent = listener),
     idle: async () => {
       await Promise.all([sends.idle(), acks.idle()]);

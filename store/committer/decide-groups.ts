@@ -13,6 +13,7 @@ import type { ChangeItem, GroupItem } from './items';
 import { fanOut, isFull } from './fan-out';
 import { cardOf, newMessage, type DecideOptions, type SendPlan, type Settled } from './plan';
 import type { BatchState } from './send-state';
+import { watchChanged } from './watched';
 
 /** One send into a group: null when the state from the cache cannot give the answer. */
 export function decideGroupItem(
@@ -82,6 +83,7 @@ export function decideChange(
   }
   if (decision.kind === 'changed') {
     plan.changedGroups.add(item.groupId);
+    watchMembers(group, decision.effects, state, plan);
     applyChange(item, decision.effects, state, options, plan);
     for (const id of item.extras().guards ?? []) state.heads.touch(id);
   }
@@ -109,6 +111,18 @@ function applyChange(
     if (isNotice) recordDeletion(group, message, effects, plan);
   }
   state.heads.put(group);
+}
+
+/** Members hear of a change by its system message; who comes or goes does not get it. */
+function watchMembers(before: GroupHead | null, effects: GroupEffects, state: BatchState, plan: SendPlan): void {
+  const { groupId: conversationId } = effects.group;
+  const goers = (effects.left ?? []).flatMap((id) => before?.members.find(({ agentId }) => agentId === id) ?? []);
+  for (const { agentId, handle: agentHandle } of [
+    ...(effects.joined === undefined ? [] : [effects.joined]),
+    ...goers,
+  ]) {
+    watchChanged(plan, state.heads.inboxIn(agentId), { agentHandle, scopes: ['conversations'], conversationId });
+  }
 }
 
 /** What the agent has not taken of this group yet counts as delivered from this commit on. */

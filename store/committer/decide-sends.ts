@@ -20,6 +20,7 @@ import {
 } from './plan';
 import type { BatchState } from './send-state';
 import type { SendOutcome } from './send-types';
+import { watchChanged, watchReceived, watchSent } from './watched';
 
 /**
  * Decides a batch in its order; each send sees the effect of the ones before it. Touches nothing but `state.heads`.
@@ -120,6 +121,8 @@ function applyAcceptance(
     if (initiator !== null) state.heads.put(settleOpener(initiator, decision.pair._id));
     const [one, other] = [sender, { id: recipientId, handle: item.command.to }];
     plan.contacts.push(newContact(one, other, decision), newContact(other, one, decision));
+    watchChanged(plan, decision.sender, { agentHandle: sender.handle, scopes: ['contacts'] });
+    watchChanged(plan, decision.recipient, { agentHandle: other.handle, scopes: ['contacts'] });
   }
   const { conversationId, seq, createdAt } = decision;
   const message = newMessage(item, { conversationId, seq, createdAt, recipientId, commitId: options.commitId });
@@ -145,6 +148,8 @@ function applyAcceptance(
       group: null,
     },
   });
+  watchSent(plan, message, state);
+  watchReceived(plan, decision.recipient, { message, agentId: recipientId, position: decision.position });
   // A second item of this batch with the same key is a replay of this one.
   state.replays.set(item.clientKeyText, message);
   state.answered.add(message._id);

@@ -8,6 +8,7 @@ import { deliveryId } from '../delivery-ids';
 import { intentFor } from '../intents/intent';
 import { newEnvelope, newMessageIntent, type SendPlan } from './plan';
 import type { BatchState } from './send-state';
+import { watchReceived, watchSent } from './watched';
 
 /** A message on its way to the members. */
 interface FanOut {
@@ -30,6 +31,7 @@ export function fanOut(
   plan.messages.push(message);
   if (findMember(group, message.senderId) !== null) count(plan, group.groupId, message.senderId, 'own');
   const { conversationId, senderId } = message;
+  watchSent(plan, message, state);
   for (const { agentId: recipientId, handle } of recipients) {
     const inbox = state.heads.inboxIn(recipientId);
     if (inbox === null) throw new Error('a member has no guarding document');
@@ -46,6 +48,7 @@ export function fanOut(
     plan.envelopes.push(newEnvelope(message, { recipientId, position, muted }));
     if (takesMessageIntents(inbox) && !muted) plan.outbox.push(newMessageIntent(message, inbox, position));
     if (takesIntents(inbox) && isNotice) plan.outbox.push(newDeletedIntent(message, inbox));
+    watchReceived(plan, inbox, { message, agentId: recipientId, position });
     plan.committed.push({
       recipientId,
       pausedByOwner: inbox.pausedByOwner,

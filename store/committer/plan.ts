@@ -1,6 +1,7 @@
 import type { AnyBulkWriteOperation } from 'mongodb';
 import type { AppError } from '../../contract/errors';
 import type { InboxInHead } from '../../domain/heads';
+import type { OwnerNote } from '../../platform/bus';
 import { newId } from '../../platform/ids';
 import type { AgentCard } from '../agents';
 import type { GroupDeletion, Invitation, Membership } from '../collections/groups';
@@ -27,6 +28,8 @@ export interface SendPlan {
   avatars: (AvatarMove & { at: Date })[];
   outbox: OutboxRow[];
   committed: Committed[];
+  /** What dashboards of owners are told of the commit, the sender's before the recipients'. */
+  watched: OwnerNote[];
   /** Groups that a change of this batch was decided for: the rows of a second one were read before it. */
   changedGroups: Set<string>;
   /** Items that are missing here need a fresh state (see `decideSends`). */
@@ -51,6 +54,7 @@ export function emptyPlan(): SendPlan {
     avatars: [],
     outbox: [],
     committed: [],
+    watched: [],
     changedGroups: new Set(),
     outcomes: new Map(),
   };

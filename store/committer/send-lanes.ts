@@ -1,4 +1,5 @@
 import type { SenderHead } from '../../domain/heads';
+import type { OwnerNote } from '../../platform/bus';
 import { groupHeadId } from '../../domain/group';
 import type { AgentCard } from '../agents';
 import { BatchRunner, type BatchListeners, type LaneOutcome, type LaneWaiting } from './batch-runner';
@@ -41,6 +42,8 @@ export class SendLanes {
   private readonly groupSizes = new Map<string, number>();
   /** Told of every sender of a commit, as it is after it. */
   onSpent: (sender: SenderHead) => void = () => undefined;
+  /** Told of what dashboards of owners are to hear. */
+  onWatched: (notes: OwnerNote[]) => void = () => undefined;
 
   constructor(
     private readonly deps: CommitterDeps,
@@ -49,6 +52,7 @@ export class SendLanes {
     const listeners: BatchListeners = {
       onCommitted,
       onSpent: (sender) => this.onSpent(sender),
+      onWatched: (notes) => this.onWatched(notes),
       onLoaded: (items, state) => this.rememberSizes(items, state),
     };
     // Each learns for itself whether other processes write its heads, too.

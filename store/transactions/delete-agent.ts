@@ -17,7 +17,7 @@ import { endEnforcement } from './enforcement-requests';
  * or sees it. With `keyVersion` only for who still holds that key and is not suspended.
  *
  * Repeating it changes nothing; of two at once the second finds the account deleted. A crash leaves all of it or nothing.
- * @returns whether the account was there
+ * @returns null when the account was not there; else whose it was on the dashboard, null = nobody's
  * @throws AppError with `keyVersion`: UNAUTHORIZED, SUSPENDED
  */
 export async function deleteAgent(
@@ -25,15 +25,15 @@ export async function deleteAgent(
   agentId: string,
   at: Date,
   keyVersion?: number,
-): Promise<boolean> {
+): Promise<{ exOwnerId: string | null } | null> {
   return withTransaction(database, async (session) => {
     await claimHeads(database, agentId, session);
     const agent = await endKey(database, agentId, session);
     if (keyVersion !== undefined) refuse(agent, keyVersion);
-    if (agent === null) return false;
+    if (agent === null) return null;
     await writeStatus(database, agentId, { status: 'deleted' }, at, session);
     await endEnforcement(database, agentId, at, session);
-    await revokeClaim(database, agentId, { reason: 'deleted', at }, session);
+    const exOwnerId = await revokeClaim(database, agentId, { reason: 'deleted', at }, session);
     await database.emailHeads.updateOne({ _id: emailKey(agent.email) }, { $inc: { live: -1 } }, { session });
     await recordAudit(
       database,
@@ -44,7 +44,7 @@ export async function deleteAgent(
       { _id: newOutboxId(), kind: 'account.deleted', targetId: agentId, handle: agent.handle, createdAt: at },
       { session },
     );
-    return true;
+    return { exOwnerId };
   });
 }
 

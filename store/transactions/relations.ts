@@ -61,7 +61,7 @@ export async function writeBlock(
   const counts = pair.initiatedBy === to;
   const { upsertedCount } = await database.blocks.updateOne(
     { _id: `${from}:${to}` },
-    { $setOnInsert: { blockerId: from, blockedId: to, createdAt: at, counts } },
+    { $setOnInsert: { blockerId: from, blockedId: to, createdAt: at, counts, isHidden: false } },
     { upsert: true, session },
   );
   if (upsertedCount === 0) return { isNew: false, counts };

@@ -22,6 +22,9 @@ export interface SwappedKey {
   keyVersion: number;
 }
 
+/** The same for whoever has to tell the agent's former owner; null = it had none. */
+export type KeySwapped = SwappedKey & { exOwnerId: string | null };
+
 /**
  * Replaces the agent's key in one transaction (identity.md §12): from its commit on the old key gets 401 everywhere, and
  * sends that were authenticated with it find another version in the sender's head, which is written first because sends
@@ -35,7 +38,7 @@ export async function swapKey(
   database: Database,
   swap: KeySwap,
   also: (swapped: SwappedKey, session: ClientSession) => Promise<void> = () => Promise.resolve(),
-): Promise<SwappedKey> {
+): Promise<KeySwapped> {
   const { agentId, apiKeyHash, actor, at } = swap;
   return withTransaction(database, async (session) => {
     const before = await nextVersion(database, agentId, session);
@@ -47,10 +50,10 @@ export async function swapKey(
       { session },
     );
     await recordAudit(database, { actor, action: 'agent.key_rotated', targetId: agentId, at }, session);
-    await revokeClaim(database, agentId, { reason: 'key_rotated', at }, session);
+    const exOwnerId = await revokeClaim(database, agentId, { reason: 'key_rotated', at }, session);
     if (before.pausedByOwner !== 'none') await endPause(database, { agentId, reason: 'key_rotated', at }, session);
     await also(swapped, session);
-    return swapped;
+    return { ...swapped, exOwnerId };
   });
 }
 

@@ -39,6 +39,7 @@ describe('community enforcement', () => {
         blockedId: target.agent._id,
         createdAt,
         counts: true,
+        isHidden: false,
       })),
     );
   }

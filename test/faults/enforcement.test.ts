@@ -33,6 +33,7 @@ describe('community enforcement while parts of it are down', () => {
         blockedId,
         createdAt,
         counts: true,
+        isHidden: false,
       })),
     );
   }

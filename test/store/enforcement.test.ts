@@ -63,6 +63,7 @@ describe('what evaluations make of the stored rows', () => {
         blockedId: subject.agentId,
         createdAt: NOW,
         counts: false,
+        isHidden: false,
       })),
     );
     await subject.reportedBy(await subject.witnesses(20, { isStranger: true }), NOW);

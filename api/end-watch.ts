@@ -1,0 +1,35 @@
+import type { Orders } from '../platform/bus';
+import type { Logger } from '../platform/logger';
+
+/** An agent that is not its owner's any more. */
+export interface EndedWatch {
+  /** Null: it had no owner, and nobody has to be told. */
+  exOwnerId: string | null;
+  agentId: string;
+  agentHandle: string;
+  reason: 'released' | 'key_rotated' | 'deleted';
+}
+
+/**
+ * Takes the agent off every dashboard of its former owner, after the commit that makes it right and before the answer.
+ * Never fails its caller, whose commit stands: from it on nothing that is stored is shown to that owner anyway.
+ */
+export async function endWatch(
+  { orders, log }: { orders: Orders; log: Logger },
+  { exOwnerId: ownerId, agentId, agentHandle, reason }: EndedWatch,
+): Promise<void> {
+  if (ownerId === null) return;
+  await orders
+    .give({ kind: 'unwatch', ownerId, agentId, agentHandle, reason })
+    .catch((error: unknown) => log.error({ event: 'order.not_given', agentId, err: error }));
+}
+
+/** Closes the dashboards of a session that ended, or of all of an owner's, on every node. Never fails its caller. */
+export async function closeDashboards(
+  { orders, log }: { orders: Orders; log: Logger },
+  { ownerId, sessionId }: { ownerId: string; sessionId: string | null },
+): Promise<void> {
+  await orders
+    .give({ kind: 'signOut', ownerId, sessionId })
+    .catch((error: unknown) => log.error({ event: 'order.not_given', ownerId, err: error }));
+}

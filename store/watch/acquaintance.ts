@@ -1,0 +1,32 @@
+import { pairId } from '../../domain/heads';
+import { membershipId } from '../collections/groups';
+import type { Database } from '../database';
+
+/** Groups of one agent that are looked at; nobody takes part in more. */
+const GROUPS_MAX = 10_000;
+
+const SAFE_READ = { readConcern: { level: 'majority' }, maxTimeMS: 5_000 } as const;
+
+/**
+ * Whether the two share a conversation that `agentId` is in now: a direct one, or a group that `otherId` is or ever was
+ * in. Reads by ids alone: the pair, the agent's groups, and the other's place in each of them.
+ */
+export async function shareConversation(database: Database, agentId: string, otherId: string): Promise<boolean> {
+  const pair = await database.heads.findOne(
+    { _id: pairId(agentId, otherId), conversationId: { $type: 'string' } },
+    { ...SAFE_READ, projection: { _id: 1 } },
+  );
+  if (pair !== null) return true;
+  const own = await database.memberships
+    .find(
+      { agentId, leftAt: null },
+      { ...SAFE_READ, projection: { groupId: 1 }, limit: GROUPS_MAX, hint: 'agent_active' },
+    )
+    .toArray();
+  if (own.length === 0) return false;
+  const shared = await database.memberships.findOne(
+    { _id: { $in: own.map(({ groupId }) => membershipId(groupId, otherId)) } },
+    { ...SAFE_READ, projection: { _id: 1 } },
+  );
+  return shared !== null;
+}

@@ -1,0 +1,54 @@
+import type { OwnerNote, WatchScope } from '../../platform/bus';
+import { newBusNote } from '../bus';
+import type { Database } from '../database';
+import { findLeased } from '../lease';
+
+type Hint = Extract<OwnerNote, { kind: 'owner' }>;
+
+/** Something of an agent changed, whoever its owner is. */
+export interface AgentChange {
+  agentId: string;
+  scopes: WatchScope[];
+  conversationId?: string;
+}
+
+/**
+ * Tells the open dashboards of an owner, on whichever nodes they are, to read something of an agent again. From any
+ * process, after the commit of what changed. A hint: what a crash or an outage loses is seen at the next reading.
+ */
+export async function tellOwner(database: Database, hint: Omit<Hint, 'kind'>): Promise<void> {
+  await tellOwners(database, [{ kind: 'owner', ...hint }]);
+}
+
+/** The same of changes whose agents' owners are not known yet; agents without one cost one look-up together. */
+export async function tellOwnersOf(database: Database, changes: AgentChange[]): Promise<void> {
+  await tellOwners(database, await hintsOf(database, changes));
+}
+
+/** What to tell of these changes, for the agents among them that have an owner. */
+export async function hintsOf(database: Database, changes: AgentChange[]): Promise<Hint[]> {
+  const claims = await database.claims
+    .find({ _id: { $in: changes.map(({ agentId }) => agentId) } }, { maxTimeMS: 5_000 })
+    .toArray();
+  if (claims.length === 0) return [];
+  const agents = await database.agents
+    .find({ _id: { $in: claims.map(({ _id }) => _id) } }, { projection: { handle: 1 }, maxTimeMS: 5_000 })
+    .toArray();
+  const owners = new Map(claims.map(({ _id, ownerId }) => [_id, ownerId]));
+  const handles = new Map(agents.map(({ _id, handle }) => [_id, handle]));
+  return changes.flatMap(({ agentId, ...change }): Hint[] => {
+    const [ownerId, agentHandle] = [owners.get(agentId), handles.get(agentId)];
+    return ownerId === undefined || agentHandle === undefined
+      ? []
+      : [{ kind: 'owner', ownerId, agentHandle, ...change }];
+  });
+}
+
+async function tellOwners(database: Database, notes: Hint[]): Promise<void> {
+  for (const ownerId of new Set(notes.map((note) => note.ownerId))) {
+    const nodeIds = await findLeased(database, await database.connections.distinct('nodeId', { agentId: ownerId }));
+    if (nodeIds.length === 0) continue;
+    const own = notes.filter((note) => note.ownerId === ownerId);
+    await database.bus.insertMany(nodeIds.map((nodeId) => newBusNote(nodeId, 'owner', [ownerId], { notes: own })));
+  }
+}
