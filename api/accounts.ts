@@ -4,11 +4,12 @@ import { createOwnerSignIn, type OwnerSignIn } from './owner-sign-in';
 import { createReleaseAgent, type ReleaseAgent } from './claims';
 import { createDeleteAccount, type DeleteAccount } from './account-deletion';
 import type { KeySwapDeps } from './key-swap';
+import { createPausing, type Pausing } from './pausing';
 import { createRecovery, type Recovery } from './recovery';
 import { createRegistration, type Registration } from './registration';
 import { createRotation, type Rotation } from './rotation';
 
-/** What makes, ends and re-keys accounts, and signs owners in. */
+/** What makes, ends, re-keys and pauses accounts, and signs owners in. */
 export interface Accounts {
   registration: Registration;
   recovery: Recovery;
@@ -16,6 +17,7 @@ export interface Accounts {
   deleteAccount: DeleteAccount;
   signIn: OwnerSignIn;
   releaseAgent: ReleaseAgent;
+  pausing: Pausing;
 }
 
 export function createAccounts(deps: KeySwapDeps & { agents: AgentReader; caps: EmailCaps }): Accounts {
@@ -26,5 +28,6 @@ export function createAccounts(deps: KeySwapDeps & { agents: AgentReader; caps: 
     deleteAccount: createDeleteAccount(deps),
     signIn: createOwnerSignIn(deps),
     releaseAgent: createReleaseAgent(deps),
+    pausing: createPausing(deps),
   };
 }

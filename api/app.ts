@@ -47,6 +47,7 @@ import { blockRoutes } from './routes/blocks';
 import { directoryRoutes } from './routes/directory';
 import { dashboardAgentRoutes } from './routes/dashboard-agents';
 import { dashboardAuthRoutes } from './routes/dashboard-auth';
+import { pauseRoutes } from './routes/dashboard-pause';
 import { contactRoutes } from './routes/contacts';
 import { enforcementRoutes } from './routes/internal-enforcement';
 import { historyRoutes } from './routes/history';
@@ -129,6 +130,7 @@ export function allRoutes(deps: AppDeps): Route[] {
     ...dashboardAuthRoutes({ database: deps.database, signIn: deps.accounts.signIn, publicBaseUrl }),
     ...dashboardAgentRoutes({ ...deps, ...deps.accounts, publicBaseUrl }),
     ...watchRoutes({ ...deps, publicBaseUrl }),
+    ...pauseRoutes({ ...deps, ...deps.accounts }),
   ];
 }
 

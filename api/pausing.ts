@@ -4,7 +4,6 @@ import type { Orders } from '../platform/bus';
 import type { Clock } from '../platform/clock';
 import type { Flows } from '../platform/flows';
 import type { Logger } from '../platform/logger';
-import type { AuditActor } from '../store/audit';
 import type { Database } from '../store/database';
 import { findReleaseRequest, settleReleaseRequest } from '../store/releases';
 import { setPause } from '../store/transactions/set-pause';
@@ -23,8 +22,11 @@ export interface PausedAgent {
   handle: string;
 }
 
-/** Sets an owner's pause. When it resolves, every node obeys it. @throws AppError SERVICE_UNAVAILABLE */
-export type Pausing = (agent: PausedAgent, mode: PauseMode, actor: AuditActor) => Promise<{ isChanged: boolean }>;
+/**
+ * Sets an owner's pause. When it resolves, every node obeys it.
+ * @throws AppError AGENT_NOT_FOUND when the owner does not hold the agent any more; SERVICE_UNAVAILABLE
+ */
+export type Pausing = (agent: PausedAgent, mode: PauseMode, owner: { id: string }) => Promise<void>;
 
 /**
  * Commit, then the order to every node that holds sockets of the agent, then the answer (dashboard.md §8.1); the release
@@ -33,12 +35,11 @@ export type Pausing = (agent: PausedAgent, mode: PauseMode, actor: AuditActor) =
  * repeat asks it again.
  */
 export function createPausing(deps: PausingDeps): Pausing {
-  return async (agent, mode, actor) => {
-    const change = await setPause(deps.database, agent.id, mode, deps.clock.now(), actor);
+  return async (agent, mode, owner) => {
+    const change = await setPause(deps.database, agent.id, mode, deps.clock.now(), owner.id);
     if (!(await deps.orders.give({ kind: 'recheck', agentId: agent.id }))) throw new AppError('SERVICE_UNAVAILABLE');
     if (change?.from === 'full') void startRelease(deps, agent);
     if (change?.to === 'full') void tellRepaused(deps, agent, change.epoch);
-    return { isChanged: change !== null };
   };
 }
 

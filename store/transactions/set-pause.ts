@@ -1,5 +1,6 @@
 import type { ClientSession } from 'mongodb';
 import { senderHeadId, type PauseMode } from '../../domain/heads';
+import { AppError } from '../../contract/errors';
 import { recordAudit, SYSTEM_ACTOR, type AuditActor } from '../audit';
 import { withTransaction, type Database } from '../database';
 import { claimHeads } from './account-facts';
@@ -31,14 +32,16 @@ export interface NewPause {
  *
  * Two at once: one after the other, each as its own change; a mode that is there already changes nothing. A crash leaves
  * all of it or nothing; dying before the order, the owner's repeat gives it, and nodes look by themselves every 5 s.
+ * @param ownerId whose claim it rests on; null: nobody's
  * @returns null when the agent had this mode already, or is gone
+ * @throws AppError AGENT_NOT_FOUND when the owner does not hold the agent (any more)
  */
 export async function setPause(
   database: Database,
   agentId: string,
   mode: PauseMode,
   at: Date,
-  actor: AuditActor = SYSTEM_ACTOR,
+  ownerId: string | null = null,
 ): Promise<PauseChange | null> {
   const now = await database.agents.findOne(
     { _id: agentId },
@@ -46,7 +49,21 @@ export async function setPause(
   );
   // Without this a repeat would move the heads, and sends that are under way would start over.
   if (now === null || now.pausedByOwner === mode) return null;
-  return withTransaction(database, (session) => writePause(database, { agentId, mode, actor, at }, session));
+  return withTransaction(database, async (session) => {
+    const actor = ownerId === null ? SYSTEM_ACTOR : { type: 'owner' as const, id: ownerId };
+    const change = await writePause(database, { agentId, mode, actor, at }, session);
+    if (ownerId !== null) await proveClaim(database, agentId, ownerId, session);
+    return change;
+  });
+}
+
+/**
+ * Whoever ends the claim writes both heads too, so it is before this transaction, and seen here, or ends this pause.
+ * Otherwise an owner could pause an agent at the moment of giving it up, and nobody could ever lift that.
+ */
+async function proveClaim(database: Database, agentId: string, ownerId: string, session: ClientSession): Promise<void> {
+  const claim = await database.claims.findOne({ _id: agentId, ownerId }, { projection: { _id: 1 }, session });
+  if (claim === null) throw new AppError('AGENT_NOT_FOUND');
 }
 
 /** The pause's part of a transaction; first in it, because sends compete for what it writes. */

@@ -1,4 +1,5 @@
 import { DASHBOARD_ENDPOINTS } from '../../contract/endpoints-dashboard';
+import { PAUSE_ENDPOINTS } from '../../contract/endpoints-pause';
 import { createTestAgent } from '../support/agents';
 import { callAs, claim, signInOwner } from '../support/owners';
 import { useStack } from '../support/use-stack';
@@ -11,7 +12,7 @@ describe('calls that pages of other sites make', () => {
     env: { DASHBOARD_ORIGINS: LISTED, PUBLIC_BASE_URL: 'https://chat.example.com' },
   });
 
-  const unsafe = DASHBOARD_ENDPOINTS.filter(({ method }) => method !== 'GET');
+  const unsafe = [...DASHBOARD_ENDPOINTS, ...PAUSE_ENDPOINTS].filter(({ method }) => method !== 'GET');
 
   test.each(unsafe.map((endpoint) => [`${endpoint.method} ${endpoint.path}`, endpoint] as const))(
     'dashboard#6: %s from a foreign origin is 403, before anything else, and changes nothing',
@@ -23,6 +24,7 @@ describe('calls that pages of other sites make', () => {
         '/dashboard/auth/otp/request': { email: owner.email },
         '/dashboard/auth/otp/verify': { pending_id: 'dpnd_x', code: '123456' },
         '/dashboard/agents/claim': { api_key: free.apiKey },
+        '/dashboard/agents/:handle/pause': { mode: 'full' },
       };
       const state = async () => {
         const { owners, claims, ownerSessions, pendings, auditEvents, agents, heads } = database;

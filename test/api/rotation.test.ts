@@ -34,9 +34,11 @@ describe('key rotation', () => {
       paused_by_owner: 'none',
       settings: { inbox_mode: 'open', group_invite_policy: 'open', discoverable: true },
     });
-    expect((await eventsOf(one.agent._id)).map(({ action, actorType }) => [action, actorType])).toEqual([
+    expect((await eventsOf(one.agent._id)).map(({ action, actorType }) => [action, actorType]).sort()).toEqual([
       ['agent.created', 'agent'],
       ['agent.key_rotated', 'agent'],
+      ['agent.paused', 'system'],
+      ['agent.unpaused', 'system'],
     ]);
     const again = { ...one, apiKey: swapped.body.api_key };
     expect((await verify(again, started.body.pending_id, '123456')).body.code).toBe('EXPIRED');

@@ -1,3 +1,5 @@
+import { claim, signInOwner, type OwnersStack } from './owners';
+import type { CallAnswer, TestAgent } from './agents';
 import type { PauseMode } from '../../domain/heads';
 import { createLogger } from '../../platform/logger';
 import type { Database } from '../../store/database';
@@ -39,4 +41,20 @@ export async function inParallel(
     while (next < count) await work(next++);
   };
   await Promise.all(Array.from({ length: width }, lane));
+}
+
+/** An owner who holds these agents and sets their pause as the dashboard does. */
+export async function pausingOwner(stack: OwnersStack, ...agents: TestAgent[]) {
+  const owner = await signInOwner(stack);
+  for (const agent of agents) await claim(owner, agent);
+  const set = async (agent: TestAgent, mode: PauseMode, node = 0): Promise<CallAnswer> => {
+    const path = `/dashboard/agents/${agent.agent.handle}`;
+    const answer =
+      mode === 'none'
+        ? await owner.call('POST', `${path}/unpause`, { node })
+        : await owner.call('POST', `${path}/pause`, { node, body: { mode } });
+    if (answer.status !== 200) throw new Error(`the pause answered ${answer.status} ${answer.text}`);
+    return answer;
+  };
+  return { owner, set };
 }
