@@ -27,20 +27,29 @@ export async function claimAgent(
   { agentId, apiKeyHash, ownerId, at }: { agentId: string; apiKeyHash: string; ownerId: string; at: Date },
 ): Promise<ClaimOutcome> {
   return withTransaction(database, async (session) => {
-    const existing = await database.claims.findOne({ _id: agentId }, { session });
-    if (existing !== null) return existing.ownerId === ownerId ? { kind: 'own', claim: existing } : { kind: 'taken' };
     await writeOwner(database, agentId, ownerId, session);
-    const agent = await database.agents.findOne({ _id: agentId, apiKeyHash }, { session, projection: { _id: 1 } });
-    if (agent === null) {
+    const refusal = await refuseClaim(database, { agentId, apiKeyHash, ownerId }, session);
+    if (refusal !== null) {
       // Nothing of this attempt stays.
       await session.abortTransaction();
-      return { kind: 'gone' };
+      return refusal;
     }
     const claim: ClaimRow = { _id: agentId, ownerId, claimedAt: at };
     await database.claims.insertOne(claim, { session });
     await recordAudit(database, { actor: owner(ownerId), action: 'agent.claimed', targetId: agentId, at }, session);
     return { kind: 'claimed', claim };
   });
+}
+
+async function refuseClaim(
+  database: Database,
+  { agentId, apiKeyHash, ownerId }: { agentId: string; apiKeyHash: string; ownerId: string },
+  session: ClientSession,
+): Promise<ClaimOutcome | null> {
+  const existing = await database.claims.findOne({ _id: agentId }, { session });
+  if (existing !== null) return existing.ownerId === ownerId ? { kind: 'own', claim: existing } : { kind: 'taken' };
+  const agent = await database.agents.findOne({ _id: agentId, apiKeyHash }, { session, projection: { _id: 1 } });
+  return agent === null ? { kind: 'gone' } : null;
 }
 
 /**
@@ -85,7 +94,7 @@ export async function revokeClaim(
   return claim.ownerId;
 }
 
-/** Both heads in one command. */
+/** Both heads in one command, before anything else: a stream of sends cannot put it off. */
 async function writeOwner(
   database: Database,
   agentId: string,

@@ -3,6 +3,7 @@ import { AppError } from '../../contract/errors';
 import { senderHeadId, type SenderHead } from '../../domain/heads';
 import { recordAudit, type AuditActor } from '../audit';
 import { withTransaction, type Database } from '../database';
+import { claimHeads } from './account-facts';
 import { revokeClaim } from './claims';
 import { endPause } from './set-pause';
 
@@ -27,8 +28,8 @@ export type KeySwapped = SwappedKey & { exOwnerId: string | null };
 
 /**
  * Replaces the agent's key in one transaction (identity.md §12): from its commit on the old key gets 401 everywhere, and
- * sends that were authenticated with it find another version in the sender's head, which is written first because sends
- * compete for it. The owner's claim and pause end with it (dashboard.md §4.3). `also` runs in the same transaction (using up the pending row).
+ * sends that were authenticated with it find another version in the sender's head. Both heads are written first because
+ * sends compete for them. The owner's claim and pause end with it (dashboard.md §4.3). `also` runs in the same transaction (using up the pending row).
  *
  * Two at once: one after the other, each with its own key; with `keyVersion` the second is refused, as its key was
  * replaced. A crash leaves all of it or nothing; closing the old sockets is the caller's next step, and the flow's.
@@ -41,6 +42,7 @@ export async function swapKey(
 ): Promise<KeySwapped> {
   const { agentId, apiKeyHash, actor, at } = swap;
   return withTransaction(database, async (session) => {
+    await claimHeads(database, agentId, session);
     const before = await nextVersion(database, agentId, session);
     refuse(before, swap.keyVersion);
     const swapped = { agentId, keyVersion: before.keyVersion + 1 };
@@ -57,7 +59,6 @@ export async function swapKey(
   });
 }
 
-/** First and without a read before it, so that it competes with a stream of sends for one moment only. */
 async function nextVersion(database: Database, agentId: string, session: ClientSession): Promise<SenderHead> {
   // A head's kind stands in its _id: this is the parse point of the union.
   const senders = database.heads as unknown as Collection<SenderHead>;

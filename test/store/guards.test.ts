@@ -1,6 +1,7 @@
-import { pairId, type PairHead } from '../../domain/heads';
+import { inboxInId, pairId, senderHeadId, type PairHead } from '../../domain/heads';
 import { hashApiKey, newApiKey } from '../../platform/ids';
 import { agentActor } from '../../store/audit';
+import { claimAgent, releaseClaim } from '../../store/claims';
 import { setStatus } from '../../store/transactions/account-facts';
 import { setPause } from '../../store/transactions/set-pause';
 import { deleteAgent } from '../../store/transactions/delete-agent';
@@ -107,6 +108,29 @@ describe('a fact and the sends that race it on two processes', () => {
       const announced = new Set(rows.map((row) => (row.kind === 'message.new' ? row.messageId : '')));
       expect(later.filter((message) => !announced.has(message._id))).toEqual([]);
       expect(later.length).toBeGreaterThan(0);
+    }
+  });
+
+  test('a claim and a release: no send puts them off, is refused or undoes them', async () => {
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const [a, b] = await makeSenders(database, 2);
+      if (a === undefined || b === undefined) throw new Error('two agents are needed');
+      await establish(a, b);
+      const ownersOf = async ({ id }: Sender) => {
+        const heads = database.heads.find({ _id: { $in: [senderHeadId(id), inboxInId(id)] } });
+        return (await heads.toArray()).map((head) => ('ownerId' in head ? head.ownerId : undefined));
+      };
+      for (const agent of [a, b]) {
+        const who = { agentId: agent.id, ownerId: `owner-${round}`, at: new Date() };
+        const claiming = { ...who, apiKeyHash: hashApiKey(agent.key) };
+        const claimed = await race(a, b, () => claimAgent(database, claiming));
+        expect([new Set(claimed.codes), await ownersOf(agent)]).toEqual([
+          new Set(['accepted']),
+          [who.ownerId, who.ownerId],
+        ]);
+        const released = await race(a, b, () => releaseClaim(database, who));
+        expect([new Set(released.codes), await ownersOf(agent)]).toEqual([new Set(['accepted']), [null, null]]);
+      }
     }
   });
 
