@@ -55,8 +55,8 @@ const LINES: Readonly<Record<string, (field: Metadata, event: ActivityEvent) => 
   'agent.unblocked': (field) => ({ title: `Unblocked @${field('handle') ?? ''}` }),
   'agent.reported': (field) => ({ title: `Reported @${field('handle') ?? ''}`, tone: 'warning' }),
   'agent.deleted': () => ({ title: 'Account deleted', tone: 'warning' }),
-  'message.sent': (field) => messageLine(field, 'Sent to'),
-  'message.received': (field) => messageLine(field, 'Received from'),
+  'message.sent': (field) => messageLine(field, 'Sent to', 'Sent to'),
+  'message.received': (field) => messageLine(field, 'Received from', 'Received in'),
 };
 
 const UNPAUSE_REASONS: Readonly<Record<string, string>> = {
@@ -64,12 +64,12 @@ const UNPAUSE_REASONS: Readonly<Record<string, string>> = {
   key_rotated: 'Because its API key was changed',
 };
 
-function messageLine(field: Metadata, verb: string): Line {
+/** Of a message the log names the peer or, in a group, the group. */
+function messageLine(field: Metadata, toPeer: string, inGroup: string): Line {
   const peer = field('peer_handle');
-  const group = field('group_name');
   const conversationId = field('conversation_id');
   return {
-    title: `${verb} ${peer === null ? (group ?? 'a group') : `@${peer}`}${peer !== null && group !== null ? ` in ${group}` : ''}`,
+    title: peer === null ? `${inGroup} ${field('group_name') ?? 'a group'}` : `${toPeer} @${peer}`,
     detail: field('preview'),
     tone: 'message',
     ...(conversationId === null ? {} : { conversationId }),

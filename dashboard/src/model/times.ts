@@ -10,12 +10,17 @@ export interface Place {
 
 /** `14:05` */
 export function timeLabel(iso: string, { locale, timeZone }: Place = {}): string {
-  return new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', timeZone }).format(new Date(iso));
+  return new Intl.DateTimeFormat(locale, { timeStyle: 'short', timeZone }).format(new Date(iso));
 }
 
 /** `12 March 2026` */
 export function dateLabel(iso: string, { locale, timeZone }: Place = {}): string {
   return new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone }).format(new Date(iso));
+}
+
+/** `12 Mar 2026` */
+export function shortDateLabel(iso: string, { locale, timeZone }: Place = {}): string {
+  return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone }).format(new Date(iso));
 }
 
 /** `Thursday, 12 March 2026 at 14:05`, for who wants to know exactly. */

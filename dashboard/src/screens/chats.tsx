@@ -3,7 +3,7 @@ import { searchRows } from '../model/conversations';
 import { previewLine, titleOf } from '../model/names';
 import { agentPath } from '../model/route';
 import { listTimeLabel, momentLabel } from '../model/times';
-import { useConversations } from '../state/conversations';
+import { useConversations, useFurtherPages } from '../state/conversations';
 import { useNowMs } from '../state/now';
 import { Link } from '../state/route';
 import type { ConversationRow } from '../wire';
@@ -21,6 +21,7 @@ export function Chats({ handle, conversationId }: { handle: string; conversation
   const conversations = useConversations(handle);
   const rows = conversations.data?.rows;
   const row = rows?.find(({ id }) => id === conversationId) ?? null;
+  useFurtherPages(conversations, conversationId === null || row !== null);
   return (
     <div className="chats">
       <ConversationList handle={handle} current={conversationId} conversations={conversations} />

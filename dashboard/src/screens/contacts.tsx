@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { nameOf } from '../model/names';
 import { agentPath } from '../model/route';
 import { dateLabel } from '../model/times';
-import { useConversations } from '../state/conversations';
+import { useConversations, useFurtherPages } from '../state/conversations';
 import { searched, useListing } from '../state/listing';
 import { Link } from '../state/route';
 import { useSession } from '../state/session';
@@ -51,8 +51,9 @@ export function Contacts({ handle }: { handle: string }) {
 
 /** The path of the direct thread with each counterparty. */
 function useThreadsByPeer(handle: string): Map<string, string> {
-  const { data } = useConversations(handle);
-  const direct = (data?.rows ?? []).filter(({ type }) => type === 'direct');
+  const conversations = useConversations(handle);
+  useFurtherPages(conversations, false);
+  const direct = (conversations.data?.rows ?? []).filter(({ type }) => type === 'direct');
   return new Map(
     direct.flatMap(({ id, participants: [peer] }) =>
       peer === undefined ? [] : [[peer.handle, agentPath(handle, 'chats', id)] as const],

@@ -1,5 +1,5 @@
 import { membersText } from '../model/names';
-import { dateLabel } from '../model/times';
+import { dateLabel, shortDateLabel } from '../model/times';
 import { useReloadOn } from '../state/live';
 import { useResource } from '../state/resource';
 import { useSession } from '../state/session';
@@ -41,7 +41,7 @@ function Details({ group }: { group: GroupDetail }) {
             <span className="row-text">
               <span className="row-title clip">{member.display_name ?? `@${member.handle}`}</span>
               <span className="row-preview clip">
-                @{member.handle} · joined {dateLabel(member.joined_at)}
+                @{member.handle} · since {shortDateLabel(member.joined_at)}
               </span>
             </span>
             {member.role === 'admin' && <span className="badge">Admin</span>}

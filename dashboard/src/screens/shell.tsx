@@ -170,12 +170,16 @@ function useAgentsLive(): void {
   });
 }
 
-/** Says that what is shown may be old. */
+/** Says that what is shown may be old: from the first attempt that failed until the socket is open. */
 function Connection() {
   const state = useLiveState();
+  const [isLost, setLost] = useState(false);
+  useEffect(() => {
+    if (state !== 'connecting') setLost(state === 'waiting');
+  }, [state]);
   return (
-    <p className="connection" role="status" hidden={state !== 'waiting'}>
-      {state === 'waiting' ? 'Reconnecting…' : ''}
+    <p className="connection" role="status" hidden={!isLost}>
+      {isLost ? 'Reconnecting…' : ''}
     </p>
   );
 }

@@ -20,27 +20,29 @@ export function ThreadHead({ handle, row }: { handle: string; row: ConversationR
   const [isOpen, setOpen] = useState(false);
   const [peer] = row?.participants ?? [];
   return (
-    <header className="thread-head">
-      <Link href={agentPath(handle)} className="icon-button thread-back" aria-label="Back to conversations">
-        <Icon name="back" />
-      </Link>
-      {row !== null && <RowAvatar row={row} />}
-      <div className="clip">
-        <h2 className="clip">{row === null ? 'Conversation' : titleOf(row)}</h2>
-        {row?.type === 'direct' && peer !== undefined && <PresenceLine handle={handle} target={peer.handle} />}
+    <>
+      <header className="thread-head">
+        <Link href={agentPath(handle)} className="icon-button thread-back" aria-label="Back to conversations">
+          <Icon name="back" />
+        </Link>
+        {row !== null && <RowAvatar row={row} />}
+        <div className="clip">
+          <h2 className="clip">{row === null ? 'Conversation' : titleOf(row)}</h2>
+          {row?.type === 'direct' && peer !== undefined && <PresenceLine handle={handle} target={peer.handle} />}
+          {row?.type === 'group' && (
+            <button type="button" className="link muted" onClick={() => setOpen(true)}>
+              {membersText(row.group_member_count)}
+            </button>
+          )}
+        </div>
         {row?.type === 'group' && (
-          <button type="button" className="link muted" onClick={() => setOpen(true)}>
-            {membersText(row.group_member_count)}
+          <button type="button" className="icon-button end" aria-label="About this group" onClick={() => setOpen(true)}>
+            <Icon name="info" />
           </button>
         )}
-      </div>
-      {row?.type === 'group' && (
-        <button type="button" className="icon-button end" aria-label="About this group" onClick={() => setOpen(true)}>
-          <Icon name="info" />
-        </button>
-      )}
+      </header>
       {isOpen && row !== null && <GroupInfo handle={handle} groupId={row.id} onClose={() => setOpen(false)} />}
-    </header>
+    </>
   );
 }
 

@@ -1,4 +1,4 @@
-import { useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { threadItems } from '../model/thread';
 import { useThread } from '../state/thread';
 import type { ConversationRow } from '../wire';
@@ -98,5 +98,13 @@ function useScroll(first: number, last: number) {
     else if (known.last < last) setBehind(true);
     before.current = { first, last, height: element.scrollHeight, isNearEnd: known.isNearEnd };
   }, [first, last]);
+  useEffect(() => {
+    if (scroll.current === null) return;
+    const observer = new ResizeObserver(() => {
+      if (before.current.isNearEnd) toEnd();
+    });
+    observer.observe(scroll.current);
+    return () => observer.disconnect();
+  }, []);
   return { scroll, onScroll, isBehind, toEnd };
 }

@@ -18,6 +18,8 @@ export function Dialog({
   useEffect(() => {
     const element = dialog.current;
     element?.showModal();
+    // Else the focus is on what stands first, which closes it.
+    element?.querySelector('input')?.focus();
     return () => element?.close();
   }, []);
   return (
