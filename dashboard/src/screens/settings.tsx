@@ -4,9 +4,7 @@ import { nameOf } from '../model/names';
 import { dateLabel } from '../model/times';
 import { useReloadOn } from '../state/live';
 import { useResource } from '../state/resource';
-import { navigate } from '../state/route';
 import { useSession } from '../state/session';
-import { useToast } from '../state/toasts';
 import type { ClaimedAgent, PauseMode } from '../wire';
 import { useAction } from '../ui/action';
 import { AgentAvatar } from '../ui/avatar';
@@ -94,7 +92,6 @@ function PauseCard({ agent }: { agent: ClaimedAgent }) {
 
 function ReleaseCard({ agent }: { agent: ClaimedAgent }) {
   const { calls, setAgents } = useSession();
-  const toast = useToast();
   const { isBusy, error, run } = useAction();
   const [isAsking, setAsking] = useState(false);
   const release = (): void =>
@@ -104,8 +101,6 @@ function ReleaseCard({ agent }: { agent: ClaimedAgent }) {
         throw reason;
       });
       setAgents((agents) => agents.filter(({ handle }) => handle !== agent.handle));
-      toast(`@${agent.handle} was released`);
-      navigate('/app', { replaces: true });
     });
   return (
     <section className="card padded" aria-labelledby="release-title">

@@ -140,34 +140,38 @@ function AgentLink({ agent, isCurrent }: { agent: ClaimedAgent; isCurrent: boole
   );
 }
 
-const REMOVED: Readonly<Record<string, string>> = {
+const REASONS: Readonly<Record<string, string>> = {
   released: 'was released',
   key_rotated: 'is no longer yours: its API key was changed',
   deleted: 'was deleted',
 };
 
-/** Keeps the list of agents true: what changed is read again, who is gone leaves it. */
+/** Keeps the list of agents true: what changed is read again, and who is gone leaves the page, wherever that was said. */
 function useAgentsLive(): void {
   const { reloadAgents, setAgents } = useSession();
   const { agents } = useOwner();
   const route = useRoute();
   const toast = useToast();
-  const wasOpen = useRef(false);
+  const reasons = useRef(new Map<string, string>());
   useLive((event) => {
-    if (event.type === 'resync') {
-      // The first opening follows the reading of the page itself.
-      if (wasOpen.current) void reloadAgents();
-      wasOpen.current = true;
-    } else if (event.type === 'agent.changed') {
-      if (event.scopes.some((scope) => LISTED.includes(scope))) void reloadAgents();
-    } else if (event.type === 'agent.removed') {
-      const isListed = agents.some(({ handle }) => handle === event.agent_handle);
-      if (!isListed) return;
-      setAgents((before) => before.filter(({ handle }) => handle !== event.agent_handle));
-      toast(`@${event.agent_handle} ${REMOVED[event.reason] ?? 'is gone'}`);
-      if (route.screen === 'agent' && route.handle === event.agent_handle) navigate('/app', { replaces: true });
-    }
+    // Also at the first opening: what happened since the page was read was told to nobody.
+    if (event.type === 'resync') void reloadAgents();
+    if (event.type === 'agent.changed' && event.scopes.some((scope) => LISTED.includes(scope))) void reloadAgents();
+    if (event.type !== 'agent.removed') return;
+    reasons.current.set(event.agent_handle, REASONS[event.reason] ?? '');
+    setAgents((before) => before.filter(({ handle }) => handle !== event.agent_handle));
   });
+
+  const before = useRef(agents);
+  useEffect(() => {
+    const gone = before.current.filter(({ handle }) => agents.every((agent) => agent.handle !== handle));
+    before.current = agents;
+    for (const { handle } of gone) {
+      toast(`@${handle} ${reasons.current.get(handle) || 'is no longer among your agents'}`);
+      reasons.current.delete(handle);
+      if (route.screen === 'agent' && route.handle === handle) navigate('/app', { replaces: true });
+    }
+  }, [agents, route, toast]);
 }
 
 /** Says that what is shown may be old: from the first attempt that failed until the socket is open. */

@@ -1,4 +1,4 @@
-import { createContext, useCallback, useContext, useEffect, useMemo, useState, type ReactNode } from 'react';
+import { createContext, useCallback, useContext, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { ApiError, createApi, type Api } from '../net/api';
 import { renewedAtMemory, schedule } from '../net/browser';
 import { createCalls, type Calls } from '../net/calls';
@@ -56,14 +56,20 @@ export function SessionProvider({ children }: { children: ReactNode }) {
     }
   }, [calls]);
 
+  const changes = useRef(0);
   const setAgents = useCallback((change: (agents: ClaimedAgent[]) => ClaimedAgent[]) => {
+    changes.current += 1;
     setState((before) => (before.kind === 'signed-in' ? { ...before, agents: change(before.agents) } : before));
   }, []);
 
   const reloadAgents = useCallback(async () => {
     // A failure leaves the list as it is; the next hint or focus tries again.
+    const known = changes.current;
     const agents = await calls.agents().catch(() => null);
-    if (agents !== null) setAgents(() => agents);
+    if (agents === null) return;
+    // What was read may be older than a claim or release that was made meanwhile.
+    if (known === changes.current) setAgents(() => agents);
+    else await reloadAgents();
   }, [calls, setAgents]);
 
   useEffect(() => void reload(), [reload]);

@@ -12,8 +12,7 @@ export function ToastProvider({ children }: { children: ReactNode }) {
   const [toasts, setToasts] = useState<{ id: number; text: string }[]>([]);
   const show = useCallback((text: string) => {
     const toast = { id: Date.now() + Math.random(), text };
-    // The same news may come as an answer and as a live frame.
-    setToasts((before) => (before.some((other) => other.text === text) ? before : [...before.slice(-2), toast]));
+    setToasts((before) => [...before.slice(-2), toast]);
     schedule(SHOWN_MS, () => setToasts((before) => before.filter((other) => other !== toast)));
   }, []);
   return (
