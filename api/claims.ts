@@ -91,8 +91,9 @@ function tooMany(retryAfterMs: number): AppError {
 export type ReleaseAgent = (owner: { id: string }, agent: Pick<Agent, '_id' | 'handle'>, at: Date) => Promise<void>;
 
 /**
- * Claim and pause end in one commit. Then the owner's dashboards show no more of the agent, the nodes look at the agent's inbox at once and what a full pause held back is
- * let go; dying in between, nodes look by themselves within seconds and the worker's relay starts the flow.
+ * Claim and pause end in one commit. Then the owner's dashboards show no more of the agent, the nodes look at its inbox at
+ * once and what a full pause held back is let go; dying in between, nodes look by themselves within seconds and the worker's
+ * relay starts the flow.
  */
 export function createReleaseAgent(deps: ClaimDeps & { orders: Orders; flows: Flows }): ReleaseAgent {
   return async (owner, { _id: agentId, handle }, at) => {

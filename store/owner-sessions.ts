@@ -8,16 +8,20 @@ import { within } from './deadline';
 
 /** Sessions of owners (dashboard.md §3). A session is its row: without it no token of it is worth anything. */
 
+/** Bounded on our side too: a database that takes calls and never answers must end in a 503, not in silence. */
+const SESSION_MS_MAX = 5_000;
+
 /** The session and its owner as they are now; null where there is none, or its time is over. */
 export async function findSignedIn(
   database: Database,
   { sessionId, ownerId }: { sessionId: string; ownerId: string },
   now: Date,
 ): Promise<{ session: OwnerSession | null; owner: Owner | null }> {
-  const [session, owner] = await Promise.all([
-    database.ownerSessions.findOne({ _id: sessionId, ownerId, expiresAt: { $gt: now } }, { maxTimeMS: 5_000 }),
-    database.owners.findOne({ _id: ownerId, deletedAt: null }, { maxTimeMS: 5_000 }),
+  const looking = Promise.all([
+    database.ownerSessions.findOne({ _id: sessionId, ownerId, expiresAt: { $gt: now } }, { maxTimeMS: SESSION_MS_MAX }),
+    database.owners.findOne({ _id: ownerId, deletedAt: null }, { maxTimeMS: SESSION_MS_MAX }),
   ]);
+  const [session, owner] = await within(SESSION_MS_MAX, looking);
   return { session, owner };
 }
 
@@ -94,7 +98,8 @@ function rotation({ hash, successorHash, succession }: Parameters<typeof rotateT
 
 /** Ends the session of a refresh token, current or replaced; null = there was none. From then on nothing of it is valid. */
 export function endSession(database: Database, hash: string): Promise<OwnerSession | null> {
-  return database.ownerSessions.findOneAndDelete({ 'tokens.hash': hash }, { maxTimeMS: 5_000 });
+  const ending = database.ownerSessions.findOneAndDelete({ 'tokens.hash': hash }, { maxTimeMS: SESSION_MS_MAX });
+  return within(SESSION_MS_MAX, ending);
 }
 
 /**

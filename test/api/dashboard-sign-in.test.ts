@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { codeProof } from '../../platform/codes';
+import { parseConfig } from '../../platform/config';
+import { newOutboxId } from '../../platform/ids';
 import { codeFlowId } from '../../workflows/ids';
-import { stateQuery } from '../../workflows/messages';
+import { stateQuery, verifyUpdate } from '../../workflows/messages';
 import { call } from '../support/agents';
 import { clearCooldown, codeFor, notCode } from '../support/codes';
 import { afterSetCookie, callAs } from '../support/owners';
@@ -147,6 +150,21 @@ describe('sign-in of owners by mailed codes', () => {
     stack.mailbox.refuse(false);
     expect(await database.pendings.countDocuments({ email })).toBe(0);
     await begin(email);
+  });
+
+  test('an api that dies between its commit and telling the flow: the worker tells it', async () => {
+    const { pendingId, code } = await begin(newEmail());
+    const [key] = parseConfig({ SECRET_KEYS: stack.secretKeys }).SECRET_KEYS;
+    if (key === undefined) throw new Error('the stack has a key');
+    const workflowId = codeFlowId('sign-in', pendingId);
+    const handle = client.workflow.getHandle(workflowId);
+    const proof = codeProof(key, pendingId, code);
+    expect(await handle.executeUpdate(verifyUpdate, { args: [{ proof }] })).toEqual({ kind: 'consumed' });
+    expect(await verify(pendingId, code)).toMatchObject({ status: 400, body: { code: 'EXPIRED' } });
+    const row = { _id: newOutboxId(), kind: 'flow.committed', workflowId, ownerId: 'some-owner' } as const;
+    await database.outbox.insertOne({ ...row, createdAt: new Date(0) });
+    expect(await handle.result()).toEqual({ outcome: 'verified', attempts: 1 });
+    await waitFor(async () => (await database.outbox.countDocuments({ workflowId })) === 0);
   });
 
   test('operators find a sign-in by its stage, and see what it waits for', async () => {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Database } from '../../store/database';
 import { call, createTestAgent, type CallAnswer } from '../support/agents';
+import { callAs, signInOwner } from '../support/owners';
 import { startStack, type Stack } from '../support/stack';
 import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
@@ -82,6 +83,48 @@ describe('what a run leaves in logs, metrics and refusals', () => {
       expect([secret, logs.includes(secret), metrics.text.includes(secret)]).toEqual([secret, false, false]);
       for (const { text } of refusals) expect([secret, text.includes(secret)]).toEqual([secret, false]);
     }
+    for (const text of [logs, metrics.text]) expect(text).not.toMatch(/"918273"|[^\d.]918273[^\d]/);
+  });
+
+  test('of an owner: no address, code, token, cookie or pasted key, whether the call succeeds or is refused', async () => {
+    const owner = await signInOwner(stack, `${word('owner')}@example.com`);
+    const { agent, apiKey } = await createTestAgent(database);
+    const cookie = (kind: string) => `ac_dashboard_session=${word(kind)}; ac_dashboard_refresh=${word(kind)}`;
+    const first = owner.cookies;
+    const hidden = {
+      wrongKey: word('ac_live'),
+      email: word('email'),
+      pending: word('dpnd'),
+      cookies: cookie('cookie'),
+    };
+    const post = (path: string, body?: object, cookies = hidden.cookies) =>
+      callAs(url(), 'POST', `/dashboard${path}`, { body, cookies });
+    const refusals = [
+      await post('/auth/otp/request', { email: `${hidden.email}@` }),
+      await post('/auth/otp/verify', { pending_id: hidden.pending, code: '918273' }),
+      await post('/auth/refresh'),
+      await post('/agents/claim', { api_key: apiKey }),
+      await post('/agents/claim', { api_key: hidden.wrongKey }, first),
+      await post('/agents/claim', { api_key: { nested: apiKey } }, first),
+      await callAs(url(), 'GET', `/dashboard/agents/${hidden.pending}`, { cookies: first }),
+    ];
+    for (const { status } of refusals) expect(status).toBeGreaterThanOrEqual(400);
+    expect((await owner.call('POST', '/dashboard/agents/claim', { body: { api_key: apiKey } })).status).toBe(201);
+    expect((await owner.call('POST', '/dashboard/auth/refresh')).status).toBe(200);
+    expect((await owner.call('DELETE', `/dashboard/agents/${agent.handle}`)).status).toBe(200);
+    const last = owner.cookies;
+    expect((await owner.call('POST', '/dashboard/auth/logout')).status).toBe(200);
+    const metrics = await call(url(), 'GET', '/internal/metrics');
+    const logs = await logsWith('"route":"/dashboard/auth/logout"');
+    expect(logs).toContain(owner.id);
+    const tokens = [hidden.cookies, first, last].flatMap((jar) =>
+      jar.split('; ').map((pair) => pair.split('=')[1] ?? ''),
+    );
+    for (const secret of [hidden.wrongKey, hidden.email, hidden.pending, owner.email, apiKey, agent.email, ...tokens]) {
+      expect([secret, logs.includes(secret), metrics.text.includes(secret)]).toEqual([secret, false, false]);
+      for (const { text } of refusals) expect([secret, text.includes(secret)]).toEqual([secret, false]);
+    }
+    expect(metrics.text).not.toContain(owner.id);
     for (const text of [logs, metrics.text]) expect(text).not.toMatch(/"918273"|[^\d.]918273[^\d]/);
   });
 

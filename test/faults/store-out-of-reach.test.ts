@@ -5,6 +5,7 @@ import type { Database } from '../../store/database';
 import { SocketClient } from '../realtime/socket-client';
 import { call } from '../support/agents';
 import { startTalk } from '../support/conversations';
+import { callAs, signInOwner } from '../support/owners';
 import { testServers } from '../support/servers';
 import { startStack, type Stack } from '../support/stack';
 import { openStackDatabase, send, type Sender } from '../support/traffic';
@@ -140,6 +141,35 @@ describe('an api whose way to the database is cut', () => {
       const answers = await Promise.all(calls.map((make) => make()));
       expect(answers.map(({ status }) => status)).toEqual([200, 201, 200, 200]);
       expect(await database.messages.countDocuments({ content: JSON.stringify(body.content) })).toBe(1);
+    },
+  );
+
+  test.each(outages)(
+    'an owner while the database %s: calls are 503, a refresh is REFRESH_UNAVAILABLE and keeps the cookies, a logout never fails',
+    async (_, begin) => {
+      const owner = await signInOwner(stack);
+      const { cookies } = owner;
+      begin();
+      const [me, refreshed] = await Promise.all([
+        callAs(url, 'GET', '/dashboard/me', { cookies }),
+        callAs(url, 'POST', '/dashboard/auth/refresh', { cookies }),
+      ]);
+      expect([me.status, me.body.code]).toEqual([503, 'SERVICE_UNAVAILABLE']);
+      expect([refreshed.status, refreshed.body.code]).toEqual([503, 'REFRESH_UNAVAILABLE']);
+      for (const answer of [me, refreshed]) {
+        expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
+        expect(answer.headers.getSetCookie()).toEqual([]);
+      }
+      const left = await callAs(url, 'POST', '/dashboard/auth/logout', { cookies });
+      expect([left.status, left.headers.getSetCookie()].flat()).toEqual([
+        200,
+        expect.stringMatching(/Max-Age=0/),
+        expect.stringMatching(/Max-Age=0/),
+      ]);
+      wire.mend();
+      await waitFor(isHealthy, { timeoutMs: OUTAGE_MS_MAX });
+      const other = await signInOwner(stack);
+      expect((await other.call('POST', '/dashboard/auth/refresh')).status).toBe(200);
     },
   );
 });

@@ -1,0 +1,90 @@
+import { randomBytes } from 'node:crypto';
+import { explainQueries } from '../../bench/explain';
+import { findAgentByKey, findClaimedAgent, listClaimed, releaseClaim } from '../../store/claims';
+import { openDatabase, prepareDatabase, type Database } from '../../store/database';
+import { endAllSessions, endSession, findSignedIn, rotateToken } from '../../store/owner-sessions';
+import { claimAgent } from '../../store/transactions/claims';
+import { signIn } from '../../store/transactions/sign-in';
+import { createTestAgent } from '../support/agents';
+import { testServers } from '../support/servers';
+
+/** A thousand owners, each with a session and a claim: a query that looks at more than its own would show. */
+const OWNERS = 1_000;
+
+describe('queries of owners, sessions and claims', () => {
+  let database: Database;
+
+  beforeAll(async () => {
+    const { mongoUri } = testServers();
+    const uri = `${mongoUri}${mongoUri.includes('?') ? '&' : '?'}monitorCommands=true`;
+    database = openDatabase({ uri, name: `test-${randomBytes(6).toString('hex')}` });
+    await prepareDatabase(database);
+    const at = new Date();
+    const ids = Array.from({ length: OWNERS }, (_, index) => `owner-${index}`);
+    const dates = { createdAt: at, updatedAt: at, deletedAt: null };
+    await database.owners.insertMany(
+      ids.map((_id) => ({ _id, email: `${_id}@example.com`, displayName: null, ...dates })),
+    );
+    await database.claims.insertMany(ids.map((ownerId, index) => ({ _id: `agt_${index}`, ownerId, claimedAt: at })));
+    await database.ownerSessions.insertMany(
+      ids.map((ownerId) => ({
+        _id: `dsh_${ownerId}`,
+        ownerId,
+        tokens: [{ hash: `hash-${ownerId}`, rotation: null }],
+        createdAt: at,
+        lastRefreshedAt: at,
+        seenAt: at,
+        expiresAt: new Date(at.getTime() + 60_000),
+      })),
+    );
+  });
+  afterAll(async () => {
+    await database.db.dropDatabase();
+    await database.client.close();
+  });
+
+  const now = new Date();
+  const succession = { nonce: 'n', keyId: 'k' };
+  const session = { sessionId: 'dsh_owner-7', ownerId: 'owner-7' };
+  const works: [string, () => Promise<unknown>][] = [
+    ['the session check', () => findSignedIn(database, session, now)],
+    ['a refresh', () => rotateToken(database, { hash: 'hash-owner-7', successorHash: 'next', succession })],
+    [
+      'a refresh with a replaced token',
+      () => rotateToken(database, { hash: 'hash-owner-7', successorHash: 'x', succession }),
+    ],
+    [
+      'a refresh with a token that is none',
+      () => rotateToken(database, { hash: 'none', successorHash: 'y', succession }),
+    ],
+    [
+      'a sign-in',
+      () => signIn(database, { email: 'owner-7@example.com', sessionId: 'dsh_new', tokenHash: 'new', at: now }),
+    ],
+    ['a sign-up', () => signIn(database, { email: 'new@example.com', sessionId: 'dsh_up', tokenHash: 'up', at: now })],
+    ['the list', () => listClaimed(database, 'owner-7')],
+    ['one agent', () => findClaimedAgent(database, 'owner-7', 'some-handle')],
+    ['the agent of a key', () => findAgentByKey(database, 'hash')],
+    ['a logout', () => endSession(database, 'hash-owner-8')],
+    ['a logout everywhere', () => endAllSessions(database, 'owner-7', now)],
+    [
+      'claim and release',
+      async () => {
+        const { agent } = await createTestAgent(database);
+        const who = { agentId: agent._id, ownerId: 'owner-9', at: now };
+        await claimAgent(database, { ...who, apiKeyHash: agent.apiKeyHash });
+        await findClaimedAgent(database, 'owner-9', agent.handle);
+        await releaseClaim(database, who);
+      },
+    ],
+  ];
+
+  test.each(works)('%s looks at its own rows only, by an index', async (_name, work) => {
+    const explained = await explainQueries(database, work);
+    expect(explained.length).toBeGreaterThan(0);
+    for (const one of explained) {
+      expect({ ...one, isCollectionScan: false }).toEqual(one);
+      expect([one.query, one.docsExamined <= 5, one.keysExamined <= 5]).toEqual([one.query, true, true]);
+    }
+  });
+});
