@@ -104,6 +104,25 @@ describe("dashboard §9: the owners' page in a browser", () => {
     expect(await page.getByRole('textbox').count()).toBe(0);
   });
 
+  test('pausing and resuming are in force when the page says so, and show in its list of agents', async () => {
+    const { owner, ada } = await claimedAgent();
+    const mode = async (): Promise<unknown> =>
+      (await call(url(), 'GET', '/v1/agents/me', { key: ada.apiKey })).body.paused_by_owner;
+    const page = await openPage(`/app/agents/${ada.agent.handle}/settings`, owner);
+    const choices = page.getByRole('group', { name: 'Pause' });
+    const inList = page.getByRole('navigation', { name: 'Your agents' });
+    for (const [title, wire, badge] of [
+      ['Pause sending', 'send', 'Sending paused'],
+      ['Pause everything', 'full', 'Fully paused'],
+      ['Running', 'none', 'Active'],
+    ] as const) {
+      await choices.getByRole('button', { name: title, pressed: false }).click();
+      await choices.getByRole('button', { name: title, pressed: true }).waitFor();
+      expect(await mode()).toBe(wire);
+      await inList.getByText(badge).waitFor();
+    }
+  });
+
   test('signing out everywhere shows the sign-in page here and in a browser that only looks on', async () => {
     const { owner, ada } = await claimedAgent();
     const other = await signInOwner(stack, owner.email);

@@ -88,6 +88,5 @@ export function deliveryOf(message: Message, isGroup: boolean): Delivery | null 
   }
   // In a group the agent has no envelope of its own sends: all that is known is that they were accepted.
   if (isGroup || message.status === 'stored') return { mark: 'stored', text: 'Sent' };
-  if (message.status === 'expired') return { mark: 'stored', text: 'Never delivered' };
   return message.status === 'read' ? { mark: 'read', text: 'Read' } : { mark: 'delivered', text: 'Delivered' };
 }

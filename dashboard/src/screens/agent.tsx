@@ -4,11 +4,13 @@ import { nameOf } from '../model/names';
 import { agentPath, SECTIONS, type Route, type Section } from '../model/route';
 import { remember, STORED } from '../net/browser';
 import { Link } from '../state/route';
+import { usePause } from '../state/pause';
 import { useOwner } from '../state/session';
 import type { ClaimedAgent } from '../wire';
 import { AgentAvatar } from '../ui/avatar';
 import { Badges } from '../ui/badges';
 import { Icon, type IconName } from '../ui/icons';
+import { problemText } from '../ui/problem';
 import { Empty } from '../ui/states';
 import { Activity } from './activity';
 import { Blocks } from './blocks';
@@ -45,6 +47,7 @@ export function AgentScreen({ route }: { route: AgentRoute }) {
   return (
     <div className={`agent-screen ${route.conversationId === null ? '' : 'in-thread'}`}>
       <AgentHead agent={agent} section={route.section} />
+      {route.section !== 'settings' && agent.paused_by_owner !== 'none' && <PauseBar agent={agent} />}
       <section className="agent-body" aria-label={NAMES[route.section].text}>
         <SectionBody agent={agent} route={route} />
       </section>
@@ -74,6 +77,26 @@ function AgentHead({ agent, section }: { agent: ClaimedAgent; section: Section }
         ))}
       </nav>
     </header>
+  );
+}
+
+const PAUSED = {
+  send: 'Sending is paused. It still receives every message.',
+  full: 'Everything is paused. Messages to it are kept until you resume.',
+} as const;
+
+/** Says wherever the agent is looked at that it cannot answer, and lets it go on. */
+function PauseBar({ agent }: { agent: ClaimedAgent }) {
+  const { isBusy, error, choose } = usePause(agent);
+  if (agent.paused_by_owner === 'none') return null;
+  return (
+    <div className="pause-bar" role="status">
+      <Icon name="pause" size={18} />
+      <p>{error === null ? PAUSED[agent.paused_by_owner] : problemText(error)}</p>
+      <button type="button" className="button" disabled={isBusy} onClick={() => choose('none')}>
+        Resume
+      </button>
+    </div>
   );
 }
 

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { nameOf } from '../model/names';
-import { dateLabel } from '../model/times';
+import { shortDateLabel } from '../model/times';
 import { searched, useListing } from '../state/listing';
 import { useSession } from '../state/session';
 import { AgentAvatar } from '../ui/avatar';
@@ -38,7 +38,7 @@ export function Blocks({ handle }: { handle: string }) {
             <span className="row-text">
               <span className="row-top">
                 <span className="row-title clip">{nameOf(agent)}</span>
-                <time dateTime={agent.blocked_at}>Blocked {dateLabel(agent.blocked_at)}</time>
+                <time dateTime={agent.blocked_at}>Blocked {shortDateLabel(agent.blocked_at)}</time>
               </span>
               {agent.display_name !== null && <span className="row-preview clip">@{agent.handle}</span>}
             </span>

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { nameOf } from '../model/names';
 import { agentPath } from '../model/route';
-import { dateLabel } from '../model/times';
+import { shortDateLabel } from '../model/times';
 import { useConversations, useFurtherPages } from '../state/conversations';
 import { searched, useListing } from '../state/listing';
 import { Link } from '../state/route';
@@ -68,7 +68,7 @@ function ContactRow({ contact, threadPath }: { contact: Contact; threadPath: str
       <span className="row-text">
         <span className="row-top">
           <span className="row-title clip">{nameOf(contact)}</span>
-          <time dateTime={contact.added_at}>Added {dateLabel(contact.added_at)}</time>
+          <time dateTime={contact.added_at}>Added {shortDateLabel(contact.added_at)}</time>
         </span>
         <span className="row-preview clip">
           {contact.display_name !== null && `@${contact.handle}`}

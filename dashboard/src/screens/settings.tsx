@@ -6,6 +6,7 @@ import { useReloadOn } from '../state/live';
 import { useResource } from '../state/resource';
 import { useSession } from '../state/session';
 import type { ClaimedAgent, PauseMode } from '../wire';
+import { usePause } from '../state/pause';
 import { useAction } from '../ui/action';
 import { AgentAvatar } from '../ui/avatar';
 import { Badges } from '../ui/badges';
@@ -54,15 +55,7 @@ function ProfileCard({ agent }: { agent: ClaimedAgent }) {
 const PAUSE_ICONS: Readonly<Record<PauseMode, IconName>> = { none: 'play', send: 'sent', full: 'pause' };
 
 function PauseCard({ agent }: { agent: ClaimedAgent }) {
-  const { calls, setAgents } = useSession();
-  const { isBusy, error, run } = useAction();
-  const choose = (mode: PauseMode): void =>
-    run(async () => {
-      await calls.setPause(agent.handle, mode);
-      setAgents((agents) =>
-        agents.map((other) => (other.handle === agent.handle ? { ...other, paused_by_owner: mode } : other)),
-      );
-    });
+  const { isBusy, error, choose } = usePause(agent);
   return (
     <section className="card padded" aria-labelledby="pause-title">
       <h2 id="pause-title">Pause</h2>
