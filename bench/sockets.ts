@@ -3,9 +3,12 @@ import { WebSocket } from 'ws';
 /** Sockets that are being opened at once. */
 const OPENING = 100;
 
-/** Opens a socket; with a key, resolves when it is live. */
-export function openSocket(url: string, key?: string): Promise<WebSocket> {
-  const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
+/** Opens a socket; with a key, resolves when it is live. With `capabilities` it can acknowledge what it got. */
+export function openSocket(url: string, key?: string, capabilities?: 'ack'): Promise<WebSocket> {
+  const headers = {
+    ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+    ...(capabilities === undefined ? {} : { 'x-agentchat-capabilities': capabilities }),
+  };
   const socket = new WebSocket(url.replace('http', 'ws'), { headers, perMessageDeflate: false });
   return new Promise((resolve, reject) => {
     socket.once(key === undefined ? 'open' : 'message', () => resolve(socket));
