@@ -2,13 +2,14 @@ import type { Orders } from '../platform/bus';
 import type { Logger } from '../platform/logger';
 import { transitionId, type EnforcementTransition } from './collections/enforcement';
 import type { Database } from './database';
+import { tellOwnersOf } from './watch/tell-owner';
 
 /** The close of sockets whose agent was suspended (social.md §5.5). */
 export const SUSPENDED_CLOSE = { code: 1008, reason: 'Account suspended' } as const;
 
 /**
- * What a transition demands beside its own transaction: sockets of a suspended agent are closed on all nodes, and an
- * operator is told. May run any number of times: closed sockets stay closed, the notice carries the transition's id,
+ * What a transition demands beside its own transaction: sockets of a suspended agent are closed on all nodes, and its
+ * owner's dashboards and an operator are told. May run any number of times: closed sockets stay closed, the notice carries the transition's id,
  * and the mark at the end makes later runs return at once. An older transition closes nothing when the agent has been
  * reinstated since.
  * @returns the transition for the one run that marked it as settled, null for all others
@@ -29,6 +30,9 @@ export async function settleTransition(
     const isDone = await orders.give({ kind: 'close', agentId, ...SUSPENDED_CLOSE });
     if (!isDone) throw new Error('a node has not closed its sockets yet');
   }
+  await tellOwnersOf(database, [{ agentId, scopes: ['profile', 'events'] }]).catch((error: unknown) => {
+    log.debug({ event: 'owner.not_told', agentId, err: error });
+  });
   const { from, to, source, trigger, counts, operator } = transition;
   log.warn({
     event: 'enforcement.transition',
