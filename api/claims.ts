@@ -70,15 +70,8 @@ async function refuseTaken(deps: ClaimDeps, agent: Agent, claimant: Claimant): P
     metadata: { ip: claimant.clientIp, user_agent: shortUserAgent(claimant.userAgent) },
     at: claimant.at,
   }).catch((error: unknown) => log.error({ event: 'audit.lost', agentId: agent._id, err: error }));
-  void tellDashboards(deps, agent._id);
+  void tellOwnersOf(deps, [{ agentId: agent._id, scopes: ['events'] }]);
   return new AppError('ALREADY_CLAIMED');
-}
-
-/** The owner's open tabs read the agent's log again. A hint: its loss costs a reload. */
-async function tellDashboards({ database, log }: ClaimDeps, agentId: string): Promise<void> {
-  await tellOwnersOf(database, [{ agentId, scopes: ['events'] }]).catch((error: unknown) => {
-    log.debug({ event: 'owner.not_told', agentId, err: error });
-  });
 }
 
 const shortUserAgent = (text: string): string => text.trim().slice(0, USER_AGENT_LENGTH_MAX) || 'unknown';

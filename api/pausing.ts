@@ -38,7 +38,7 @@ export type Pausing = (agent: PausedAgent, mode: PauseMode, owner: { id: string 
 export function createPausing(deps: PausingDeps): Pausing {
   return async (agent, mode, owner) => {
     const change = await setPause(deps.database, agent.id, mode, deps.clock.now(), owner.id);
-    if (change !== null) void tellDashboards(deps, agent.id);
+    if (change !== null) void tellOwnersOf(deps, [{ agentId: agent.id, scopes: ['pause', 'events'] }]);
     if (!(await deps.orders.give({ kind: 'recheck', agentId: agent.id }))) throw new AppError('SERVICE_UNAVAILABLE');
     if (change?.from === 'full') void startRelease(deps, agent);
     if (change?.to === 'full') void tellRepaused(deps, agent, change.epoch);
@@ -67,12 +67,5 @@ export async function startRelease(
 async function tellRepaused({ flows, log }: PausingDeps, { id }: PausedAgent, epoch: number): Promise<void> {
   await flows.tellRepaused(id, epoch).catch((error: unknown) => {
     log.warn({ event: 'flow.not_told', flow: 'inboxRelease', err: error });
-  });
-}
-
-/** The owner's open tabs read mode and log again. A hint: its loss costs a reload. */
-async function tellDashboards({ database, log }: PausingDeps, agentId: string): Promise<void> {
-  await tellOwnersOf(database, [{ agentId, scopes: ['pause', 'events'] }]).catch((error: unknown) => {
-    log.debug({ event: 'owner.not_told', agentId, err: error });
   });
 }

@@ -30,9 +30,7 @@ export async function settleTransition(
     const isDone = await orders.give({ kind: 'close', agentId, ...SUSPENDED_CLOSE });
     if (!isDone) throw new Error('a node has not closed its sockets yet');
   }
-  await tellOwnersOf(database, [{ agentId, scopes: ['profile', 'events'] }]).catch((error: unknown) => {
-    log.debug({ event: 'owner.not_told', agentId, err: error });
-  });
+  await tellOwnersOf({ database, log }, [{ agentId, scopes: ['profile', 'events'] }]);
   const { from, to, source, trigger, counts, operator } = transition;
   log.warn({
     event: 'enforcement.transition',

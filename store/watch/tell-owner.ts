@@ -1,4 +1,5 @@
 import type { OwnerNote, WatchScope } from '../../platform/bus';
+import type { Logger } from '../../platform/logger';
 import { newBusNote } from '../bus';
 import type { Database } from '../database';
 import { findLeased } from '../lease';
@@ -20,9 +21,17 @@ export async function tellOwner(database: Database, hint: Omit<Hint, 'kind'>): P
   await tellOwners(database, [{ kind: 'owner', ...hint }]);
 }
 
-/** The same of changes whose agents' owners are not known yet; agents without one cost one look-up together. */
-export async function tellOwnersOf(database: Database, changes: AgentChange[]): Promise<void> {
-  await tellOwners(database, await hintsOf(database, changes));
+/**
+ * The same of changes whose agents' owners are not known yet; agents without one cost one look-up together. Never fails
+ * its caller, who need not wait for it either.
+ */
+export async function tellOwnersOf(
+  { database, log }: { database: Database; log: Logger },
+  changes: AgentChange[],
+): Promise<void> {
+  await hintsOf(database, changes)
+    .then((hints) => tellOwners(database, hints))
+    .catch((error: unknown) => log.debug({ event: 'owners.not_told', err: error }));
 }
 
 /** What to tell of these changes, for the agents among them that have an owner. */

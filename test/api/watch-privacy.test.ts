@@ -29,7 +29,7 @@ describe('what the dashboard never says', () => {
     const b = await signInOwner(stack);
     const calls = agentCalls(agent.agent.handle, places);
     const unknown = agentCalls('nobody-at-all', places);
-    expect(calls.length).toBeGreaterThanOrEqual(10);
+    expect(calls.length).toBeGreaterThanOrEqual(12);
     for (const [index, { method, path, body }] of calls.entries()) {
       const options = body === undefined ? {} : { body };
       const foreign = await b.call(method, path, options);

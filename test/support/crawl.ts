@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { DASHBOARD_ENDPOINTS } from '../../contract/endpoints-dashboard';
+import { PAUSE_ENDPOINTS } from '../../contract/endpoints-pause';
 import { WATCH_ENDPOINTS } from '../../contract/endpoints-watch';
 import type { CallAnswer, TestAgent } from './agents';
 import type { TestOwner } from './owners';
@@ -72,16 +73,15 @@ export function agentCalls(handle: string, places: CrawlPlaces): { method: strin
     places.targets[0],
     places.groupIds[0],
   ];
-  return [
-    ...[...DASHBOARD_ENDPOINTS, ...WATCH_ENDPOINTS]
-      .filter(({ path }) => path.includes('/:handle'))
-      .map(({ method, path }) => ({
-        method,
-        path: path
-          .replace(':handle', handle)
-          .replace(':target', target)
-          .replace(':group_id', group)
-          .replace(/\/messages$/, `/messages?conversation_id=${conversation}`),
-      })),
-  ];
+  return [...DASHBOARD_ENDPOINTS, ...WATCH_ENDPOINTS, ...PAUSE_ENDPOINTS]
+    .filter(({ path }) => path.includes('/:handle'))
+    .map(({ method, path }) => ({
+      method,
+      ...(path.endsWith('/pause') ? { body: { mode: 'full' } } : {}),
+      path: path
+        .replace(':handle', handle)
+        .replace(':target', target)
+        .replace(':group_id', group)
+        .replace(/\/messages$/, `/messages?conversation_id=${conversation}`),
+    }));
 }
