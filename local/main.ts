@@ -57,6 +57,7 @@ function readyBlock(urls: StackUrls, settings: LocalSettings): string {
   const rows: [string, string][] = [
     ['API', urls.api],
     ['API reference', `${urls.api}/docs`],
+    ['Owners’ page', `${urls.api}/app`],
     ['Temporal UI', urls.temporalUi ?? `of ${settings.given.temporalAddress ?? ''}`],
     ['Mailbox', urls.mailbox ?? 'none, mail goes to SMTP_URL'],
     ['Data', settings.isEphemeral ? 'removed at the end' : `${shownPath(settings.dataDir)} (kept)`],

@@ -101,9 +101,10 @@ describe('npm start', () => {
     await rm(dataDir, { recursive: true, force: true });
   }, 30_000);
 
-  test('ends with the addresses of API, reference, Temporal UI and mailbox, and all of them answer', async () => {
+  test("ends with the addresses of API, reference, owners' page, Temporal UI and mailbox, and all answer", async () => {
     const output = stack.tail().join('\n');
-    const urls = [`${state.url}/v1/health`, `${state.url}/docs`, state.temporal_ui_url, state.mailbox_url];
+    const own = ['/v1/health', '/docs', '/app'].map((path) => `${state.url}${path}`);
+    const urls = [...own, state.temporal_ui_url, state.mailbox_url];
     for (const url of urls) {
       expect(output).toContain(url.replace('/v1/health', ''));
       expect([url, (await fetch(url)).status]).toEqual([url, 200]);
