@@ -52,9 +52,9 @@ async function releaseOnce(stack: BenchStack, reader: BenchAgent, peers: BenchAg
     stored: ROWS,
   });
   const { first, all } = consume(sockets);
+  const startMs = performance.now();
   await setPause(database, reader.id, 'none', new Date());
   await orders.give({ kind: 'recheck', agentId: reader.id });
-  const startMs = performance.now();
   const firstMs = (await first) - startMs;
   const allMs = (await all) - startMs;
   while ((await database.envelopes.countDocuments({ recipientId: reader.id, status: 'stored' })) > 0) {

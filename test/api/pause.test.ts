@@ -7,6 +7,7 @@ import { groupCalls } from '../support/groups';
 import { claim, signInOwner } from '../support/owners';
 import { pausingOwner, positionsOf, sequence } from '../support/releases';
 import { useStack } from '../support/use-stack';
+import { waitFor } from '../support/wait';
 import { SocketClient } from '../realtime/socket-client';
 
 /** dashboard.md §8.1, §8.6, §8.7: the owner's switch, and what ends a pause without one. */
@@ -113,6 +114,45 @@ describe('pause and unpause', () => {
     expect((await stateOf(b)).epoch).toBe(before + 2);
     expect((await stateOf(b)).modes).toEqual(['full', 'full', 'full']);
   });
+
+  test('dashboard#18: from the answer to a full pause on no frame comes on any node, of no kind; a socket that connects gets hello.ok and no more', async () => {
+    const [a, b] = await friends();
+    const { set } = await pausingOwner(stack, b);
+    await api().saves(b, a);
+    const typist = await SocketClient.hello(url(0), a.apiKey, ['ack']);
+    const open = await Promise.all([0, 1].map((node) => SocketClient.hello(url(node), b.apiKey, ['ack'])));
+    const mine = (await send(b, a)).body;
+    let isDone = false;
+    let accepted = 0;
+    const traffic = (async () => {
+      while (!isDone) accepted += (await send(a, b, accepted % 2)).status === 201 ? 1 : 0;
+    })();
+    for (const client of open) await client.untilMessages(5);
+    await set(b, 'full', 1);
+    for (const client of open) await client.roundTrip();
+    const counts = open.map((client) => client.frames.filter(({ type }) => type !== 'pong').length);
+    const late = await SocketClient.hello(url(1), b.apiKey, ['ack']);
+    const before = accepted;
+    await waitFor(() => accepted > before + 30);
+    await api().as(a, 'POST', `/v1/messages/${mine.id}/read`);
+    await api().as(a, 'PUT', '/v1/presence', { body: { status: 'busy' } });
+    typist.send({ type: 'typing.start', payload: { conversation_id: mine.conversation_id } });
+    await typist.roundTrip();
+    isDone = true;
+    await traffic;
+    for (const client of [...open, late]) await client.roundTrip();
+    expect(open.map((client) => client.frames.filter(({ type }) => type !== 'pong').length)).toEqual(counts);
+    expect(late.frames.map(({ type }) => type)).toEqual(['hello.ok', 'pong']);
+    await set(b, 'none');
+    for (const client of [...open, late]) {
+      await client.untilMessages(accepted, 30_000);
+      await client.roundTrip();
+      expect(positionsOf(client)).toEqual(sequence(2, accepted));
+      expect(client.frames.filter(({ type }) => !['hello.ok', 'pong', 'message.new'].includes(type))).toEqual([]);
+      client.end();
+    }
+    typist.end();
+  }, 60_000);
 
   test('a pause at the moment of a release of the claim never leaves an agent that nobody can free', async () => {
     for (let round = 0; round < 8; round += 1) {
