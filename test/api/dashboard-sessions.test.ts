@@ -1,6 +1,7 @@
 import { afterSetCookie, callAs, signInOwner, type TestOwner } from '../support/owners';
 import { createTestAgent, type CallAnswer } from '../support/agents';
 import { useStack } from '../support/use-stack';
+import { waitFor } from '../support/wait';
 
 const REFRESH = '/dashboard/auth/refresh';
 
@@ -70,6 +71,26 @@ describe('sessions of owners over two api processes', () => {
     await all.call('POST', REFRESH);
     expect((await all.call('POST', '/dashboard/auth/logout/all')).status).toBe(200);
     expect((await refresh(before)).status).toBe(401);
+  });
+
+  test('an api that dies in the middle of a refresh: the browser asks again and gets a pair that works', async () => {
+    for (let round = 0; round < 2; round += 1) {
+      const owner = await signInOwner(stack);
+      const api = await stack.startApi();
+      const lost = callAs(api.baseUrl, 'POST', REFRESH, { cookies: owner.cookies }).catch(() => null);
+      // Once before anything is known of the request, once when its write is there.
+      if (round === 1) {
+        const hasTwo = { _id: owner.sessionId, 'tokens.1': { $exists: true } };
+        await waitFor(() => database.ownerSessions.findOne(hasTwo), { intervalMs: 1 });
+      }
+      await stack.kill(api);
+      await lost;
+      const again = await refresh(owner.cookies);
+      expect(again.status).toBe(200);
+      const cookies = afterSetCookie(owner.cookies, again.headers.getSetCookie());
+      expect((await callAs(url(1), 'GET', '/dashboard/me', { cookies })).status).toBe(200);
+      expect((await refresh(cookies, 1)).status).toBe(200);
+    }
   });
 
   test('a refresh that races the end of the session leaves nothing that works', async () => {
