@@ -4,6 +4,7 @@ import { setStatus } from '../../store/transactions/account-facts';
 import { setPause } from '../../store/transactions/set-pause';
 import { call, createTestAgent, type CallAnswer, type TestAgent } from '../support/agents';
 import { clearCooldown, codeFor, notCode } from '../support/codes';
+import { claim, signInOwner } from '../support/owners';
 import { useStack } from '../support/use-stack';
 import { waitFor } from '../support/wait';
 
@@ -42,6 +43,37 @@ describe('key rotation', () => {
     ]);
     const again = { ...one, apiKey: swapped.body.api_key };
     expect((await verify(again, started.body.pending_id, '123456')).body.code).toBe('EXPIRED');
+  });
+
+  test('identity#17, dashboard#12: rotation and recovery take the agent from its owner with the same commit', async () => {
+    const owner = await signInOwner(stack);
+    for (const flow of ['rotation', 'recovery'] as const) {
+      const one = await createTestAgent(database);
+      const { email, handle } = one.agent;
+      await claim(owner, one);
+      const recover = (path: string, body: object) => post(`/v1/agents/recover${path}`, '', body);
+      const started = flow === 'rotation' ? await rotate(one) : await recover('', { email });
+      const { pending_id } = started.body;
+      const code = await codeFor(stack, email);
+      expect((await owner.call('GET', `/dashboard/agents/${handle}`)).status).toBe(200);
+      const verified =
+        flow === 'rotation' ? await verify(one, pending_id, code) : await recover('/verify', { pending_id, code });
+      expect(verified.status).toBe(200);
+      const gone = await owner.call('GET', `/dashboard/agents/${handle}`);
+      expect(gone).toMatchObject({ status: 404, body: { code: 'AGENT_NOT_FOUND' } });
+      const events = (await eventsOf(one.agent._id)).map(({ action, actorType, metadata }) => [
+        action,
+        actorType,
+        metadata,
+      ]);
+      expect(events.slice(2).sort()).toEqual([
+        ['agent.claim_revoked', 'system', { owner_id: owner.id, reason: 'key_rotated' }],
+        ['agent.key_rotated', 'agent', {}],
+      ]);
+      const old = await owner.call('POST', '/dashboard/agents/claim', { body: { api_key: one.apiKey } });
+      expect(old).toMatchObject({ status: 404, body: { code: 'INVALID_API_KEY' } });
+      await claim(owner, { apiKey: verified.body.api_key });
+    }
   });
 
   test('identity#18: a foreign handle is refused before any mail; a foreign pending keeps its tries', async () => {
