@@ -26,7 +26,7 @@ export const requestCode: Endpoint = {
   addressLimit: 'dashboard_otp',
   request: { body: codeRequestSchema },
   responses: { 200: { description: 'A code was mailed', schema: registeredSchema } },
-  errors: ['FORBIDDEN', 'OTP_COOLDOWN', 'OTP_HOURLY_CAP', 'OTP_FAILED'],
+  errors: ['OTP_COOLDOWN', 'OTP_HOURLY_CAP', 'OTP_FAILED'],
 };
 
 export const verifyCode: Endpoint = {
@@ -39,7 +39,7 @@ export const verifyCode: Endpoint = {
   addressLimit: 'dashboard_verify',
   request: { body: verifySchema },
   responses: { 200: { description: 'Signed in', schema: signedInSchema } },
-  errors: ['FORBIDDEN', 'EXPIRED', 'OTP_ATTEMPTS_EXHAUSTED', 'INVALID_CODE'],
+  errors: ['EXPIRED', 'OTP_ATTEMPTS_EXHAUSTED', 'INVALID_CODE'],
 };
 
 export const refreshSession: Endpoint = {
@@ -51,7 +51,7 @@ export const refreshSession: Endpoint = {
   auth: 'none',
   addressLimit: 'dashboard_refresh',
   responses: { 200: { description: 'Both cookies are new', schema: doneSchema } },
-  errors: ['FORBIDDEN', 'UNAUTHORIZED', 'REFRESH_UNAVAILABLE'],
+  errors: ['UNAUTHORIZED', 'REFRESH_UNAVAILABLE'],
 };
 
 export const signOut: Endpoint = {
@@ -62,7 +62,7 @@ export const signOut: Endpoint = {
   summary: 'End the session of the refresh cookie, if there is one; clears both cookies',
   auth: 'none',
   responses: { 200: { description: 'Signed out', schema: doneSchema } },
-  errors: ['FORBIDDEN'],
+  errors: [],
 };
 
 export const signOutEverywhere: Endpoint = {
@@ -73,7 +73,7 @@ export const signOutEverywhere: Endpoint = {
   summary: 'End every session of the owner at once',
   auth: 'owner',
   responses: { 200: { description: 'Signed out on all devices', schema: signedOutEverywhereSchema } },
-  errors: ['FORBIDDEN', 'OWNER_NOT_FOUND'],
+  errors: [],
 };
 
 export const getOwner: Endpoint = {
@@ -84,7 +84,7 @@ export const getOwner: Endpoint = {
   summary: 'Who is signed in',
   auth: 'owner',
   responses: { 200: { description: 'The owner', schema: ownerSchema } },
-  errors: ['OWNER_NOT_FOUND'],
+  errors: [],
 };
 
 export const bootstrap: Endpoint = {
@@ -95,7 +95,7 @@ export const bootstrap: Endpoint = {
   summary: 'Owner and claimed agents: all that the page needs to start',
   auth: 'owner',
   responses: { 200: { description: 'Owner and agents', schema: bootstrapSchema } },
-  errors: ['OWNER_NOT_FOUND'],
+  errors: [],
 };
 
 export const claimAgent: Endpoint = {
@@ -111,14 +111,7 @@ export const claimAgent: Endpoint = {
     201: { description: 'Claimed', schema: claimedAgentSchema },
     200: { description: 'Claimed by the caller before', schema: claimedAgentSchema },
   },
-  errors: [
-    'FORBIDDEN',
-    'OWNER_NOT_FOUND',
-    'INVALID_API_KEY',
-    'SYSTEM_AGENT_PROTECTED',
-    'TOO_MANY_CLAIMS',
-    'ALREADY_CLAIMED',
-  ],
+  errors: ['INVALID_API_KEY', 'SYSTEM_AGENT_PROTECTED', 'TOO_MANY_CLAIMS', 'ALREADY_CLAIMED'],
 };
 
 export const listClaimedAgents: Endpoint = {
@@ -129,7 +122,7 @@ export const listClaimedAgents: Endpoint = {
   summary: 'Claimed agents, newest claim first',
   auth: 'owner',
   responses: { 200: { description: 'The agents', schema: claimedAgentsSchema } },
-  errors: ['OWNER_NOT_FOUND'],
+  errors: [],
 };
 
 export const getClaimedAgent: Endpoint = {
@@ -140,7 +133,7 @@ export const getClaimedAgent: Endpoint = {
   summary: 'One claimed agent',
   auth: 'owner',
   responses: { 200: { description: 'The agent', schema: agentProfileSchema } },
-  errors: ['OWNER_NOT_FOUND', 'AGENT_NOT_FOUND'],
+  errors: ['AGENT_NOT_FOUND'],
 };
 
 export const releaseAgent: Endpoint = {
@@ -151,7 +144,7 @@ export const releaseAgent: Endpoint = {
   summary: 'Give a claimed agent up; ends a pause',
   auth: 'owner',
   responses: { 200: { description: 'Released', schema: doneSchema } },
-  errors: ['FORBIDDEN', 'OWNER_NOT_FOUND', 'AGENT_NOT_FOUND', 'CLAIM_NOT_FOUND'],
+  errors: ['AGENT_NOT_FOUND', 'CLAIM_NOT_FOUND'],
 };
 
 export const DASHBOARD_ENDPOINTS: Endpoint[] = [

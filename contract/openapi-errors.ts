@@ -17,11 +17,14 @@ export function codesByStatus(endpoint: Endpoint): Map<number, Set<ErrorCode>> {
 }
 
 function pipelineCodes(endpoint: Endpoint): ErrorCode[] {
-  const isLimited = endpoint.addressLimit !== undefined || endpoint.agentLimits !== undefined;
+  const isOwners = endpoint.auth === 'owner';
+  const isLimited = endpoint.addressLimit !== undefined || endpoint.agentLimits !== undefined || isOwners;
   const readsBody = endpoint.method !== 'GET';
   return [
     ...when(endpoint.auth !== 'none', 'UNAUTHORIZED'),
     ...when(endpoint.auth === 'agent' || endpoint.auth === 'optional', 'SUSPENDED'),
+    ...when(isOwners, 'OWNER_NOT_FOUND'),
+    ...when(readsBody && endpoint.path.startsWith('/dashboard/'), 'FORBIDDEN'),
     ...when(isLimited, 'RATE_LIMITED'),
     ...when(readsBody, endpoint.bodyCode ?? 'PAYLOAD_TOO_LARGE'),
     ...when(endpoint.request?.body !== undefined, 'VALIDATION_ERROR'),

@@ -37,6 +37,8 @@ describe('the router and the OpenAPI document', () => {
   });
 });
 
+const OWNER = { email: 'you@example.com', display_name: null, created_at: '2026-01-01T00:00:00.000Z' };
+
 describe('the check of every answer', () => {
   const check = createResponseCheck();
   const seen = (changes: Partial<Omit<Seen, 'body'>> & { body?: unknown }): Seen => ({
@@ -60,6 +62,9 @@ describe('the check of every answer', () => {
       seen({ url: '/v1/agents/me', status: 401, body: refusal('FORBIDDEN') }),
       /enum|allowed/,
     ],
+    ['an owner as described', seen({ url: '/dashboard/me', body: OWNER }), null],
+    ['an owner with an id', seen({ url: '/dashboard/me', body: { ...OWNER, id: 'x' } }), /additional/],
+    ['an unknown path of the dashboard that succeeds', seen({ url: '/dashboard/x', body: {} }), /not have this route/],
     ['an answer of a route that is not described', seen({ url: '/v1/secret' }), /not have this route/],
     ['an unknown route refused in the envelope', seen({ url: '/v1/x', status: 404, body: refusal('NOT_FOUND') }), null],
     ['an unknown route refused otherwise', seen({ url: '/v1/x', status: 404, body: 'Not Found' }), /envelope/],
