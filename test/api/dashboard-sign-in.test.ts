@@ -6,7 +6,7 @@ import { codeFlowId } from '../../workflows/ids';
 import { stateQuery, verifyUpdate } from '../../workflows/messages';
 import { call } from '../support/agents';
 import { clearCooldown, codeFor, notCode } from '../support/codes';
-import { afterSetCookie, callAs } from '../support/owners';
+import { afterSetCookie, callAs, signInOwner } from '../support/owners';
 import { useStack } from '../support/use-stack';
 import { waitFor } from '../support/wait';
 
@@ -179,5 +179,21 @@ describe('sign-in of owners by mailed codes', () => {
     expect(own.map(({ key, value }) => [key.name, value])).toEqual([['Stage', 'verified']]);
     expect(await database.pendings.countDocuments({ _id: pendingId })).toBe(0);
     await waitFor(async () => (await database.outbox.countDocuments({ kind: 'flow.committed' })) === 0);
+  });
+
+  // Last: it ends the workers.
+  test('no worker: 503 with Retry-After, no pending, no mail when one is back; sessions go on', async () => {
+    const email = newEmail();
+    const owner = await signInOwner(stack);
+    for (const worker of stack.workers.filter((child) => child.isRunning())) await stack.kill(worker);
+    const refused = await request(email);
+    expect(refused).toMatchObject({ status: 503, body: { code: 'SERVICE_UNAVAILABLE' } });
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+    expect(await database.pendings.countDocuments({ email })).toBe(0);
+    expect((await owner.call('GET', '/dashboard/me')).status).toBe(200);
+    expect((await owner.call('POST', '/dashboard/auth/refresh')).status).toBe(200);
+    await stack.startWorker();
+    await begin(email);
+    expect(stack.mailbox.messages(email)).toHaveLength(1);
   });
 });
