@@ -23,6 +23,11 @@ const BATCH = 100;
 /** Waiting ones: some seconds of a busy owner. A dashboard that is so far behind is told to read again instead. */
 const WAITING_MAX = 2_000;
 const READ_MS_MAX = 5_000;
+/**
+ * Under a flood the frames rest for so many times as long as they worked: the busier the process and its database, the
+ * more of both is left to the sends.
+ */
+const REST_SHARE = 3;
 
 /**
  * Turns notes of stored messages into frames of this node's dashboards, in their order. Beside the sends: they only hand
@@ -47,7 +52,11 @@ export class DashboardFrames {
     this.isRunning = true;
     // Not within the tick of the commit, whose callers come first.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.waiting.length > 0) await this.showNext(this.waiting.splice(0, BATCH));
+    while (this.waiting.length > 0) {
+      const startedMs = performance.now();
+      await this.showNext(this.waiting.splice(0, BATCH));
+      if (this.waiting.length >= BATCH) await pause((performance.now() - startedMs) * REST_SHARE);
+    }
     await this.tellMissed();
     this.isRunning = false;
     if (this.waiting.length > 0) void this.run();
@@ -83,6 +92,8 @@ export class DashboardFrames {
     for (const hint of hints) this.deps.dashboards.hint(hint);
   }
 }
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 function presentFresh({ agent, shown }: FreshMessage, publicBaseUrl: string): string {
   const head = { type: 'message.new', agent_handle: agent.handle, conversation_id: shown.message.conversationId };

@@ -20,13 +20,14 @@ import { WatchDesk, type Watch } from './watch';
 /** Hands frames that nobody stores to the sockets of agents, whichever nodes hold them. Never throws. */
 export interface Live {
   tell(agentIds: string[], frame: LiveFrame): void;
+  /** Tells the owners of agents. */
+  watch: Watch;
 }
 
 /** This process as one node among others: its sockets, the registry, orders, wake-ups and live frames. */
 export interface LiveNode extends Live {
   hub: Hub;
   dashboards: Dashboards;
-  watch: Watch;
   connections: Connections;
   lease: Lease;
   orders: Orders;
@@ -99,6 +100,11 @@ function openWatch(
   const frames = new DashboardFrames({ database, dashboards, publicBaseUrl, metrics, log });
   const watch = new WatchDesk({ database, bus, otherNodes: lease.otherNodes, dashboards, frames, metrics, log });
   committer.onWatched((notes) => watch.committed(notes));
+  // After a lapse of the lease and a break of the bus.
+  lease.onHeld(() => void watch.resync());
+  bus.onWake((agentIds) => {
+    if (agentIds.length === 0) void watch.resync();
+  });
   return watch;
 }
 

@@ -28,7 +28,10 @@ export class ReadAcks {
     const { database, live, clock } = this.deps;
     this.queue.add(agent._id, async () => {
       try {
-        tellSenders(live, await markReadThrough(database, agent, through, clock.now()));
+        const receipts = await markReadThrough(database, agent, through, clock.now());
+        tellSenders(live, receipts);
+        const { conversationId } = through;
+        if (receipts.length > 0) live.watch.changed({ agentId: agent._id, scopes: ['messages'], conversationId });
       } catch (error) {
         if (!(error instanceof AppError) || !STRANGER_CODES.has(error.code)) throw error;
         onStranger();

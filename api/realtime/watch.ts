@@ -2,7 +2,7 @@ import type { Bus, OwnerNote, WatchScope } from '../../platform/bus';
 import type { Logger } from '../../platform/logger';
 import type { Metrics } from '../../platform/metrics';
 import type { Database } from '../../store/database';
-import { hintsOf, type AgentChange } from '../../store/watch/tell-owner';
+import { findAgentsOf, hintsOf, type AgentChange } from '../../store/watch/tell-owner';
 import type { DashboardFrames } from './dashboard-frames';
 import type { Dashboards } from './dashboards';
 
@@ -21,6 +21,8 @@ export interface WatchDeps {
   metrics: Pick<Metrics, 'dashboardDrops'>;
   log: Logger;
 }
+
+const ALL: WatchScope[] = ['profile', 'pause', 'events', 'contacts', 'blocks', 'conversations', 'messages', 'presence'];
 
 /** Changes are gathered for so long: one look-up of owners for all of them. */
 const GATHER_MS = 100;
@@ -55,6 +57,17 @@ export class WatchDesk implements Watch {
     if (known === undefined && this.changes.size >= CHANGED_MAX) return this.drop(1);
     this.changes.set(change.agentId, known === undefined ? change : merge(known, change));
     this.gathering ??= setTimeout(() => void this.tellChanges(), GATHER_MS);
+  }
+
+  /** This node may have missed what others told: its dashboards read everything again. Never throws. */
+  async resync(): Promise<void> {
+    const ownerIds = this.deps.dashboards.ownerIds();
+    if (ownerIds.length === 0) return;
+    try {
+      for (const agentId of await findAgentsOf(this.deps.database, ownerIds)) this.changed({ agentId, scopes: ALL });
+    } catch (error) {
+      this.deps.log.warn({ event: 'dashboards.not_resynced', err: error });
+    }
   }
 
   private async tellChanges(): Promise<void> {

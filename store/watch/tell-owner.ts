@@ -34,6 +34,21 @@ export async function tellOwnersOf(
     .catch((error: unknown) => log.debug({ event: 'owners.not_told', err: error }));
 }
 
+/** Owners and their agents that are looked up together. */
+const OWNERS_MAX = 1_000;
+const AGENTS_MAX = 5_000;
+
+/** Ids of the agents of these owners, of a bounded number of each. */
+export async function findAgentsOf(database: Database, ownerIds: string[]): Promise<string[]> {
+  const rows = await database.claims
+    .find(
+      { ownerId: { $in: ownerIds.slice(0, OWNERS_MAX) } },
+      { projection: { _id: 1 }, limit: AGENTS_MAX, maxTimeMS: 5_000 },
+    )
+    .toArray();
+  return rows.map(({ _id }) => _id);
+}
+
 /** What to tell of these changes, for the agents among them that have an owner. */
 export async function hintsOf(database: Database, changes: AgentChange[]): Promise<Hint[]> {
   const claims = await database.claims

@@ -28,6 +28,12 @@ describe('hints and goodbyes of dashboards', () => {
     expect(about()[0]).toMatchObject({ agent_handle: agent.agent.handle });
   }
 
+  /** What the agent wrote is read by the other side: the thread shows it. */
+  async function readByPeer(peer: TestAgent, conversationId: string): Promise<void> {
+    const [newest] = (await as(peer, 'GET', `/v1/messages/${conversationId}`)).body;
+    expect((await as(peer, 'POST', `/v1/messages/${newest.id}/read`)).status).toBe(200);
+  }
+
   test('whatever a pane shows is told when it changes, on every node', async () => {
     const { owner, agent } = await one();
     const peer = await createTestAgent(database);
@@ -52,6 +58,7 @@ describe('hints and goodbyes of dashboards', () => {
         () => as(agent, 'POST', '/v1/mutes', { target_kind: 'agent', target_handle: peer.agent.handle }),
       ],
       ['messages', () => as(agent, 'POST', `/v1/messages/${opener.body.id}/read`)],
+      ['messages', () => readByPeer(peer, opener.body.conversation_id)],
       ['conversations', () => as(agent, 'DELETE', `/v1/conversations/${opener.body.conversation_id}`)],
       ['presence', () => as(agent, 'PUT', '/v1/presence', { status: 'busy' })],
       ['pause', () => owner.call('POST', `/dashboard/agents/${agent.agent.handle}/pause`, { body: { mode: 'send' } })],
