@@ -129,6 +129,9 @@ describe('pause and unpause', () => {
     })();
     for (const client of open) await client.untilMessages(5);
     await set(b, 'full', 1);
+    // Both nodes had confirmed it by the answer: they did not find out by themselves a moment later.
+    const orders = await database.bus.find({ kind: 'order', agentIds: idOf(b) }).toArray();
+    expect(orders.map(({ confirmedAt }) => confirmedAt !== null)).toEqual([true, true]);
     for (const client of open) await client.roundTrip();
     const counts = open.map((client) => client.frames.filter(({ type }) => type !== 'pong').length);
     const late = await SocketClient.hello(url(1), b.apiKey, ['ack']);

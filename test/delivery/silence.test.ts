@@ -1,3 +1,4 @@
+import { expandIntents } from '../../delivery/expand-intents';
 import { releaseStep } from '../../delivery/release-parked';
 import { createAgentReader } from '../../store/agents';
 import type { Database } from '../../store/database';
@@ -135,6 +136,39 @@ describe('webhooks of paused and suspended agents', () => {
     expect(await told(b)).toEqual(texts.slice(0, released));
     await pause(b, 'none');
     expect(await told(b)).toEqual([...texts, 'during the second']);
+  });
+
+  test('dashboard#G1, dashboard#G10: what comes while a release is under way joins its end; after it messages are told at once again', async () => {
+    const [a, b] = await friends();
+    await addWebhook(database, api.idOf(b), ['message.new']);
+    await pause(b, 'full');
+    const texts = Array.from({ length: 120 }, (_, index) => `held ${index}`);
+    await sendAll(a, b, texts);
+    await pause(b, 'none');
+    const deps = { database, agents: createAgentReader(database), publicBaseUrl: 'http://chat.example.com' };
+    expect((await releaseStep(deps, api.idOf(b))).isMore).toBe(true);
+    await send(a, b, 'meanwhile');
+    await expandIntents(deps);
+    expect((await worker.deliveriesOf(api.idOf(b))).length).toBe(100);
+    const late = await addWebhook(database, api.idOf(b), ['message.new']);
+    await send(a, b, 'also for the late one');
+    expect((await releaseStep(deps, api.idOf(b))).isMore).toBe(false);
+    await send(a, b, 'live again');
+    await expandIntents(deps);
+    const told = (await worker.deliveriesOf(api.idOf(b))).map((row) => [
+      bodyOf(row).data.content.text,
+      row.webhookId === late._id ? 'late' : 'first',
+      row.released === true,
+    ]);
+    expect(told.filter(([, webhook]) => webhook === 'first')).toEqual([
+      ...[...texts, 'meanwhile', 'also for the late one'].map((text) => [text, 'first', true]),
+      ['live again', 'first', false],
+    ]);
+    // It was there when the last two came.
+    expect(told.filter(([, webhook]) => webhook === 'late')).toEqual([
+      ['also for the late one', 'late', true],
+      ['live again', 'late', false],
+    ]);
   });
 
   test('webhooks.md §5: a suspension is like a full pause; reinstatement releases, unless the owner pauses too', async () => {
