@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { MongoClient, MongoServerError } from 'mongodb';
 import { startChild, type Child } from './child';
 import { type Guardian } from './guardian';
@@ -18,7 +19,7 @@ export interface MongoOptions {
   dbPath: string;
   env: Readonly<Record<string, string | undefined>>;
   guardian?: Guardian;
-  /** Bounds the memory of the server; the default of mongod is half of the machine's. */
+  /** Bounds the memory of the server; unset, a quarter of the machine's. mongod itself would take half. */
   cacheGigabytes?: number;
   onLine?: (line: string) => void;
 }
@@ -61,12 +62,19 @@ function mongodArguments(options: MongoOptions): string[] {
     ['--bind_ip', host],
     ['--port', String(options.port)],
     ['--dbpath', options.dbPath],
-    ['--wiredTigerCacheSizeGB', String(options.cacheGigabytes ?? 1)],
+    ['--wiredTigerCacheSizeGB', String(options.cacheGigabytes ?? quarterOfMemory())],
     ['--setParameter', 'diagnosticDataCollectionEnabled=false'],
     // The transactions of a killed process hold their documents until this passes; ours take milliseconds.
     ['--setParameter', 'transactionLifetimeLimitSeconds=3'],
+    // Nobody reads the past. Five minutes of it, the default, are every step of every counter, to be kept and evicted.
+    ['--setParameter', 'minSnapshotHistoryWindowInSeconds=1'],
     ['--nounixsocket', '--quiet'],
   ].flat();
+}
+
+/** What is written between two checkpoints has to fit into a twentieth of the cache, or it is evicted while sends wait. */
+function quarterOfMemory(): number {
+  return Math.max(1, Math.round(totalmem() / 2 ** 30 / 4));
 }
 
 async function becomePrimary(child: Child, port: number): Promise<void> {
