@@ -209,8 +209,13 @@ function setRole(group: GroupHead, target: Actor, role: GroupRole, now: Date, ca
   return changed({ group: after, roles: [{ agentId: target.id, role }], notes: [noteOf(after, caller, event)] });
 }
 
+/** A member that leaves takes its count along: another stay starts at none. */
 function withMembers(group: GroupHead, members: GroupMember[], now: Date): GroupHead {
-  return { ...group, members, memberCount: members.length, updatedAt: now };
+  const counts = members.flatMap(({ agentId }): [string, number][] => {
+    const count = group.missed[agentId];
+    return count === undefined ? [] : [[agentId, count]];
+  });
+  return { ...group, members, memberCount: members.length, missed: Object.fromEntries(counts), updatedAt: now };
 }
 
 function withRole(members: GroupMember[], agentId: string, role: GroupRole): GroupMember[] {

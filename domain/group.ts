@@ -36,6 +36,11 @@ export interface GroupHead {
   members: GroupMember[];
   /** Size of `members`, for readers that do not load it. */
   memberCount: number;
+  /**
+   * By agent id, messages of a member's stay that it has no envelope of: its own, and those that came while its backlog
+   * was full. No entry = none.
+   */
+  missed: Record<string, number>;
   /** Sends of all members together, counted in one calendar second (epoch seconds). */
   window: { second: number; count: number };
   deleted: GroupDeletedFacts | null;
@@ -59,6 +64,13 @@ export const groupHeadId = (groupId: string): string => `group:${groupId}`;
 
 export function findMember(group: Pick<GroupHead, 'members'>, agentId: string): GroupMember | null {
   return group.members.find((member) => member.agentId === agentId) ?? null;
+}
+
+/** The group after a message that these members got no envelope of. */
+export function withMissed(group: GroupHead, agentIds: string[]): GroupHead {
+  const missed = { ...group.missed };
+  for (const id of agentIds) missed[id] = (missed[id] ?? 0) + 1;
+  return { ...group, missed };
 }
 
 export function hasAdmin(members: GroupMember[]): boolean {
@@ -93,6 +105,7 @@ export function newGroup(
     lastMessageAt: null,
     members: [{ agentId: creator.id, handle: creator.handle, role: 'admin', joinedAt: at, joinedSeq: 1 }],
     memberCount: 1,
+    missed: {},
     window: { second: 0, count: 0 },
     deleted: null,
     lastChangeId: null,

@@ -12,6 +12,7 @@ import {
   groupParticipation,
   type DirectParticipation,
   type GroupParticipation,
+  listedFields,
   type ListedGroup,
 } from './participation';
 import { findProfiles, type Profile } from './profiles';
@@ -126,7 +127,7 @@ async function listGroups(database: Database, agentId: string, session: ClientSe
   if (memberships.length === 0) return [];
   const ids = memberships.map(({ groupId }) => groupId);
   const groups = await database.heads
-    .find<ListedGroup>({ _id: { $in: ids.map(groupHeadId) } }, { session, ...MAX, projection: { members: 0 } })
+    .find<ListedGroup>({ _id: { $in: ids.map(groupHeadId) } }, { session, ...MAX, projection: listedFields(agentId) })
     .toArray();
   const byId = new Map(groups.map((group) => [group.groupId, group]));
   const readers = await findReaders(database, agentId, ids, session);

@@ -60,8 +60,6 @@ export async function createGroup(
         joinedAt,
         joinedSeq: 1,
         leftAt: null,
-        own: 0,
-        skipped: 0,
       },
       { session },
     );

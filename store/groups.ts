@@ -55,7 +55,7 @@ export async function listInvitations(database: Database, inviteeId: string): Pr
   const groups = await database.heads
     .find<GroupHead>(
       { _id: { $in: invitations.map(({ groupId }) => groupHeadId(groupId)) } },
-      { ...SAFE_READ, projection: { members: 0 } },
+      { ...SAFE_READ, projection: { members: 0, missed: 0 } },
     )
     .toArray();
   const byId = new Map(groups.map((group) => [group.groupId, group]));

@@ -16,7 +16,7 @@ export interface ActivePlace {
   joinedSeq: number;
   /** The seq of the newest message; 0 when there is none. */
   lastSeq: number;
-  /** Messages of this stay with an envelope of the agent: `lastSeq − joinedSeq + 1` minus own and skipped ones. */
+  /** Messages of this stay with an envelope of the agent: `lastSeq − joinedSeq + 1` minus those that it missed. */
   received: number;
   /** What the agent has read and hidden here. */
   reader: ReadState;
@@ -46,8 +46,30 @@ export type Participation =
   /** The group was deleted, whether the agent was still in it or had left before. */
   | { state: 'deleted'; type: 'group'; conversationId: string; info: ErrorDetails };
 
-/** A group without the list of its members. */
+/** A group without the list of its members; of `missed` only the agent's own count. */
 export type ListedGroup = Omit<GroupHead, 'members'>;
+
+const LISTED_FIELDS: Record<Exclude<keyof ListedGroup, 'missed'>, 1> = {
+  _id: 1,
+  v: 1,
+  groupId: 1,
+  name: 1,
+  description: 1,
+  avatarUrl: 1,
+  avatarKey: 1,
+  createdBy: 1,
+  createdAt: 1,
+  updatedAt: 1,
+  nextSeq: 1,
+  lastMessageAt: 1,
+  memberCount: 1,
+  window: 1,
+  deleted: 1,
+  lastChangeId: 1,
+};
+
+/** Projection of a group's head that keeps what costs by its size, its members, in the database. */
+export const listedFields = (agentId: string) => ({ ...LISTED_FIELDS, [`missed.${agentId}`]: 1 });
 
 export interface ReadOptions {
   session?: ClientSession;
@@ -90,7 +112,7 @@ async function findGroupPlace(
   const membership = await database.memberships.findOne({ _id: membershipId(groupId, agentId) }, safely(options));
   const group = await database.heads.findOne<ListedGroup>(
     { _id: groupHeadId(groupId) },
-    { ...safely(options), projection: { members: 0 } },
+    { ...safely(options), projection: listedFields(agentId) },
   );
   const reader = await finding;
   return membership === null || group === null ? null : groupParticipation(group, membership, reader);
@@ -133,12 +155,12 @@ export function directParticipation(pair: PairHead, agentId: string, reader: Rea
 /** What the agent of `membership` is to the group now. */
 export function groupParticipation(group: ListedGroup, membership: Membership, reader: ReadState): Participation {
   const { groupId: conversationId, deleted } = group;
-  const { joinedSeq, role, own, skipped } = membership;
+  const { agentId, joinedSeq, role } = membership;
   if (deleted !== null)
     return { state: 'deleted', type: 'group', conversationId, info: deletedInfo(conversationId, deleted) };
   if (membership.leftAt !== null) return { state: 'left', type: 'group', conversationId };
   const lastSeq = group.nextSeq - 1;
-  const received = lastSeq - joinedSeq + 1 - own - skipped;
+  const received = lastSeq - joinedSeq + 1 - (group.missed[agentId] ?? 0);
   return { state: 'active', type: 'group', conversationId, role, group, joinedSeq, lastSeq, received, reader };
 }
 

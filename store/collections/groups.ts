@@ -4,8 +4,6 @@ import { DATE_OR_NULL, NUMBER, shape, type CollectionSpec } from './collection';
 /**
  * One agent's place in one group; never removed, active while `leftAt` is null. `_id` = `<group id>:<agent id>`. The
  * group's head holds the active ones too and decides; both change in one transaction.
- *
- * A member received lastSeq − joinedSeq + 1 − own − skipped messages in this stay.
  */
 export interface Membership {
   _id: string;
@@ -16,10 +14,6 @@ export interface Membership {
   /** The first seq of this stay. */
   joinedSeq: number;
   leftAt: Date | null;
-  /** Messages of this stay that the member sent itself: they have no envelope for it. */
-  own: number;
-  /** Messages of this stay without an envelope because the member's backlog was full. */
-  skipped: number;
 }
 
 /** A pending invitation, gone when it is answered. Unique per group and invitee; never expires. */
@@ -59,8 +53,6 @@ export const memberships: CollectionSpec = {
     joinedAt: 'date',
     joinedSeq: NUMBER,
     leftAt: DATE_OR_NULL,
-    own: NUMBER,
-    skipped: NUMBER,
   }),
   indexes: [
     // the active groups of an agent: conversation list

@@ -53,12 +53,12 @@ export function decideGroupItem(
   const recipients = group.members.filter(({ agentId }) => agentId !== sender.id);
   if (state.isCached && recipients.some(({ agentId }) => isFull(agentId, state))) return null;
   state.heads.put(decision.sender);
-  state.heads.put(group);
   const place = { conversationId: groupId, seq, createdAt, recipientId: null, commitId: options.commitId };
   const message = newMessage(item, place);
   refer(item, { kind: 'group', groupId }, createdAt, state);
   const card = cardOf(item, state);
-  const skipped = fanOut({ message, card, group, recipients, isNotice: false }, state, plan);
+  const { group: after, skipped } = fanOut({ message, card, group, recipients, isNotice: false }, state, plan);
+  state.heads.put(after);
   item.skippedBy.set(options.commitId, skipped);
   // A second item of this batch with the same key is a replay of this one.
   state.replays.set(item.clientKeyText, message);
@@ -103,11 +103,11 @@ function applyChange(
   for (const agentId of effects.left ?? []) flush(agentId, effects, state, options.now);
   let group: GroupHead = { ...effects.group, lastChangeId: item.changeId };
   for (const note of effects.notes) {
-    const { group: after, seq, createdAt } = withMessage(group, options.now);
-    group = after;
+    const { group: told, seq, createdAt } = withMessage(group, options.now);
     const message = newSystemMessage(note, { conversationId: item.groupId, seq, createdAt }, options.commitId);
     const isNotice = effects.isDeletion === true;
-    fanOut({ message, card: item.cardOf(note.sender.id), group, recipients: note.recipients, isNotice }, state, plan);
+    const card = item.cardOf(note.sender.id);
+    ({ group } = fanOut({ message, card, group: told, recipients: note.recipients, isNotice }, state, plan));
     if (isNotice) recordDeletion(group, message, effects, plan);
   }
   state.heads.put(group);
@@ -140,7 +140,7 @@ function writeMembers(effects: GroupEffects, now: Date, plan: SendPlan): void {
   const { joined, left = [], roles = [] } = effects;
   if (joined !== undefined) {
     const { agentId, role, joinedAt, joinedSeq } = joined;
-    const $set = { groupId, agentId, role, joinedAt, joinedSeq, leftAt: null, own: 0, skipped: 0 };
+    const $set = { groupId, agentId, role, joinedAt, joinedSeq, leftAt: null };
     plan.memberships.push({
       updateOne: { filter: { _id: membershipId(groupId, agentId) }, update: { $set }, upsert: true },
     });

@@ -1,8 +1,7 @@
-import { findMember, type GroupHead, type GroupMember } from '../../domain/group';
+import { findMember, withMissed, type GroupHead, type GroupMember } from '../../domain/group';
 import { isBacklogged } from '../../domain/group-send';
 import { takesIntents, takesMessageIntents, type InboxInHead } from '../../domain/heads';
 import type { AgentCard } from '../agents';
-import { membershipId } from '../collections/groups';
 import type { Message } from '../collections/messages';
 import { deliveryId } from '../delivery-ids';
 import { intentFor } from '../intents/intent';
@@ -21,24 +20,30 @@ interface FanOut {
   isNotice: boolean;
 }
 
-/** Envelopes, counters and outbox rows of one message. @returns handles of members whose backlog is full */
+/** Whom a message did not reach, and the group with that counted. */
+interface FannedOut {
+  group: GroupHead;
+  /** Handles of members whose backlog is full. */
+  skipped: string[];
+}
+
+/** Envelopes, counters and outbox rows of one message. */
 export function fanOut(
   { message, card, group, recipients, isNotice }: FanOut,
   state: BatchState,
   plan: SendPlan,
-): string[] {
-  const skipped: string[] = [];
+): FannedOut {
+  const skipped: GroupMember[] = [];
   plan.messages.push(message);
-  if (findMember(group, message.senderId) !== null) count(plan, group.groupId, message.senderId, 'own');
   const { conversationId, senderId } = message;
   watchSent(plan, message, state);
-  for (const { agentId: recipientId, handle } of recipients) {
+  for (const recipient of recipients) {
+    const { agentId: recipientId } = recipient;
     const inbox = state.heads.inboxIn(recipientId);
     if (inbox === null) throw new Error('a member has no guarding document');
     if (inbox.status === 'deleted') continue;
     if (!isNotice && isFull(recipientId, state)) {
-      skipped.push(handle);
-      count(plan, group.groupId, recipientId, 'skipped');
+      skipped.push(recipient);
       continue;
     }
     const position = inbox.nextPosition;
@@ -62,19 +67,21 @@ export function fanOut(
       },
     });
   }
-  return skipped;
+  const sender = findMember(group, senderId);
+  const missing = sender === null ? skipped : [sender, ...skipped];
+  return {
+    group: withMissed(
+      group,
+      missing.map(({ agentId }) => agentId),
+    ),
+    skipped: skipped.map(({ handle }) => handle),
+  };
 }
 
 /** True when the member gets nothing more before it takes what it has. */
 export function isFull(agentId: string, state: BatchState): boolean {
   const inbox = state.heads.inboxIn(agentId);
   return inbox !== null && isBacklogged(inbox, state.heads.inboxOut(agentId)?.dequeued ?? 0);
-}
-
-function count(plan: SendPlan, groupId: string, agentId: string, what: 'own' | 'skipped'): void {
-  const id = membershipId(groupId, agentId);
-  const counts = plan.memberCounts.get(id) ?? { own: 0, skipped: 0 };
-  plan.memberCounts.set(id, { ...counts, [what]: counts[what] + 1 });
 }
 
 function newDeletedIntent(

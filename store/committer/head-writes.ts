@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import type { AnyBulkWriteOperation } from 'mongodb';
+import type { GroupHead } from '../../domain/group';
 import type { InboxInHead } from '../../domain/heads';
 import type { Head } from '../database';
 
@@ -79,9 +80,13 @@ function findAdvances(changes: HeadChange[]): Advance[] {
 /** The two states of an inbox that got envelopes and nothing else, or null. */
 function advanceOf(before: Head, after: Head): { before: InboxInHead; after: InboxInHead } | null {
   if (!isInboxIn(before) || !isInboxIn(after)) return null;
-  const isOnlyAdvanced = changedFields(before, after).every(([name]) => name === 'nextPosition' || name === 'enqueued');
   const step = after.nextPosition - before.nextPosition;
-  return isOnlyAdvanced && after.enqueued - before.enqueued === step ? { before, after } : null;
+  if (after.enqueued - before.enqueued !== step) return null;
+  // Own fields of a plain document: this is where their names get their type.
+  for (const name of Object.keys(after) as (keyof InboxInHead)[]) {
+    if (before[name] !== after[name] && name !== 'nextPosition' && name !== 'enqueued') return null;
+  }
+  return { before, after };
 }
 
 /** The kind of a head stands in its `_id`. */
@@ -90,8 +95,25 @@ function isInboxIn(head: Head): head is InboxInHead {
 }
 
 function updateOf(before: Head, after: Head): AnyBulkWriteOperation<Head> {
-  const $set: object = Object.fromEntries(changedFields(before, after));
+  const changed = changedFields(before, after).flatMap(([name, value]) =>
+    name === 'missed' && isGroup(before) && isGroup(after)
+      ? changedCounts(before.missed, after.missed)
+      : [[name, value]],
+  );
+  const $set: object = Object.fromEntries(changed);
   return { updateOne: { filter: { _id: after._id, v: before.v }, update: { $set, $inc: { v: 1 } } } };
+}
+
+/** The kind of a head stands in its `_id`. */
+function isGroup(head: Head): head is GroupHead {
+  return head._id.startsWith('group:');
+}
+
+/** Counts by member: those that grew, unless somebody left. The whole of them with every message would be kilobytes. */
+function changedCounts(before: GroupHead['missed'], after: GroupHead['missed']): [string, unknown][] {
+  if (Object.keys(before).some((agentId) => after[agentId] === undefined)) return [['missed', after]];
+  const grown = Object.entries(after).filter(([agentId, count]) => before[agentId] !== count);
+  return grown.map(([agentId, count]) => [`missed.${agentId}`, count]);
 }
 
 function changedFields(before: Head, after: Head): [string, unknown][] {

@@ -21,8 +21,6 @@ export interface SendPlan {
   envelopes: Envelope[];
   contacts: Contact[];
   memberships: AnyBulkWriteOperation<Membership>[];
-  /** What members sent and missed in this commit, by membership id. */
-  memberCounts: Map<string, { own: number; skipped: number }>;
   invitations: AnyBulkWriteOperation<Invitation>[];
   deletions: GroupDeletion[];
   avatars: (AvatarMove & { at: Date })[];
@@ -48,7 +46,6 @@ export function emptyPlan(): SendPlan {
     envelopes: [],
     contacts: [],
     memberships: [],
-    memberCounts: new Map(),
     invitations: [],
     deletions: [],
     avatars: [],
@@ -86,7 +83,7 @@ export function newMessage(
 
 export function newEnvelope(
   message: Message,
-  { recipientId, position, muted }: Pick<Envelope, 'recipientId' | 'position' | 'muted'>,
+  { recipientId, position, muted }: Pick<Envelope, 'recipientId' | 'position'> & { muted: boolean },
 ): Envelope {
   return {
     _id: envelopeId(recipientId, position),
@@ -97,11 +94,9 @@ export function newEnvelope(
     seq: message.seq,
     senderId: message.senderId,
     status: 'stored',
-    muted,
     unread: 'shown',
-    deliveredAt: null,
-    readAt: null,
     createdAt: message.createdAt,
+    ...(muted ? { muted } : {}),
   };
 }
 

@@ -7,7 +7,8 @@ import type { SendPlan } from './plan';
 
 /**
  * Writes one batch in one transaction: heads (3 trips with messages and envelopes, 1 more for a reply that
- * establishes, for outbox rows, or for the memberships of a group), then the commit. Contended documents come first, so a conflict costs one trip.
+ * establishes, for outbox rows, or for a change of a group), then the commit. Contended documents come first, so a
+ * conflict costs one trip.
  *
  * If the process dies before the commit, nothing of the batch exists; after it, everything does and callers that got
  * no answer replay with the same client_msg_id. Two processes that touch one guarding document: the version filter or
@@ -40,13 +41,8 @@ export async function writeHeads(database: Database, heads: HeadWrites, session:
   if (result.matchedCount + result.insertedCount !== heads.count) throw new WriteConflict();
 }
 
-/** Memberships before what was counted in them: a joiner's counts start at its join. */
 async function writeGroupRows(database: Database, plan: SendPlan, session: ClientSession): Promise<void> {
-  const counts = [...plan.memberCounts].map(([_id, { own, skipped }]) => ({
-    updateOne: { filter: { _id }, update: { $inc: { own, skipped } } },
-  }));
-  const memberships = [...plan.memberships, ...counts];
-  if (memberships.length > 0) await database.memberships.bulkWrite(memberships, { session });
+  if (plan.memberships.length > 0) await database.memberships.bulkWrite(plan.memberships, { session });
   if (plan.invitations.length > 0) await database.invitations.bulkWrite(plan.invitations, { session });
   for (const move of plan.avatars) move.onUnused(await writeAvatar(database, move, session));
   if (plan.deletions.length > 0) await database.groupDeletions.insertMany(plan.deletions, { session });

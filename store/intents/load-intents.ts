@@ -118,7 +118,7 @@ async function loadGroups(database: Database, conversationIds: string[]): Promis
   const ids = [...new Set(conversationIds)].map(groupHeadId);
   if (ids.length === 0) return new Map();
   const rows = await database.heads
-    .find<GroupHead>({ _id: { $in: ids } }, { ...SAFE_READ, projection: { members: 0 } })
+    .find<GroupHead>({ _id: { $in: ids } }, { ...SAFE_READ, projection: { members: 0, missed: 0 } })
     .toArray();
   return new Map(rows.map((row) => [row.groupId, row]));
 }

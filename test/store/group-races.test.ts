@@ -61,8 +61,6 @@ describe('races in a group on two processes', () => {
         joinedAt: group.createdAt,
         joinedSeq: 1,
         leftAt: null,
-        own: 0,
-        skipped: 0,
       });
     }
     const all = [...group.members, ...members];
