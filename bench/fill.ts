@@ -102,11 +102,9 @@ function newRow(row: NewRow): { message: Message; envelope: Envelope } {
     seq,
     senderId: sender.id,
     status: isStored ? 'stored' : isRead ? 'read' : 'delivered',
-    muted: false,
-    ...(isRead ? {} : { unread: 'shown' as const }),
-    deliveredAt: isStored ? null : at,
-    readAt: isRead ? at : null,
     createdAt: at,
+    ...(isRead ? { readAt: at } : { unread: 'shown' }),
+    ...(isStored ? {} : { deliveredAt: at }),
   };
   return { message, envelope };
 }

@@ -28,8 +28,6 @@ export async function makeGroup(database: Database, agents: BenchAgent[]): Promi
       joinedAt,
       joinedSeq,
       leftAt: null,
-      own: 0,
-      skipped: 0,
     })),
   );
   const members = [...first, ...others];
@@ -48,10 +46,7 @@ export function envelopeOf(
     _id: envelopeId(place.recipientId, place.position),
     ...place,
     status: 'stored',
-    muted: false,
     unread: 'shown',
-    deliveredAt: null,
-    readAt: null,
     createdAt: new Date(),
   };
 }
@@ -107,6 +102,11 @@ export async function makeRawEnvelopes(database: Database): Promise<Collection<E
   const raw = await database.db.createCollection<Envelope>(name, { validator: { $jsonSchema: envelopes.schema } });
   await raw.createIndexes(envelopes.indexes);
   return raw;
+}
+
+/** Has a checkpoint made, so that the next figure is not that of writing out what the ones before it left. */
+export async function writeOut(database: Database): Promise<void> {
+  await database.client.db('admin').command({ fsync: 1 });
 }
 
 /** Waits until the flow of a deletion wrote down how it ended. */

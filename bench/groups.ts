@@ -5,7 +5,7 @@ import type { Envelope } from '../store/collections/messages';
 import { startFullBenchStack, type FullBenchStack } from './full-stack';
 import { measureDeletion, type DeletionRun } from './group-deletion';
 import { measureBareBroadcast, measureFanOut, openAudience } from './group-fanout';
-import { envelopeOf, makeGroup, makeRawEnvelopes, untilDrained } from './group-fixture';
+import { envelopeOf, makeGroup, makeRawEnvelopes, untilDrained, writeOut } from './group-fixture';
 import { after, closedLoop, paced, post } from './load';
 import { median, quantile, report, type Figure } from './report';
 import { makeAgents, type BenchAgent } from './stack';
@@ -226,7 +226,10 @@ async function main(): Promise<void> {
     await closedLoop(SENDERS, options.ms / 2, (lane) => toGroup(bench, lane));
     const measures = { sends: measureSends, last: measureLast, beside: measureBeside, deletion: measureDeletions };
     const figures: Figure[] = [];
-    for (const part of options.only) figures.push(...(await measures[part](bench)));
+    for (const part of options.only) {
+      await writeOut(bench.database);
+      figures.push(...(await measures[part](bench)));
+    }
     report('npm run bench:groups', figures, json);
   } finally {
     await pool.close();

@@ -7,8 +7,8 @@ import type { InboxRow } from '../store/inbox';
 /** Whose state a message object shows: messaging.md §2, second table. */
 export interface ShownState {
   status: EnvelopeStatus;
-  deliveredAt: Date | null;
-  readAt: Date | null;
+  deliveredAt?: Date;
+  readAt?: Date;
   /** Null: the reader has no envelope. Absent: not shown (send responses). */
   deliveryId?: string | null;
   /** Handles of members that a fresh group send left out; shown only when there are any. */
@@ -16,7 +16,7 @@ export interface ShownState {
 }
 
 /** What a fresh send, a push and a webhook show. */
-export const STORED: ShownState = { status: 'stored', deliveredAt: null, readAt: null };
+export const STORED: ShownState = { status: 'stored' };
 
 /**
  * The wire's message object as JSON text. `content` and `metadata` go in as the stored bytes, so that every way out
@@ -58,8 +58,8 @@ export function presentRow(row: InboxRow): string {
   return presentMessage(row.message, row.sender, { ...STORED, deliveryId: row.deliveryId }, row.group);
 }
 
-function presentDate(date: Date | null): string {
-  return date === null ? 'null' : `"${date.toISOString()}"`;
+function presentDate(date: Date | undefined): string {
+  return date === undefined ? 'null' : `"${date.toISOString()}"`;
 }
 
 /** Authored by the platform, computed when it is shown: display names are those of now. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { DELIVERY_ID_PATTERN, ID_PREFIX } from '../contract/ids';
 
 /**
@@ -17,5 +17,5 @@ export function positionOf(id: string, agentId: string, salt: string): number | 
 }
 
 function proof(agentId: string, salt: string, position: number): string {
-  return createHash('sha256').update(`${agentId}|${position}|${salt}`).digest('hex').slice(0, 20);
+  return hash('sha256', `${agentId}|${position}|${salt}`, 'hex').slice(0, 20);
 }

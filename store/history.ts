@@ -3,7 +3,7 @@ import type { GroupCard } from '../domain/group';
 import { visibleFloor, walkVisible } from '../domain/history';
 import type { AgentCard, AgentReader } from './agents';
 import type { Agent } from './collections/agents';
-import type { Envelope, Message } from './collections/messages';
+import { envelopesOf, type Envelope, type Message } from './collections/messages';
 import type { Database } from './database';
 import { deliveryId } from './delivery-ids';
 import { findHiddenAfter, findHiddenBefore, isHidden } from './hidden';
@@ -127,13 +127,6 @@ async function readNewer(
 function findEnvelopes(database: Database, agent: Reader, place: Active, messages: Message[]): Promise<Envelope[]> {
   const recipients = place.type === 'direct' ? [agent._id, place.counterpartyId] : [agent._id];
   return database.envelopes
-    .find(
-      {
-        recipientId: { $in: recipients },
-        conversationId: place.conversationId,
-        seq: { $in: messages.map(({ seq }) => seq) },
-      },
-      safely({}),
-    )
+    .find(envelopesOf({ $in: recipients }, place.conversationId, { $in: messages.map(({ seq }) => seq) }), safely({}))
     .toArray();
 }

@@ -120,7 +120,7 @@ export async function findSyncedUpTo(database: Database, agentId: string): Promi
 }
 
 const restOf = ({ includeMuted, flushing }: InboxPage): Filter<Envelope> => ({
-  ...(includeMuted ? {} : { muted: false }),
+  ...(includeMuted ? {} : { muted: { $exists: false } }),
   ...notFlushed(flushing),
 });
 
@@ -147,7 +147,7 @@ async function withMessages(
       {
         position: envelope.position,
         deliveryId: deliveryId(agent._id, agent.inboxSalt, envelope.position),
-        muted: envelope.muted,
+        muted: envelope.muted === true,
         message,
         sender: cards.get(envelope.senderId) ?? UNKNOWN_SENDER,
         group: groups.get(message.conversationId) ?? null,

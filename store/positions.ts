@@ -1,3 +1,4 @@
+import { envelopesOf } from './collections/messages';
 import type { Database } from './database';
 
 /** Delivery positions of the agent's envelopes of these messages; ids that are not its own are left out. */
@@ -12,10 +13,7 @@ export async function findPositions(database: Database, agentId: string, message
   const positions: number[] = [];
   for (const [conversationId, seqs] of byConversation) {
     const rows = await database.envelopes
-      .find(
-        { recipientId: agentId, conversationId, seq: { $in: seqs } },
-        { projection: { position: 1 }, maxTimeMS: 5_000 },
-      )
+      .find(envelopesOf(agentId, conversationId, { $in: seqs }), { projection: { position: 1 }, maxTimeMS: 5_000 })
       .toArray();
     positions.push(...rows.map((row) => row.position));
   }

@@ -1,4 +1,5 @@
 import { ID_PREFIX } from '../contract/ids';
+import { envelopesOf } from './collections/messages';
 import type { Database } from './database';
 import { safely } from './participation';
 
@@ -26,14 +27,14 @@ export async function readThroughSeq(database: Database, lane: Lane): Promise<nu
   const [newest] = await database.envelopes
     .aggregate<{ seq: number }>(
       [
-        { $match: { recipientId, conversationId, ...(before === null ? {} : { seq: { $lt: before } }) } },
+        { $match: envelopesOf(recipientId, conversationId, { $lt: before ?? Infinity }) },
         { $sort: { seq: -1 } },
         { $limit: keysMax(conversationId) },
         { $match: { senderId } },
         { $limit: 1 },
         { $project: { _id: 0, seq: 1 } },
       ],
-      { ...safely({}), hint: 'recipient_conversation_seq_sender' },
+      { ...safely({}), hint: 'recipient_conversation' },
     )
     .toArray();
   return newest?.seq ?? 0;
@@ -59,7 +60,7 @@ async function firstUnread(
           },
         },
       ],
-      { ...safely({}), hint: 'recipient_conversation_unread' },
+      { ...safely({}), hint: 'recipient_conversation' },
     )
     .toArray();
   if (found === undefined) return null;

@@ -1,12 +1,12 @@
-import type { Message, EnvelopeStatus } from './collections/messages';
+import { envelopesOf, type Message, type EnvelopeStatus } from './collections/messages';
 import type { Database } from './database';
 import { countUndelivered } from './inbox';
 
 /** What a replay shows of a direct message: the recipient's envelope now, and the recipient's backlog. */
 export interface ReplayState {
   status: EnvelopeStatus;
-  deliveredAt: Date | null;
-  readAt: Date | null;
+  deliveredAt?: Date;
+  readAt?: Date;
   recipientHandle: string;
   undelivered: number;
 }
@@ -16,17 +16,17 @@ export async function describeReplay(database: Database, message: Message): Prom
   const recipientId = message.recipientId ?? '';
   const { conversationId, seq } = message;
   const [envelope, recipient, undelivered] = await Promise.all([
-    database.envelopes.findOne(
-      { recipientId, conversationId, seq },
-      { readConcern: { level: 'majority' }, maxTimeMS: 5_000 },
-    ),
+    database.envelopes.findOne(envelopesOf(recipientId, conversationId, seq), {
+      readConcern: { level: 'majority' },
+      maxTimeMS: 5_000,
+    }),
     database.agents.findOne({ _id: recipientId }, { projection: { handle: 1 }, maxTimeMS: 5_000 }),
     countUndelivered(database, recipientId),
   ]);
   return {
     status: envelope?.status ?? 'stored',
-    deliveredAt: envelope?.deliveredAt ?? null,
-    readAt: envelope?.readAt ?? null,
+    deliveredAt: envelope?.deliveredAt,
+    readAt: envelope?.readAt,
     recipientHandle: recipient?.handle ?? 'unknown',
     undelivered,
   };

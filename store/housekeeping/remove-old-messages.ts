@@ -2,7 +2,7 @@ import { retentionCutoff } from '../../domain/retention';
 import { settle } from '../../domain/reading';
 import type { GroupHead } from '../../domain/group';
 import type { PairHead } from '../../domain/heads';
-import type { Message } from '../collections/messages';
+import { envelopesOf, type Message } from '../collections/messages';
 import type { Database } from '../database';
 import { findParticipation, findReadState } from '../participation';
 import { commitReading } from '../transactions/reading';
@@ -123,10 +123,12 @@ async function forget(
       const isActive = participation?.state === 'active';
       const before = isActive ? participation.reader : await findReadState(database, agentId, conversationId);
       const rows = await database.envelopes
-        .find(
-          { recipientId: agentId, conversationId, seq: { $lte: upTo } },
-          { sort: { seq: 1 }, limit: ENVELOPES, readConcern: { level: 'majority' }, maxTimeMS: 5_000 },
-        )
+        .find(envelopesOf(agentId, conversationId, { $lte: upTo }), {
+          sort: { seq: 1 },
+          limit: ENVELOPES,
+          readConcern: { level: 'majority' },
+          maxTimeMS: 5_000,
+        })
         .toArray();
       if (rows.length === 0) return 0;
       const after = settle(before, isActive ? participation.joinedSeq : null, rows);

@@ -2,7 +2,7 @@ import type { ClientSession } from 'mongodb';
 import { AppError } from '../../contract/errors';
 import { mergeHidden, type SeqRange } from '../../domain/history';
 import { settle } from '../../domain/reading';
-import type { Message } from '../collections/messages';
+import { envelopesOf, type Message } from '../collections/messages';
 import { hiddenRangeId, type HiddenRange } from '../collections/read-states';
 import type { Database } from '../database';
 import { findHiddenBefore } from '../hidden';
@@ -22,10 +22,10 @@ export async function hideMessageFor(database: Database, agentId: string, messag
   const { conversationId, seq } = message;
   await untilCommitted(async () => {
     const place = await findPlace(database, agentId, message);
-    const envelope = await database.envelopes.findOne(
-      { recipientId: agentId, conversationId, seq },
-      { readConcern: { level: 'majority' }, maxTimeMS: 5_000 },
-    );
+    const envelope = await database.envelopes.findOne(envelopesOf(agentId, conversationId, seq), {
+      readConcern: { level: 'majority' },
+      maxTimeMS: 5_000,
+    });
     const isTheirs =
       message.senderId === agentId || envelope !== null || (place.joinedSeq !== null && seq >= place.joinedSeq);
     if (!isTheirs) throw new AppError('MESSAGE_NOT_FOUND');

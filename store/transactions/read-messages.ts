@@ -2,7 +2,7 @@ import type { ClientSession } from 'mongodb';
 import { AppError } from '../../contract/errors';
 import { inboxInId, pairId, takesIntents, type InboxInHead, type PairHead } from '../../domain/heads';
 import { settle } from '../../domain/reading';
-import type { Envelope, Message } from '../collections/messages';
+import { envelopesOf, type Envelope, type Message } from '../collections/messages';
 import { type Database } from '../database';
 import { findParticipation, findReadState, requireParticipation } from '../participation';
 import { readThroughSeq } from '../read-through';
@@ -54,10 +54,10 @@ export async function markRead(
         ? participation.reader
         : await findReadState(database, reader._id, conversationId);
     const joinedSeq = participation?.state === 'active' ? participation.joinedSeq : null;
-    const envelope = await database.envelopes.findOne(
-      { recipientId: reader._id, conversationId, seq },
-      { readConcern: { level: 'majority' }, maxTimeMS: 5_000 },
-    );
+    const envelope = await database.envelopes.findOne(envelopesOf(reader._id, conversationId, seq), {
+      readConcern: { level: 'majority' },
+      maxTimeMS: 5_000,
+    });
     if (envelope === null) throw new AppError('MESSAGE_NOT_FOUND');
     if (envelope.status === 'read') return { message, envelope, receipts: [] };
     const rows = [envelope];
@@ -120,7 +120,7 @@ function findUnreadThrough(
         maxTimeMS: 5_000,
         sort: { seq: 1 },
         limit: READ_ROWS_MAX,
-        hint: 'recipient_conversation_unread',
+        hint: 'recipient_conversation',
       },
     )
     .toArray();

@@ -41,10 +41,7 @@ export async function seedBacklog(database: Database, from: Sender, to: Sender, 
     seq: message.seq,
     senderId: from.id,
     status: 'stored',
-    muted: false,
     unread: 'shown',
-    deliveredAt: null,
-    readAt: null,
     createdAt,
   }));
   await database.messages.insertMany(messages);
@@ -75,10 +72,7 @@ export async function seedGroupBacklog(
     seq: 1_000_000 + index,
     senderId: 'agt_filler',
     status: 'stored',
-    muted: false,
     unread: 'shown',
-    deliveredAt: null,
-    readAt: null,
     createdAt: new Date(),
   }));
   await database.envelopes.insertMany(rows);
