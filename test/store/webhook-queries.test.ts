@@ -3,6 +3,9 @@ import { explainQueries, type Explained } from '../../bench/explain';
 import { relayDeletedWebhooks } from '../../delivery/deleted-webhooks';
 import { openDatabase, prepareDatabase, type Database } from '../../store/database';
 import { cancelGroupDeliveries, dropWebhooks, removeUnsent } from '../../store/deliveries';
+import { createAgentReader } from '../../store/agents';
+import { findInboxIn, readReleased } from '../../store/inbox';
+import { findReleaseRequest, findReleasing, lookAtRelease } from '../../store/releases';
 import { announcePresence } from '../../store/intents/announce-presence';
 import { setPause } from '../../store/transactions/set-pause';
 import { addContact } from '../../store/transactions/relations';
@@ -60,6 +63,23 @@ describe('queries of webhooks', () => {
     const paused = await indexesOf(() => setPause(database, agentId, 'full', new Date()));
     expect(paused).toContain('webhooks.agent_created');
     await setPause(database, agentId, 'none', new Date());
+  });
+
+  test('releases are found by their inbox, and what they hold by its position', async () => {
+    const agentId = watcher.agent._id;
+    const all = await explainQueries(database, async () => {
+      await findReleasing(database, new Date(), 100);
+      await findReleaseRequest(database, agentId);
+      await lookAtRelease(database, agentId);
+      const inbox = await findInboxIn(database, agentId);
+      const agent = { _id: agentId, inboxSalt: inbox?.salt ?? '' };
+      const page = { after: 0, upTo: 100, limit: 100, includeMuted: false, flushing: undefined };
+      const owed = { ...page, since: new Date(), syncedUpTo: 0 };
+      await readReleased(database, createAgentReader(database), agent, owed);
+    });
+    expect(all.filter(({ isCollectionScan }) => isCollectionScan)).toEqual([]);
+    const used = all.flatMap(({ collection, indexes }) => indexes.map((name) => `${collection}.${name}`));
+    for (const name of ['heads.releasing_at', 'connections.agent_node', 'envelopes._id_']) expect(used).toContain(name);
   });
 
   test('lists and removals of webhooks, and what they take back', async () => {
