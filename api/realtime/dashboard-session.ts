@@ -38,7 +38,8 @@ export class DashboardSession implements SocketHandler {
 
   /**
    * Ticket, then registration, then the session, then `hello.ok`: a sign-out between the first two and the third found
-   * no socket to close, so this socket must find the sign-out. Never throws.
+   * no socket to close, so this socket must find the sign-out. A tab may be gone at every step: what it took by then is
+   * given back at the end. Never throws.
    */
   async open(ticket: string): Promise<void> {
     try {
@@ -50,13 +51,15 @@ export class DashboardSession implements SocketHandler {
       this.connectionId = registered.id;
       this.deps.dashboards.add(this, holder.ownerId);
       if (!(await this.deps.isSignedIn(holder))) return this.close(1008, 'Invalid ticket');
-      if (this.isClosing || this.isGone) return this.leave();
+      if (this.isClosing || this.isGone) return;
       this.settle();
       this.isLive = true;
       this.socket.send(JSON.stringify({ type: 'hello.ok', owner_id: holder.ownerId }));
     } catch (error) {
       this.deps.log.warn({ event: 'dashboard.not_opened', err: error });
       this.close(1011, 'Internal error');
+    } finally {
+      if (this.isClosing || this.isGone) await this.leave();
     }
   }
 
