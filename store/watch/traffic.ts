@@ -23,8 +23,9 @@ const OF_ONE_TIME_MAX = 1_000;
 /** Delivery positions follow the clock of whichever process gave them: the clocks of two may differ by this much. */
 const CLOCKS_DIFFER_MS = 1_000;
 
-/** Reads that a page of received messages may take before it is given as far as it is known. */
+/** Reads that a page of received messages may take before it is given as far as it is known, and rows of a further one. */
 const ROUNDS_MAX = 10;
+const ROUND_ROWS_MIN = 200;
 
 /** What the agent wrote, newest first. One index range. */
 export async function readSent(
@@ -77,7 +78,8 @@ export async function withAllOf<Row extends { _id: string; createdAt: Date }>(
 
 /**
  * What the agent received, newest first: its inbox backwards from the position that it had at the time. Times follow
- * positions but for the difference of clocks, so the rows of that margin are read too before the page counts as known.
+ * positions but for the difference of clocks, so the rows of that margin are read too before the page counts as known:
+ * all of them, however many a busy moment has, or the pages would pass over what lies within.
  */
 export async function readReceived(
   database: Database,
@@ -92,22 +94,17 @@ export async function readReceived(
   if (latestMs < now.getTime()) upTo = await positionAt(database, agentId, upTo, latestMs + CLOCKS_DIFFER_MS);
   const rows: EnvelopeRow[] = [];
   let horizonMs: number | null = Infinity;
-  for (let round = 0; round < ROUNDS_MAX && horizonMs !== null; round += 1) {
-    const page = await readBackwards(database, agentId, upTo, wanted);
-    rows.push(...page);
-    const last = page.length < wanted ? undefined : page.at(-1);
+  for (let round = 0; horizonMs !== null && (round < ROUNDS_MAX || horizonMs >= latestMs); round += 1) {
+    const size = round === 0 ? wanted : Math.max(wanted, ROUND_ROWS_MIN);
+    const page = await readBackwards(database, agentId, upTo, size);
+    rows.push(...page.filter(({ createdAt }) => createdAt.getTime() <= latestMs));
+    const last = page.length < size ? undefined : page.at(-1);
     horizonMs = last === undefined ? null : last.createdAt.getTime() + CLOCKS_DIFFER_MS;
     upTo = (last?.position ?? 1) - 1;
-    const known = rows.filter(
-      ({ createdAt }) => createdAt.getTime() <= latestMs && createdAt.getTime() > (horizonMs ?? -Infinity),
-    );
+    const known = rows.filter(({ createdAt }) => createdAt.getTime() > (horizonMs ?? -Infinity));
     if (known.length >= wanted) break;
   }
-  const visible = await onlyVisible(
-    database,
-    agentId,
-    rows.filter(({ createdAt }) => createdAt.getTime() <= latestMs),
-  );
+  const visible = await onlyVisible(database, agentId, rows);
   const entries = visible.map(({ messageId: id, createdAt: at, conversationId, seq }) => ({
     kind: 'received' as const,
     id,
@@ -115,8 +112,7 @@ export async function readReceived(
     conversationId,
     seq,
   }));
-  // A flood within the margin: the page goes on below what was read, at least one step down.
-  return { entries, horizonMs: horizonMs === null ? null : Math.min(horizonMs, latestMs - 1) };
+  return { entries, horizonMs };
 }
 
 type EnvelopeRow = Pick<Envelope, '_id' | 'position' | 'messageId' | 'conversationId' | 'seq' | 'createdAt'>;

@@ -127,6 +127,29 @@ describe('queries of what owners see', () => {
     expect(times).toEqual([...times].sort((one, other) => other - one));
   });
 
+  test('small pages of a busy second are all of it, each message once', async () => {
+    const [busy, peer] = [await createTestAgent(database), await createTestAgent(database)];
+    const [conversationId] = await fillConversations(database, {
+      hub: { id: busy.agent._id },
+      peers: [{ id: peer.agent._id }],
+      perConversation: 200,
+      stored: 50,
+    });
+    for (const { collectionName } of [database.messages, database.envelopes]) {
+      const createdAt = { $add: [new Date(BASE), { $multiply: ['$seq', 5] }] };
+      await database.db.collection(collectionName).updateMany({ conversationId }, [{ $set: { createdAt } }]);
+    }
+    const seen: string[] = [];
+    for (let cursor: TimelineCursor | null = { atMs: now.getTime(), skip: 0 }; cursor !== null;) {
+      const query = { cursor, limit: 2, includeMessages: true, now };
+      const page: Awaited<ReturnType<typeof events>> = await readEvents(database, busy.agent._id, query);
+      seen.push(...page.events.flatMap((event) => (event.kind === 'audit' ? [] : [event.id])));
+      cursor = page.next;
+    }
+    const messages = await database.messages.find({ conversationId }, { projection: { _id: 1 } }).toArray();
+    expect([seen.length, seen.toSorted()]).toEqual([200, messages.map(({ _id }) => _id).sort()]);
+  });
+
   test('messages, blocks, profiles and hints look at what they show', async () => {
     const [conversationId = ''] = conversationIds;
     for (const page of [{ conversationId }, { conversationId, beforeSeq: 1_000 }]) {
