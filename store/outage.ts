@@ -1,8 +1,11 @@
 import { DatabaseTimeout } from './deadline';
 
-/** Errors by which the driver says that the database cannot be reached or did not answer in time; one has no prefix. */
+/**
+ * Errors by which the driver says that the database cannot be reached or did not answer in time; one has no prefix. An
+ * unexpected response is what a server gets blamed for that was lost between two tries of a write.
+ */
 const OUTAGE_NAMES =
-  /^(?:Mongo)?(?:Network|ServerSelection|NotConnected|TopologyClosed|PoolCleared|WaitQueueTimeout|OperationTimeout|ServerClosed|ClientClosed)/;
+  /^(?:Mongo)?(?:Network|ServerSelection|NotConnected|TopologyClosed|PoolCleared|WaitQueueTimeout|OperationTimeout|ServerClosed|ClientClosed|UnexpectedServerResponse)/;
 
 /** Server answers that mean "no primary just now" (not master, shutdown, stepped down, interrupted) or "too slow". */
 const OUTAGE_CODES = new Set<unknown>([50, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436]);

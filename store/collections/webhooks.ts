@@ -68,7 +68,7 @@ export const webhooks: CollectionSpec = {
     slots: 'array',
   }),
   indexes: [
-    // listWebhooks, expandIntents, holdWebhooks: the webhooks of an agent, oldest first
+    // listWebhooks, expandIntents, silences: the webhooks of an agent, oldest first
     { name: 'agent_created', key: { agentId: 1, createdAt: 1, _id: 1 } },
     // announceAgent: the few that ask for new agents
     {
