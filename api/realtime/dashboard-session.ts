@@ -25,7 +25,8 @@ export class DashboardSession implements SocketHandler {
   private isClosing = false;
   private isGone = false;
   private lastPongMs = Date.now();
-  private lastPingMs = Date.now();
+  /** Not another look at the clock: later than the last pong, it would be a ping that nobody answered. */
+  private lastPingMs = this.lastPongMs;
 
   constructor(
     private readonly socket: AgentSocket,

@@ -39,7 +39,8 @@ export class Session implements SocketHandler, PumpOwner {
   private entered = SETTLED;
   private left: Promise<void> | null = null;
   private lastLifeMs = Date.now();
-  private lastPingMs = Date.now();
+  /** Not another look at the clock: later than the last sign of life, it would be a ping that nobody answered. */
+  private lastPingMs = this.lastLifeMs;
   private helloTimer: NodeJS.Timeout | null = null;
 
   /** @param waitingAt the address that it counts for until it is live or closed; null from then on */

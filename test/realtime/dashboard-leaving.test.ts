@@ -10,7 +10,21 @@ import { createMetrics } from '../../platform/metrics';
 import { waitFor } from '../support/wait';
 import { SocketClient } from './socket-client';
 
-/** Tabs are opened and closed by people: one that goes before it was let in must not hold its place for ever. */
+/** Tabs are opened and closed by people: one that just came is not to be sent away, and one that goes before it was let in must not hold its place for ever. */
+test('a tab that was opened as a millisecond ended is not taken for one that did not answer', () => {
+  const clock = jest.spyOn(Date, 'now').mockReturnValueOnce(1_000).mockReturnValue(1_001);
+  const told: string[] = [];
+  const socket = { attach: () => undefined, ping: () => told.push('ping'), close: () => told.push('close') };
+  const session = new DashboardSession(
+    socket as unknown as AgentSocket,
+    () => undefined,
+    {} as unknown as DashboardSessionDeps,
+  );
+  clock.mockRestore();
+  session.beat(31_001, 30_000);
+  expect(told).toEqual(['ping']);
+});
+
 describe('a tab that is gone before its hello', () => {
   let server: Server;
   let dashboards: Dashboards;
