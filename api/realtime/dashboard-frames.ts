@@ -28,6 +28,8 @@ const READ_MS_MAX = 5_000;
  * more of both is left to the sends.
  */
 const REST_SHARE = 3;
+/** While a flood goes on, dashboards are told so often that they miss some of it. */
+const MISSED_INTERVAL_MS = 1_000;
 
 /**
  * Turns notes of stored messages into frames of this node's dashboards, in their order. Beside the sends: they only hand
@@ -37,6 +39,7 @@ export class DashboardFrames {
   private waiting: MessageNote[] = [];
   /** Agents of which a message was dropped. */
   private missed = new Set<string>();
+  private missedToldAtMs = -Infinity;
   private isRunning = false;
 
   constructor(private readonly deps: DashboardFramesDeps) {}
@@ -55,6 +58,7 @@ export class DashboardFrames {
     while (this.waiting.length > 0) {
       const startedMs = performance.now();
       await this.showNext(this.waiting.splice(0, BATCH));
+      if (startedMs - this.missedToldAtMs >= MISSED_INTERVAL_MS) await this.tellMissed();
       if (this.waiting.length >= BATCH) await pause((performance.now() - startedMs) * REST_SHARE);
     }
     await this.tellMissed();
@@ -83,6 +87,7 @@ export class DashboardFrames {
 
   private async tellMissed(): Promise<void> {
     if (this.missed.size === 0) return;
+    this.missedToldAtMs = performance.now();
     const changes = [...this.missed].map((agentId) => ({
       agentId,
       scopes: ['messages' as const, 'conversations' as const],
