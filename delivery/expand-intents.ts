@@ -1,5 +1,5 @@
 import type { AgentReader } from '../store/agents';
-import type { Delivery } from '../store/collections/deliveries';
+import { deliveryOrder, type Delivery } from '../store/collections/deliveries';
 import type { Database } from '../store/database';
 import { loadFacts, loadIntents } from '../store/intents/load-intents';
 import { saveDeliveries, type Expansion } from '../store/intents/save-deliveries';
@@ -39,7 +39,8 @@ export async function expandIntents(deps: ExpandDeps): Promise<Expanded> {
     const expansions = rows.map((row): Expansion => {
       const webhooks = facts.webhooks.get(row.targetId) ?? [];
       const news = webhooks.length === 0 ? null : describeIntent(row, facts, publicBaseUrl);
-      const to = { webhooks, webhookVersion: row.webhookVersion, orderedAt: row.createdAt, now };
+      const order = deliveryOrder(row.position ?? 0, row.createdAt);
+      const to = { webhooks, webhookVersion: row.webhookVersion, order, now };
       return { row, deliveries: news === null ? [] : newDeliveries(news, to) };
     });
     for (const chunk of chunksOf(expansions)) note(webhookIds, await saveDeliveries(database, chunk));

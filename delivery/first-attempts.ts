@@ -29,8 +29,15 @@ export interface FirstAttempts {
 /**
  * Makes the first attempt of every delivery at once: endpoints run beside each other, each with at most ten attempts on
  * the wire. A sweep finds what was not woken for, and attempts whose worker died (webhooks.md G10: within 60 s).
+ *
+ * First attempts of an endpoint start in the order of the commits: one pump, which claims the oldest and starts them in
+ * that order. Of several workers each keeps that order; what two of them claim at once may start within milliseconds.
  */
-export function startFirstAttempts(deps: AttemptDeps, watch?: DeadLetterWatch): FirstAttempts {
+export function startFirstAttempts(
+  deps: AttemptDeps,
+  watch?: DeadLetterWatch,
+  sweepEveryMs = SWEEP_EVERY_MS,
+): FirstAttempts {
   const pumps = new Map<string, EndpointPump>();
   const running = new Set<Promise<unknown>>();
   let inFlight = 0;
@@ -69,7 +76,7 @@ export function startFirstAttempts(deps: AttemptDeps, watch?: DeadLetterWatch): 
     running.add(run);
   }
 
-  const sweeping = sweepUntilStopped(deps, wake, watch);
+  const sweeping = sweepUntilStopped(deps, { wake, watch, sweepEveryMs });
   return {
     wake,
     stop: async () => {
@@ -80,7 +87,10 @@ export function startFirstAttempts(deps: AttemptDeps, watch?: DeadLetterWatch): 
   };
 }
 
-function sweepUntilStopped(deps: AttemptDeps, wake: (webhookId: string) => void, watch?: DeadLetterWatch) {
+function sweepUntilStopped(
+  deps: AttemptDeps,
+  { wake, watch, sweepEveryMs }: Pick<FirstAttempts, 'wake'> & { watch?: DeadLetterWatch; sweepEveryMs: number },
+) {
   let cursor = '';
   return repeat(async () => {
     try {
@@ -90,7 +100,7 @@ function sweepUntilStopped(deps: AttemptDeps, wake: (webhookId: string) => void,
       deps.log.warn({ event: 'webhook.sweep_failed', err: error });
     }
     return false;
-  }, SWEEP_EVERY_MS);
+  }, sweepEveryMs);
 }
 
 /** @returns where the next sweep goes on; from the start when this one came to the end */

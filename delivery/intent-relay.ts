@@ -10,9 +10,10 @@ const EVERY_MS = 1_000;
  * Turns intents into deliveries as they are committed, and has their first attempts made at once. Any number of workers
  * may run it; one that fails comes again with the timer.
  */
-export function startIntentRelay(deps: ExpandDeps & { log: Logger; wake: (webhookId: string) => void }): {
-  stop: () => Promise<void>;
-} {
+export function startIntentRelay(
+  deps: ExpandDeps & { log: Logger; wake: (webhookId: string) => void },
+  everyMs = EVERY_MS,
+): { stop: () => Promise<void> } {
   async function round(): Promise<boolean> {
     try {
       const { webhookIds, isMore } = await expandIntents(deps);
@@ -23,7 +24,7 @@ export function startIntentRelay(deps: ExpandDeps & { log: Logger; wake: (webhoo
       return false;
     }
   }
-  const rounds = repeat(round, EVERY_MS);
+  const rounds = repeat(round, everyMs);
   const watch = watchIntents(deps.database, deps.log, () => rounds.wake());
   return {
     stop: async () => {

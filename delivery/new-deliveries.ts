@@ -1,16 +1,16 @@
-import { deliveryOrder, type Delivery } from '../store/collections/deliveries';
+import type { Delivery } from '../store/collections/deliveries';
 import type { Webhook } from '../store/collections/webhooks';
 import { eventIdOf, webhookDeliveryId } from '../store/webhook-ids';
 import type { WebhookNews } from './describe-intent';
 
-/** To whom, and since when it waits: oldest first. */
+/** To whom, and behind what. */
 export interface Addressed {
   /** The active webhooks of the target. */
   webhooks: Webhook[];
   /** Of the intent: webhooks that came later are not told. */
   webhookVersion: number;
-  /** What the deliveries of one webhook are ordered by. */
-  orderedAt: Date;
+  /** Where it stands among the deliveries of one webhook. */
+  order: string;
   /** Of a pause that ended. */
   isReleased?: boolean;
   now: Date;
@@ -19,7 +19,7 @@ export interface Addressed {
 /** One delivery for each webhook that lists the event and was there when it happened. */
 export function newDeliveries(
   news: WebhookNews,
-  { webhooks, webhookVersion, orderedAt, isReleased = false, now }: Addressed,
+  { webhooks, webhookVersion, order, isReleased = false, now }: Addressed,
 ): Delivery[] {
   const eventId = eventIdOf(news.key);
   const body = bodyOf(news, eventId);
@@ -45,7 +45,7 @@ export function newDeliveries(
       replayedAsId: null,
       replayOf: null,
       createdAt: now,
-      order: deliveryOrder(orderedAt, news.kept.position),
+      order,
       ...(isReleased ? { released: true as const } : {}),
       ...news.kept,
       expiresAt: null,

@@ -1,6 +1,6 @@
 import { isSilenced, type Releasing } from '../domain/heads';
 import { presentRow } from '../presenters/message';
-import type { Delivery } from '../store/collections/deliveries';
+import { deliveryOrder, type Delivery } from '../store/collections/deliveries';
 import type { Webhook } from '../store/collections/webhooks';
 import { findInboxIn, readReleased, type InboxRow } from '../store/inbox';
 import { saveReleased } from '../store/intents/save-released';
@@ -59,5 +59,10 @@ function deliveriesOf(
   );
   const news = messageNews({ targetId: agentId, position, message, json: presentRow(row) });
   const whoever = { webhooks: meant, webhookVersion: Number.POSITIVE_INFINITY };
-  return newDeliveries(news, { ...whoever, orderedAt: releasing.at, isReleased: true, now: new Date() });
+  return newDeliveries(news, {
+    ...whoever,
+    order: deliveryOrder(position, releasing.at),
+    isReleased: true,
+    now: new Date(),
+  });
 }

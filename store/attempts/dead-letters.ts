@@ -72,7 +72,7 @@ function replayOf(dead: Delivery, id: string, now: Date): Delivery {
     replayedAsId: null,
     replayOf: dead._id,
     createdAt: now,
-    order: deliveryOrder(now, dead.position),
+    order: deliveryOrder(dead.position ?? 0, now),
     expiresAt: null,
   };
 }

@@ -41,7 +41,7 @@ export interface Delivery {
   replayedAsId: string | null;
   replayOf: string | null;
   createdAt: Date;
-  /** Sorts the deliveries of one webhook as their events happened (`deliveryOrder`). */
+  /** Sorts the deliveries of one webhook as their events were committed (`deliveryOrder`). */
   order: string;
   /** Came to the agent while it was paused: first attempts of these follow each other, one at a time. */
   released?: true;
@@ -118,8 +118,11 @@ export const deliveries: CollectionSpec = {
 /** Finds by a field that only some deliveries have; the type is asked for too, or MongoDB would not take the partial index. */
 export const exactly = (text: string) => ({ $eq: text, $type: 'string' as const });
 
-/** Value of `order`: by the time of the event, within it by delivery position (0 where there is none). */
-export function deliveryOrder(at: Date, position = 0): string {
+/**
+ * Value of `order`: by delivery position, which grows in the order of the commits whatever the clocks of the apis say,
+ * then by time: what is no message comes behind the last one before it.
+ */
+export function deliveryOrder(position: number, at: Date): string {
   const hex = (value: number) => value.toString(16).padStart(12, '0');
-  return `${hex(at.getTime())}:${hex(position)}`;
+  return `${hex(position)}:${hex(at.getTime())}`;
 }

@@ -8,6 +8,8 @@ interface WebhookIntent {
   targetId: string;
   /** Of the target's inbox at the commit: webhooks that came later are not meant. */
   webhookVersion: number;
+  /** Of the envelope that it tells of, else of the last one before it; deliveries are ordered by it. Absent = before all. */
+  position?: number;
   createdAt: Date;
 }
 

@@ -66,12 +66,12 @@ async function writeNewest(
 ): Promise<void> {
   if (intents.length === 0) return;
   const told = { kind: 'presence.update' as const, subjectId: subject._id, handle: subject.handle };
-  const writes = intents.map(({ targetId, webhookVersion, createdAt }) => ({
+  const writes = intents.map(({ targetId, webhookVersion, position, createdAt }) => ({
     updateOne: {
       filter: { _id: rowId(targetId, subject._id), version: { $lt: version } },
       update: {
         $set: { ...told, targetId, webhookVersion, status, customMessage, version, at },
-        $setOnInsert: { createdAt },
+        $setOnInsert: { position, createdAt },
       },
       upsert: true,
     },

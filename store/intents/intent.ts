@@ -2,7 +2,8 @@ import { agentOfInbox, type InboxInHead } from '../../domain/heads';
 import { newOutboxId } from '../../platform/ids';
 
 /** What every intent for the webhooks of an agent has, from its inbox as the fact's commit sees it. */
-export function intentFor(inbox: Pick<InboxInHead, '_id' | 'webhookVersion'>, createdAt: Date) {
+export function intentFor(inbox: Pick<InboxInHead, '_id' | 'webhookVersion' | 'nextPosition'>, createdAt: Date) {
   const targetId = agentOfInbox(inbox._id);
-  return { _id: newOutboxId(), targetId, webhookVersion: inbox.webhookVersion ?? 0, createdAt };
+  const { webhookVersion = 0, nextPosition } = inbox;
+  return { _id: newOutboxId(), targetId, webhookVersion, position: nextPosition - 1, createdAt };
 }

@@ -10,7 +10,7 @@ import { readThroughSeq } from '../read-through';
 
 const SAFE_READ = { readConcern: { level: 'majority' }, maxTimeMS: 5_000 } as const;
 
-/** Oldest first: first attempts start in the order of the commits. One range of the index per kind. */
+/** Oldest first. One range of the index per kind. */
 export async function loadIntents(database: Database, limit: number): Promise<IntentRow[]> {
   const rows = await database.outbox
     .find({ kind: { $in: [...ALL_WEBHOOK_EVENTS] } }, { ...SAFE_READ, sort: { createdAt: 1 }, limit })

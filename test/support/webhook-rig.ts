@@ -141,7 +141,7 @@ export async function seedDeliveries(
       replayedAsId: null,
       replayOf: null,
       createdAt: at,
-      order: deliveryOrder(at, seeded),
+      order: deliveryOrder(seeded, at),
       expiresAt: null,
       ...changes,
     };
