@@ -17,7 +17,11 @@ export interface FullBenchStack {
 
 const READY_MS = 60_000;
 
-export async function startFullBenchStack({ apis = 2 }: { apis?: number } = {}): Promise<FullBenchStack> {
+/** @param env what the processes get beside the usual */
+export async function startFullBenchStack({
+  apis = 2,
+  env: extra = {},
+}: { apis?: number; env?: Readonly<Record<string, string>> } = {}): Promise<FullBenchStack> {
   const environment = readEnvironment();
   const servers = await startTestServers(environment, (line) => console.error(line));
   const mongoUri = servers.variables.AGENTCHAT_TEST_MONGODB_URI;
@@ -33,6 +37,7 @@ export async function startFullBenchStack({ apis = 2 }: { apis?: number } = {}):
     SECRET_KEYS: `bench:${randomBytes(32).toString('base64')}`,
     RATE_LIMITS: 'off',
     LOG_LEVEL: 'error',
+    ...extra,
   };
   const children: Child[] = [];
   const start = async (module: string): Promise<{ child: Child; port: string }> => {
