@@ -91,7 +91,7 @@ export class WatchDesk implements Watch {
     if (this.deps.otherNodes().length === 0) return;
     this.outgoing.push(...notes);
     const surplus = this.outgoing.length - OUTGOING_MAX;
-    if (surplus > 0) this.drop(this.outgoing.splice(0, surplus).length);
+    if (surplus > 0) this.dropNotes(this.outgoing.splice(0, surplus));
     if (!this.isSending) void this.send();
   }
 
@@ -99,6 +99,14 @@ export class WatchDesk implements Watch {
     this.isSending = true;
     while (this.outgoing.length > 0) await this.deps.bus.tellOwners(this.outgoing.splice(0, OUTGOING_BATCH));
     this.isSending = false;
+  }
+
+  /** One hint for each agent comes in the place of its messages. */
+  private dropNotes(notes: OwnerNote[]): void {
+    this.drop(notes.length);
+    for (const note of notes) {
+      if (note.kind === 'message') this.changed({ agentId: note.agentId, scopes: ['messages', 'conversations'] });
+    }
   }
 
   private drop(count: number): void {
