@@ -50,7 +50,7 @@ export const owners: CollectionSpec = {
     updatedAt: 'date',
     deletedAt: DATE_OR_NULL,
   }),
-  // signInOwner: the live owner of an address; one at most, whoever signs up at the same time
+  // signIn: the live owner of an address; one at most, whoever signs up at the same time
   indexes: [
     { name: 'live_email', key: { email: 1 }, unique: true, partialFilterExpression: { deletedAt: { $type: 'null' } } },
   ],
@@ -59,7 +59,7 @@ export const owners: CollectionSpec = {
 export const claims: CollectionSpec = {
   name: 'claims',
   schema: shape({ _id: 'string', ownerId: 'string', claimedAt: 'date' }),
-  // listClaims: the agents of an owner, newest claim first
+  // listClaimed, findAgentsOf: the agents of an owner, newest claim first
   indexes: [{ name: 'owner_claimed', key: { ownerId: 1, claimedAt: -1, _id: 1 } }],
 };
 
@@ -75,7 +75,7 @@ export const ownerSessions: CollectionSpec = {
     expiresAt: 'date',
   }),
   indexes: [
-    // refreshSession, endSession: the session of a token, current or replaced
+    // rotateToken, endSession: the session of a token, current or replaced
     { name: 'token_hash', key: { 'tokens.hash': 1 }, unique: true },
     // endAllSessions: those of an owner
     { name: 'owner', key: { ownerId: 1 } },
