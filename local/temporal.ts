@@ -105,8 +105,11 @@ export async function createNamespace(address: string, namespace: string): Promi
   });
 }
 
+/** Bounds one try against a server that does not answer; a busy machine may take seconds for the first call of a process. */
+const connectTimeout = '15s';
+
 async function withConnection(address: string, work: (connection: Connection) => Promise<void>): Promise<void> {
-  const connection = await Connection.connect({ address, connectTimeout: '2s' });
+  const connection = await Connection.connect({ address, connectTimeout });
   try {
     await work(connection);
   } finally {
