@@ -8,8 +8,8 @@ const GROUPS_MAX = 10_000;
 const SAFE_READ = { readConcern: { level: 'majority' }, maxTimeMS: 5_000 } as const;
 
 /**
- * Whether the two share a conversation that `agentId` is in now: a direct one, or a group that `otherId` is or ever was
- * in. Reads by ids alone: the pair, the agent's groups, and the other's place in each of them.
+ * Whether the two share a conversation that `agentId` is in now: a direct one, or a group that `otherId` is in or left
+ * after `agentId` came. Reads by ids alone: the pair, the agent's groups, and the other's place in each of them.
  */
 export async function shareConversation(database: Database, agentId: string, otherId: string): Promise<boolean> {
   const pair = await database.heads.findOne(
@@ -20,13 +20,16 @@ export async function shareConversation(database: Database, agentId: string, oth
   const own = await database.memberships
     .find(
       { agentId, leftAt: null },
-      { ...SAFE_READ, projection: { groupId: 1 }, limit: GROUPS_MAX, hint: 'agent_active' },
+      { ...SAFE_READ, projection: { groupId: 1, joinedAt: 1 }, limit: GROUPS_MAX, hint: 'agent_active' },
     )
     .toArray();
   if (own.length === 0) return false;
-  const shared = await database.memberships.findOne(
-    { _id: { $in: own.map(({ groupId }) => membershipId(groupId, otherId)) } },
-    { ...SAFE_READ, projection: { _id: 1 } },
-  );
-  return shared !== null;
+  const others = await database.memberships
+    .find(
+      { _id: { $in: own.map(({ groupId }) => membershipId(groupId, otherId)) } },
+      { ...SAFE_READ, projection: { groupId: 1, leftAt: 1 }, limit: GROUPS_MAX },
+    )
+    .toArray();
+  const joinedAt = new Map(own.map((place) => [place.groupId, place.joinedAt]));
+  return others.some(({ groupId, leftAt }) => leftAt === null || leftAt > (joinedAt.get(groupId) ?? leftAt));
 }

@@ -82,6 +82,19 @@ describe('profiles and presence', () => {
     expect(await profile()).toMatchObject({ status: 404, body: { code: 'AGENT_NOT_FOUND' } });
   });
 
+  test('whom the agent never met in the group, because it left before, is not shown', async () => {
+    const { owner, agent, peer } = await two();
+    const { add, groupOf, leave } = groupCalls(stack, database);
+    const creator = await createTestAgent(database);
+    const groupId = await groupOf(creator, peer);
+    await leave(peer, groupId);
+    const contact = await as(agent, 'POST', '/v1/contacts', { handle: creator.agent.handle });
+    await add(creator, groupId, agent);
+    const profileOf = (who: TestAgent) => view(owner, agent, `profiles/${who.agent.handle}`);
+    expect([contact.status, (await profileOf(creator)).status]).toEqual([201, 200]);
+    expect(await profileOf(peer)).toMatchObject({ status: 404, body: { code: 'AGENT_NOT_FOUND' } });
+  });
+
   test('suspended and deleted peers are nobody; own agents are always there', async () => {
     const { owner, agent, sibling, peer } = await two();
     await write(agent, peer);
