@@ -2,6 +2,7 @@ import { decideAdd, type AddMode, type AddOutcome, type AddState } from '../doma
 import type { GroupHead } from '../domain/group';
 import { decideJoin } from '../domain/group-changes';
 import type { GroupDecision } from '../domain/group-decision';
+import { withMessage } from '../domain/group-send';
 import { inboxInId, pairId, type PairHead } from '../domain/heads';
 import { newId } from '../platform/ids';
 import type { AgentCard } from './agents';
@@ -92,13 +93,14 @@ function newInvitation(_id: string, caller: Agent, target: Agent) {
 
 /**
  * groups.md §5.8: the invitee's own act is the consent, whatever became of the inviter. Somebody who is in the group
- * already only uses the invitation up.
+ * already only uses the invitation up. The value is the group as this commit leaves it: a deletion right behind it must
+ * not make the answer a refusal.
  */
 export function acceptChange(
   { database, agents }: Reads,
   invitation: Invitation,
   invitee: Agent,
-): GroupChange<'joined' | 'already_member'> {
+): GroupChange<GroupHead> {
   const { groupId, inviterId, inviterHandle } = invitation;
   const by = { id: inviterId, handle: inviterHandle };
   let senders = new Map<string, AgentCard>();
@@ -119,7 +121,11 @@ export function acceptChange(
       if (group === null) return { kind: 'refused', code: 'INVITE_NOT_FOUND' };
       // A deletion removes invitations: whoever loses the race to it is told of the deletion.
       if (!isPending && group.deleted === null) return { kind: 'refused', code: 'INVITE_NOT_FOUND' };
-      return decideJoin(group, { joiner: actorOf(invitee), by, now });
+      const decision = decideJoin(group, { joiner: actorOf(invitee), by, now });
+      if (decision.kind === 'refused') return decision;
+      if (decision.kind === 'unchanged') return { kind: 'unchanged', value: group };
+      const { effects } = decision;
+      return { ...decision, value: effects.notes.reduce((head) => withMessage(head, now).group, effects.group) };
     },
     extras: () => ({ deletesInvitationOf: invitee._id }),
   };

@@ -12,7 +12,7 @@ import { normaliseHandle } from '../../contract/handles';
 import { addMemberSchema } from '../../contract/groups';
 import { memberChange } from '../../store/group-changes';
 import { acceptChange, rejectChange } from '../../store/group-joins';
-import { findInvitation, getGroupOf, listInvitations } from '../../store/groups';
+import { findInvitation, listInvitations } from '../../store/groups';
 import { addToGroup } from '../group-adds';
 import { presentInvitation } from '../../presenters/invitation';
 import { presentGroupDetail } from '../presenters/group';
@@ -63,8 +63,7 @@ async function list(ctx: AgentContext, { database, publicBaseUrl }: GroupDeps): 
 
 async function accept(ctx: AgentContext, deps: GroupDeps): Promise<Reply> {
   const invitation = await getInvitation(ctx, deps);
-  await deps.committer.change(acceptChange(deps, invitation, ctx.agent));
-  const { group } = await getGroupOf(deps.database, invitation.groupId, ctx.agent._id);
+  const group = await deps.committer.change(acceptChange(deps, invitation, ctx.agent));
   return { status: 200, body: await presentGroupDetail(group, ctx.agent._id, deps) };
 }
 
