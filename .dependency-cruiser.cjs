@@ -14,38 +14,85 @@ const mayImport = {
   dashboard: [],
 };
 
-const directions = Object.entries(mayImport).map(([room, others]) => ({
-  name: `${room}-imports`,
+/** Rooms of which only the types may be imported: nothing of them is loaded. */
+const mayImportTypesOf = { workflows: ['activities'], platform: ['domain'], dashboard: ['contract'] };
+
+/** Who speaks to the flows, by the names and payloads in this one folder of workflows/. */
+const speakToFlows = { rooms: ['platform', 'activities', 'api'], folder: '^workflows/messages/' };
+
+const rooms =
+  '^(contract|domain|store|presenters|platform|api|workflows|activities|delivery|worker|local|dashboard|bench|test)/';
+
+const oneWay = (room, kind, others, dependencyTypes) => ({
+  name: `${room}-imports${kind}`,
   severity: 'error',
-  comment: `${room}/ may import values only from ${others.join(', ') || 'no other room'}`,
+  comment: `${room}/ may import${kind} only from ${others.join(', ') || 'no other room'}`,
   from: { path: `^${room}/` },
   to: {
-    path: '^(contract|domain|store|presenters|platform|api|workflows|activities|delivery|worker|local|dashboard|bench|test)/',
+    path: rooms,
     pathNot: [
       `^(${[room, ...others].join('|')})/`,
-      ...(room === 'platform' ? ['^workflows/(ids|messages)\\.ts$'] : []),
-      ...(room === 'activities' ? ['^workflows/(ids|messages)\\.ts$'] : []),
+      ...(speakToFlows.rooms.includes(room) ? [speakToFlows.folder] : []),
     ],
-    dependencyTypesNot: ['type-only'],
+    ...dependencyTypes,
   },
+});
+
+const directions = Object.entries(mayImport).flatMap(([room, others]) => [
+  oneWay(room, '', others, { dependencyTypesNot: ['type-only'] }),
+  oneWay(room, '-types', [...others, ...(mayImportTypesOf[room] ?? [])], { dependencyTypes: ['type-only'] }),
+]);
+
+/**
+ * Import directions between the folders of store/, types included (store/README.md). Every folder may import `schema`
+ * and the folders in its list; what is not listed here would be the first step to a cycle.
+ */
+const storeMayImport = {
+  schema: [],
+  agents: [],
+  attachments: [],
+  nodes: [],
+  outbox: [],
+  presence: [],
+  inbox: ['agents'],
+  contacts: ['outbox'],
+  webhooks: ['agents', 'conversations', 'inbox', 'nodes', 'outbox', 'presence'],
+  conversations: ['agents', 'contacts', 'inbox', 'outbox'],
+  accounts: ['contacts', 'outbox', 'webhooks'],
+  sending: ['agents', 'inbox', 'outbox'],
+  groups: ['agents', 'sending'],
+  owners: ['agents', 'conversations', 'inbox'],
+  verification: ['accounts'],
+  enforcement: ['accounts', 'nodes', 'outbox'],
+  housekeeping: ['attachments', 'conversations', 'inbox'],
+};
+
+const storeDirections = Object.entries(storeMayImport).map(([folder, others]) => ({
+  name: `store-${folder}-imports`,
+  severity: 'error',
+  comment: `store/${folder}/ may import only from schema${others.map((other) => `, ${other}`).join('')}`,
+  from: { path: `^store/${folder}/` },
+  to: { path: '^store/', pathNot: `^store/(${[folder, 'schema', ...others].join('|')})/` },
 }));
 
 module.exports = {
   forbidden: [
     ...directions,
+    ...storeDirections,
     {
-      name: 'type-imports',
+      name: 'store-folders-listed',
       severity: 'error',
-      comment: 'types follow the same directions, except the types of workflows and activities',
-      from: { path: '^(contract|domain|store)/' },
-      to: { path: '^(presenters|api|workflows|activities|delivery|worker|local|bench|test)/' },
+      comment: 'a folder of store/ stands in the table above; nothing lies loose in store/',
+      from: { path: '^store/', pathNot: `^store/(${Object.keys(storeMayImport).join('|')})/` },
+      to: {},
     },
     {
-      name: 'page-types',
+      name: 'no-folder-cycles',
       severity: 'error',
-      comment: "the owners' page knows the wire and nothing else of the server",
-      from: { path: '^dashboard/' },
-      to: { path: '^(domain|store|presenters|platform|api|workflows|activities|delivery|worker|local|bench|test)/' },
+      comment: 'folders import one way, types included',
+      scope: 'folder',
+      from: {},
+      to: { circular: true },
     },
     {
       name: 'no-zod-outside-contract',

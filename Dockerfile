@@ -1,17 +1,23 @@
 # One image for the api and the worker; the command chooses. Not Alpine: the Temporal worker's native part needs glibc.
-FROM node:22.17.0-bookworm-slim AS build
+FROM node:22.17.0-bookworm-slim AS manifest
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+
+FROM manifest AS build
 RUN npm ci
 COPY . .
-RUN npm run build && npm prune --omit=dev
+# The local stack and the benches are for a checkout: they need packages that do not ship.
+RUN npm run build && rm -rf dist/local dist/bench
+
+FROM manifest AS dependencies
+RUN npm ci --omit=dev
 
 FROM node:22.17.0-bookworm-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 DATA_DIR=/data
 WORKDIR /app
 RUN install -d -o node -g node /data
-COPY --from=build /app/package.json ./
-COPY --from=build /app/node_modules ./node_modules
+COPY --from=manifest /app/package.json ./
+COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY --from=build /app/docs ./docs
 USER node

@@ -9,6 +9,28 @@ const workflowImports = [
   },
 ];
 
+const NO_SLEEP = 'No sleeps: wait for a condition (test/support/wait.ts); load is paced by test/support/pace.ts.';
+const sleeps = ['setTimeout', 'setInterval', 'setImmediate'].map((name) => ({ name, message: NO_SLEEP }));
+const timers = ['timers', 'timers/promises', 'node:timers', 'node:timers/promises'].map((name) => ({
+  name,
+  message: NO_SLEEP,
+}));
+
+const TITLE = /^(describe|test|it)$/;
+const TOO_LONG = /^.{101,}$/;
+const testRules = [
+  {
+    selector: 'CallExpression[callee.object.name="jest"][callee.property.name="mock"]',
+    message: 'No mocks of our own parts.',
+  },
+  { selector: 'MemberExpression[property.name=/^(sleep|waitForTimeout)$/]', message: NO_SLEEP },
+  // test(…), test.only(…), test.each(…)(…)
+  ...['callee.name', 'callee.object.name', 'callee.callee.object.name'].map((place) => ({
+    selector: `CallExpression[${place}=${TITLE}][arguments.0.value=${TOO_LONG}]`,
+    message: 'A title is one promise of at most 100 characters.',
+  })),
+];
+
 export default tseslint.config(
   { ignores: ['dist', 'node_modules', '.local'] },
   ...tseslint.configs.recommended,
@@ -69,17 +91,30 @@ export default tseslint.config(
     },
   },
   {
+    files: ['api/**/*.ts', 'activities/**/*.ts', 'delivery/**/*.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        ...['object.name', 'object.property.name'].map((place) => ({
+          selector: `MemberExpression[${place}="database"][property.name!=/^(client|db)$/]`,
+          message: 'Collections are called in store/ only.',
+        })),
+      ],
+    },
+  },
+  {
     files: ['test/**/*.ts'],
     rules: {
       'max-lines-per-function': 'off',
       'no-restricted-properties': 'off',
-      'no-restricted-syntax': [
-        'error',
-        {
-          selector: 'CallExpression[callee.object.name="jest"][callee.property.name="mock"]',
-          message: 'No mocks of our own parts.',
-        },
-      ],
+      'no-restricted-globals': ['error', ...sleeps],
+      'no-restricted-imports': ['error', ...timers],
+      'no-restricted-syntax': ['error', ...testRules],
     },
+  },
+  // What the rule against sleeps sends everybody to.
+  {
+    files: ['test/support/wait.ts', 'test/support/pace.ts', 'test/support/skipped-time.ts'],
+    rules: { 'no-restricted-imports': 'off', 'no-restricted-syntax': 'off' },
   },
 );

@@ -19,5 +19,6 @@ module.exports = {
   globalTeardown: '<rootDir>/test/global-teardown.ts',
   // Two cores are the smallest machine that the suite must be fast on; stacks bring their own processes.
   maxWorkers: 2,
-  testTimeout: 60_000,
+  // Longer than any wait (test/support/wait.ts), so that a wait that fails can say what it saw.
+  testTimeout: 300_000,
 };

@@ -1,10 +1,10 @@
 import type { BlobStore } from '../platform/blobs/blob-store';
 import type { Logger } from '../platform/logger';
-import { burnPendings, cancelInvitations, dropMutes } from '../store/account-remains';
-import { clearAgentAvatar } from '../store/avatars';
-import type { Database } from '../store/database';
-import { dropWebhooks } from '../store/deliveries';
-import { settleVisibility } from '../store/visibility';
+import { burnPendings, cancelInvitations, dropMutes } from '../store/accounts/account-remains';
+import { clearAgentAvatar } from '../store/agents/avatars';
+import type { Database } from '../store/schema/database';
+import { dropWebhooks } from '../store/webhooks/deliveries';
+import { settleVisibility } from '../store/accounts/visibility';
 
 type OfAgent = { agentId: string };
 

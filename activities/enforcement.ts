@@ -3,11 +3,11 @@ import type { EnforcementTrigger } from '../domain/enforcement';
 import type { Orders } from '../platform/bus';
 import type { Logger } from '../platform/logger';
 import type { Metrics } from '../platform/metrics';
-import type { Database } from '../store/database';
-import { findUnsettled } from '../store/enforcement';
-import { evaluateEnforcement } from '../store/transactions/evaluate-enforcement';
-import { settleTransition } from '../store/transitions';
-import type { EnforcementCount } from '../workflows/messages';
+import type { Database } from '../store/schema/database';
+import { findUnsettled } from '../store/enforcement/enforcement';
+import { evaluateEnforcement } from '../store/enforcement/evaluate-enforcement';
+import { settleTransition } from '../store/enforcement/transitions';
+import type { EnforcementCount } from '../workflows/messages/enforcement';
 
 export interface EnforcementActivityDeps {
   database: Database;

@@ -2,11 +2,11 @@ import { ApplicationFailure, heartbeat } from '@temporalio/activity';
 import { deletedInfo } from '../domain/group';
 import type { Orders } from '../platform/bus';
 import type { Logger } from '../platform/logger';
-import type { GroupDeletion } from '../store/collections/groups';
-import type { Database } from '../store/database';
-import { cancelGroupDeliveries } from '../store/deliveries';
-import { flushInbox } from '../store/flushing';
-import { findDeletion, reachOf, recordOutcome } from '../store/group-deletions';
+import type { GroupDeletion } from '../store/schema/collections/groups';
+import type { Database } from '../store/schema/database';
+import { cancelGroupDeliveries } from '../store/webhooks/deliveries';
+import { settleWrittenOff } from '../store/inbox/written-off';
+import { findDeletion, reachOf, recordOutcome } from '../store/groups/group-deletions';
 
 export interface GroupDeletionActivityDeps {
   database: Database;
@@ -14,20 +14,20 @@ export interface GroupDeletionActivityDeps {
   log: Logger;
 }
 
-/** What became of one attempt to tell a member live. */
-export type TellOutcome = 'done' | 'paused' | 'failed';
+/** What became of one attempt to push the notice to a member. */
+export type NoticeOutcome = 'done' | 'paused' | 'failed';
 
-/** Members that are told side by side: an order waits for nodes, not for this machine. */
-const TOLD_AT_ONCE = 8;
+/** Members that are notified side by side: an order waits for nodes, not for this machine. */
+const NOTIFIED_AT_ONCE = 8;
 
 /** The side effects of a group's deletion after its cut-over. Inputs and results hold ids only. */
 export function createGroupDeletionActivities(deps: GroupDeletionActivityDeps) {
   return {
     /** Who was fixed at the cut-over. Takes back what was still to be sent to webhooks of what was written before it. */
     async loadGroupDeletion({ groupId }: { groupId: string }): Promise<{ recipients: string[]; flushed: string[] }> {
-      const { recipients, flushed, noticeId } = await getDeletion(deps, groupId);
+      const { recipients, writtenOff, noticeId } = await getDeletion(deps, groupId);
       await cancelWebhooks(deps, { groupId, noticeId, now: new Date() });
-      return { recipients: recipients.map(({ agentId }) => agentId), flushed };
+      return { recipients: recipients.map(({ agentId }) => agentId), flushed: writtenOff };
     },
 
     /**
@@ -40,25 +40,25 @@ export function createGroupDeletionActivities(deps: GroupDeletionActivityDeps) {
     }: {
       groupId: string;
       agentIds: string[];
-    }): Promise<{ agentId: string; outcome: TellOutcome }[]> {
+    }): Promise<{ agentId: string; outcome: NoticeOutcome }[]> {
       const deletion = await getDeletion(deps, groupId);
-      const told: { agentId: string; outcome: TellOutcome }[] = [];
-      for (let start = 0; start < agentIds.length; start += TOLD_AT_ONCE) {
-        const chunk = agentIds.slice(start, start + TOLD_AT_ONCE);
-        told.push(
+      const notified: { agentId: string; outcome: NoticeOutcome }[] = [];
+      for (let start = 0; start < agentIds.length; start += NOTIFIED_AT_ONCE) {
+        const chunk = agentIds.slice(start, start + NOTIFIED_AT_ONCE);
+        notified.push(
           ...(await Promise.all(
-            chunk.map(async (agentId) => ({ agentId, outcome: await tell(deps, deletion, agentId) })),
+            chunk.map(async (agentId) => ({ agentId, outcome: await notify(deps, deletion, agentId) })),
           )),
         );
         heartbeat();
       }
-      return told;
+      return notified;
     },
 
     /** Rewrites what these agents lost with the group. A second run goes on where the first stopped. */
     async flushMembers({ agentIds }: { agentIds: string[] }): Promise<void> {
       for (const agentId of agentIds) {
-        await flushInbox(deps.database, agentId, heartbeat).catch(() => {
+        await settleWrittenOff(deps.database, agentId, heartbeat).catch(() => {
           // Driver errors can quote documents; the history gets a code only.
           throw ApplicationFailure.retryable('the database is out of reach', 'SERVICE_UNAVAILABLE');
         });
@@ -67,7 +67,7 @@ export function createGroupDeletionActivities(deps: GroupDeletionActivityDeps) {
     },
 
     /**
-     * Leaves the outcome with the deletion; members whom nothing reached are told of in the log. Takes back once more: an
+     * Leaves the outcome with the deletion; members whom nothing reached are counted in the log. Takes back once more: an
      * intent may have been on its way to a delivery at the first time.
      */
     async finishGroupDeletion(input: {
@@ -98,11 +98,11 @@ async function cancelWebhooks(
   });
 }
 
-async function tell(
+async function notify(
   { database, orders, log }: GroupDeletionActivityDeps,
   deletion: GroupDeletion,
   agentId: string,
-): Promise<TellOutcome> {
+): Promise<NoticeOutcome> {
   try {
     const reach = await reachOf(database, agentId);
     if (reach !== 'live') return reach === 'paused' ? 'paused' : 'done';

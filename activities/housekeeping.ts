@@ -1,14 +1,14 @@
 import { activityInfo, heartbeat } from '@temporalio/activity';
 import type { BlobStore } from '../platform/blobs/blob-store';
 import type { Logger } from '../platform/logger';
-import type { Database } from '../store/database';
+import type { Database } from '../store/schema/database';
 import { expireUndelivered } from '../store/housekeeping/expire-undelivered';
 import { removeOldMessages } from '../store/housekeeping/remove-old-messages';
 import type { Step, StepInput } from '../store/housekeeping/step';
 import { sweepAttachments } from '../store/housekeeping/sweep-attachments';
 import { sweepBlobs } from '../store/housekeeping/sweep-blobs';
 import { sweepOutbox } from '../store/housekeeping/sweep-outbox';
-import type { HousekeepingTask } from '../workflows/ids';
+import type { HousekeepingTask } from '../workflows/messages/housekeeping';
 
 export interface HousekeepingDeps {
   database: Database;

@@ -1,35 +1,40 @@
 import type { Server } from 'node:http';
 import type { Orders } from '../platform/bus';
+import type { BlobStore } from '../platform/blobs/blob-store';
 import { openBlobStore } from '../platform/blobs/open';
-import { systemClock } from '../platform/clock';
+import { createSharedClock, systemClock, type Clock } from '../platform/clock';
 import type { Config } from '../platform/config';
-import { createFlows, type Flows } from '../platform/flows';
+import { createFlows, type Flows } from '../platform/flows/flows';
 import { createAvatarPool } from '../platform/images/avatar-pool';
 import type { Logger } from '../platform/logger';
 import { createMetrics, type Metrics } from '../platform/metrics';
 import { announceReady } from '../platform/ready';
 import { stopOnSignal, untilReady } from '../platform/shutdown';
 import { startProcess } from '../platform/start';
-import { createAgentReader, type AgentReader } from '../store/agents';
-import { createCommitter, type Committer } from '../store/committer/committer';
-import { prepareStore } from '../store/system-agents';
-import { openDatabase, type Database } from '../store/database';
-import { within } from '../store/deadline';
-import { settleDeletionStart } from '../store/group-deletions';
-import { createAccounts, type Accounts } from './accounts';
-import { createOrders } from '../store/orders';
+import { createAgentReader, type AgentReader } from '../store/agents/agents';
+import { createCommitter, type Committer } from '../store/sending/committer';
+import { prepareStore } from '../store/accounts/system-agents';
+import { openDatabase, SERVING_SILENCE_MS_MAX, type Database } from '../store/schema/database';
+import { within } from '../store/schema/deadline';
+import { watchReach, type Reach } from '../store/schema/reach';
+import { createCommands, type Commands } from './commands/commands';
+import { createOrders } from '../store/nodes/orders';
 import { createApp } from './app';
-import { createAvatars } from './avatars';
-import { createEnforcement, reconsideredCallers } from './enforcement';
-import { answerHttpFaults } from './http-faults';
-import { createRateLimiter } from './rate-limiter';
+import { createAvatars } from './commands/store-avatar';
+import { createEnforcement, reconsideredCallers } from './commands/enforce-agent';
+import { answerHttpFaults } from './http/http-faults';
+import { createRateLimiter } from './http/rate-limiter';
 import { joinNodes, type LiveNode } from './realtime/node';
-import { PresenceService } from './realtime/presence';
+import { PresenceService } from './realtime/presence/presence';
 import { attachRealtime, type Realtime } from './realtime/attach';
 
 /** Open requests get this long at a shutdown; sockets are closed within the first two seconds of it. */
 const DEADLINE_MS = 9_000;
 const CONTROL_POOL = 3;
+/** Longer than any of their calls may take on the server (`QUICK_READ`). */
+const CONTROL_SILENCE_MS_MAX = 2_500;
+/** A batch of sends or acks takes milliseconds: one that takes so long waits in vain. */
+const BATCH_MS_MAX = 10_000;
 /** Whoever asks for the node's health must hear of a database that hangs, not hang with it. */
 const PING_MS_MAX = 1_500;
 /** Of it, what requests that are still being answered may take. */
@@ -38,39 +43,41 @@ const DRAIN_MS = 5_000;
 async function main(): Promise<void> {
   const { config, log } = startProcess('api');
   const metrics = createMetrics();
-  const database = openDatabase({ uri: config.MONGODB_URI, name: config.MONGODB_DB });
-  await untilReady(log, 'database', () => prepareStore(database, systemClock.now()));
+  await untilReady(log, 'database', () => prepareStore(placeOf(config), systemClock.now()));
+  const database = openDatabase({ ...placeOf(config), silenceMsMax: SERVING_SILENCE_MS_MAX });
+  const clock = createSharedClock();
   const flows = createFlows({ config, metrics, log });
   const orders = createOrders({ database, log });
-  const enforcement = createEnforcement({ database, flows, orders, clock: systemClock, log });
+  const enforcement = createEnforcement({ database, flows, orders, clock, log });
   const agents = reconsideredCallers(createAgentReader(database), enforcement);
-  const committer = buildCommitter({ config, database, agents, log, metrics });
+  const committer = buildCommitter({ config, database, agents, clock, log, metrics });
   const blobs = await openBlobStore(config.BLOB_STORE);
   const pool = createAvatarPool();
   const control = openControl(config);
-  const node = await joinNodes({ database, control, committer, publicBaseUrl: config.PUBLIC_BASE_URL, metrics, log });
-  const presence = buildPresence({ database, node, log });
+  const reach = watchReach({ database: control, log });
+  const joining = { database, control, reach, clock, committer, publicBaseUrl: config.PUBLIC_BASE_URL, metrics, log };
+  const node = await joinNodes(joining);
+  const presence = buildPresence({ database, node, clock, log });
   const app = createApp({
     config,
     database,
     agents,
     committer,
-    accounts: buildAccounts({ config, database, agents, flows, log, orders: node.orders }),
-    clock: systemClock,
+    commands: buildCommands({ config, database, agents, clock, flows, log, orders: node.orders }),
+    clock,
     log,
     metrics,
     live: node,
-    watch: node.watch,
+    reach,
     orders: node.orders,
     presence,
-    startDeletion: (groupId) => startDeletion({ flows, database }, groupId),
     enforcement,
     limiter: createRateLimiter({ database, log, isOn: config.RATE_LIMITS }),
     blobs,
     avatars: createAvatars({ database, blobs, pool, log }),
-    health: { mongodb: () => answers(database), bus: node.isUp, temporal: flows.isUp, blobs: blobs.isUp },
+    health: { ...healthOf(flows, blobs, node), mongodb: () => serves(database, reach, committer) },
   });
-  const attached = attachRealtime(app, { node, presence, config, database, agents, committer, log, metrics });
+  const attached = attachRealtime(app, { node, presence, config, database, agents, clock, committer, log, metrics });
   const server = listen(attached, config, log);
   stopOnSignal(log, DEADLINE_MS, async () => {
     const drained = drain(server);
@@ -79,30 +86,21 @@ async function main(): Promise<void> {
     await committer.idle();
     pool.close();
     blobs.close();
-    await flows.close();
+    await Promise.all([flows.close(), reach.close()]);
     await Promise.all([database.client.close(), control.client.close()]);
   });
 }
 
-async function startDeletion(
-  { flows, database }: { flows: Flows; database: Database },
-  groupId: string,
-): Promise<void> {
-  await flows.startGroupDeletion(groupId);
-  await settleDeletionStart(database, groupId);
-}
-
 /** The database once more, for the lease and orders of this node: they wait behind nothing else. */
 const openControl = (config: Config): Database =>
-  openDatabase({ uri: config.MONGODB_URI, name: config.MONGODB_DB, poolSize: CONTROL_POOL });
+  openDatabase({ ...placeOf(config), poolSize: CONTROL_POOL, silenceMsMax: CONTROL_SILENCE_MS_MAX });
 
-function buildPresence({ database, node, log }: { database: Database; node: LiveNode; log: Logger }): PresenceService {
+const placeOf = (config: Config) => ({ uri: config.MONGODB_URI, name: config.MONGODB_DB });
+
+function buildPresence({ node, ...deps }: Pick<GraphDeps, 'database' | 'clock' | 'log'> & { node: LiveNode }) {
   return new PresenceService({
-    database,
+    ...deps,
     live: node,
-    watch: node.watch,
-    clock: systemClock,
-    log,
     nodeId: node.connections.nodeId,
   });
 }
@@ -144,15 +142,14 @@ interface GraphDeps {
   config: Config;
   database: Database;
   agents: AgentReader;
+  /** The database's, or windows and times of one conversation would jump between nodes. */
+  clock: Clock;
   log: Logger;
 }
 
-function buildCommitter({ config, database, agents, log, metrics }: GraphDeps & { metrics: Metrics }): Committer {
+function buildCommitter({ config, metrics, ...graph }: GraphDeps & { metrics: Metrics }): Committer {
   return createCommitter({
-    database,
-    agents,
-    clock: systemClock,
-    log,
+    ...graph,
     limitRate: config.RATE_LIMITS,
     observe: ({ items, seconds, conflicts }) => {
       metrics.commitItems.observe(items);
@@ -162,16 +159,22 @@ function buildCommitter({ config, database, agents, log, metrics }: GraphDeps & 
   });
 }
 
-function buildAccounts({ config, ...graph }: GraphDeps & { flows: Flows; orders: Orders }): Accounts {
-  return createAccounts({
+function buildCommands({ config, ...graph }: GraphDeps & { flows: Flows; orders: Orders }): Commands {
+  return createCommands({
     ...graph,
-    clock: systemClock,
     secretKeys: config.SECRET_KEYS,
     caps: { live: config.AGENTS_PER_EMAIL_LIVE, lifetime: config.AGENTS_PER_EMAIL_LIFETIME },
   });
 }
 
-async function answers(database: Database): Promise<boolean> {
+const healthOf = (flows: Flows, blobs: BlobStore, node: LiveNode) => ({
+  bus: node.isUp,
+  temporal: flows.isUp,
+  blobs: blobs.isUp,
+});
+
+async function serves(database: Database, reach: Reach, committer: Committer): Promise<boolean> {
+  if (reach.isLost() || committer.oldestBatchMs() > BATCH_MS_MAX) return false;
   return within(PING_MS_MAX, database.db.command({ ping: 1 })).then(
     () => true,
     () => false,

@@ -1,6 +1,6 @@
 import { createPipeline } from '../api/app';
-import { createRateLimiter } from '../api/rate-limiter';
-import { agentRoute } from '../api/route';
+import { createRateLimiter } from '../api/http/rate-limiter';
+import { agentRoute } from '../api/http/route';
 import { getMe } from '../contract/endpoints-profile';
 import { systemClock } from '../platform/clock';
 import { parseConfig } from '../platform/config';
@@ -8,9 +8,9 @@ import { readEnvironment } from '../platform/environment';
 import { createLogger } from '../platform/logger';
 import { createMetrics } from '../platform/metrics';
 import { announceReady } from '../platform/ready';
-import { createAgentReader } from '../store/agents';
-import type { Agent } from '../store/collections/agents';
-import { openDatabase } from '../store/database';
+import { createAgentReader } from '../store/agents/agents';
+import type { Agent } from '../store/schema/collections/agents';
+import { openDatabase } from '../store/schema/database';
 
 /** The baseline of `identity.me_per_s`: the real pipeline around one route, with an agent that no store was asked for. */
 const AT = new Date('2026-01-01T00:00:00.000Z');

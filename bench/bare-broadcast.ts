@@ -1,7 +1,7 @@
 import { WebSocketServer, WebSocket } from 'ws';
 import { readEnvironment } from '../platform/environment';
 import { announceReady } from '../platform/ready';
-import { openDatabase } from '../store/database';
+import { openDatabase } from '../store/schema/database';
 
 /**
  * The least that a broadcast costs: on each frame from one client, one raw majority insert, then the same bytes to every

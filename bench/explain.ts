@@ -1,5 +1,5 @@
 import type { CommandStartedEvent, Document } from 'mongodb';
-import type { Database } from '../store/database';
+import type { Database } from '../store/schema/database';
 
 /** How MongoDB served one query of an operation. */
 export interface Explained {

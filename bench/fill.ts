@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { AnyBulkWriteOperation } from 'mongodb';
-import { emptyPair, inboxInId, inboxOutId, pairId, type InboxInHead, type PairHead } from '../domain/heads';
+import { emptyPair, inboxInId, inboxOutId, pairId, type InboxInGuard, type PairGuard } from '../domain/guards';
 import { newId } from '../platform/ids';
-import { clientKey } from '../store/client-keys';
-import { envelopeId, type Envelope, type Message } from '../store/collections/messages';
-import { newReadState } from '../store/collections/read-states';
-import type { Database, Head } from '../store/database';
+import { clientKey } from '../store/schema/client-keys';
+import { envelopeId, type Envelope, type Message } from '../store/schema/collections/messages';
+import { newReadState } from '../store/schema/collections/read-states';
+import type { Database } from '../store/schema/database';
+import type { Guard } from '../store/schema/collections/guards';
 
 /** Rows that one insert brings: bounded memory on both sides. */
 const BATCH = 1_000;
@@ -25,7 +26,7 @@ export interface Filling {
  * message is read, the newest are still stored. @returns ids of the conversations
  */
 export async function fillConversations(database: Database, filling: Filling): Promise<string[]> {
-  const inbox = await database.heads.findOne<InboxInHead>({ _id: inboxInId(filling.hub.id) });
+  const inbox = await database.guards.findOne<InboxInGuard>({ _id: inboxInId(filling.hub.id) });
   let position = inbox?.nextPosition ?? 1;
   const received = filling.peers.length * Math.ceil(filling.perConversation / 2);
   const firstStored = position + received - filling.stored;
@@ -59,9 +60,9 @@ export async function fillConversations(database: Database, filling: Filling): P
         ),
       ]);
     }
-    await writeHeads(database, filling, { peer, conversationId, at, ...counts });
+    await writeGuards(database, filling, { peer, conversationId, at, ...counts });
   }
-  await database.heads.bulkWrite(inboxWrites(filling.hub.id, position - 1, received - filling.stored));
+  await database.guards.bulkWrite(inboxWrites(filling.hub.id, position - 1, received - filling.stored));
   return conversationIds;
 }
 
@@ -109,13 +110,13 @@ function newRow(row: NewRow): { message: Message; envelope: Envelope } {
   return { message, envelope };
 }
 
-async function writeHeads(
+async function writeGuards(
   database: Database,
   { hub, perConversation }: Filling,
   filled: { peer: { id: string }; conversationId: string; at: Date; read: number; sentByHub: number },
 ): Promise<void> {
   const { peer, conversationId, at, read, sentByHub } = filled;
-  const pair: PairHead = {
+  const pair: PairGuard = {
     ...emptyPair(pairId(hub.id, peer.id)),
     v: 1,
     conversationId,
@@ -128,12 +129,12 @@ async function writeHeads(
     sent: { [hub.id]: sentByHub, [peer.id]: perConversation - sentByHub },
     listedFor: [hub.id, peer.id].sort(),
   };
-  await database.heads.insertOne(pair);
-  await database.heads.bulkWrite(inboxWrites(peer.id, sentByHub, sentByHub));
+  await database.guards.insertOne(pair);
+  await database.guards.bulkWrite(inboxWrites(peer.id, sentByHub, sentByHub));
   await database.readStates.insertOne({ ...newReadState(hub.id, conversationId), v: 1, settled: read });
 }
 
-function inboxWrites(agentId: string, enqueued: number, dequeued: number): AnyBulkWriteOperation<Head>[] {
+function inboxWrites(agentId: string, enqueued: number, dequeued: number): AnyBulkWriteOperation<Guard>[] {
   return [
     {
       updateOne: {

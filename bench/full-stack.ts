@@ -4,7 +4,7 @@ import { nodeFlags } from '../local/node-process';
 import { compiled } from '../local/root';
 import { startTestServers, TEST_NAMESPACES } from '../local/test-servers';
 import { readEnvironment } from '../platform/environment';
-import { openDatabase, type Database } from '../store/database';
+import { openDatabase, type Database } from '../store/schema/database';
 
 /** mongod, Temporal, api processes and a worker of its own: for flows, and for what only shows over several processes. */
 export interface FullBenchStack {
@@ -12,6 +12,8 @@ export interface FullBenchStack {
   database: Database;
   mongoUri: string;
   worker: Child;
+  /** The numbers of all processes. */
+  pids: { apis: number[]; worker: number; mongod: number; temporal: number };
   stop(): Promise<void>;
 }
 
@@ -56,8 +58,9 @@ export async function startFullBenchStack({
   try {
     const baseUrls: string[] = [];
     while (baseUrls.length < apis) baseUrls.push(`http://127.0.0.1:${(await start('api/main')).port}`);
+    const pids = { apis: children.map(({ pid }) => pid), ...servers.pids };
     const { child: worker } = await start('worker/main');
-    return { baseUrls, database, mongoUri, worker, stop };
+    return { baseUrls, database, mongoUri, worker, pids: { ...pids, worker: worker.pid }, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'undici';
-import type { Database } from '../store/database';
+import type { Database } from '../store/schema/database';
 import { loadUndelivered, makeGroup, untilDeletionEnded } from './group-fixture';
 import { after, durationOf } from './load';
 import type { BenchAgent } from './stack';
@@ -77,7 +78,7 @@ async function peakOf(pid: number, isOver: () => boolean): Promise<number> {
   let peak = 0;
   while (!isOver()) {
     peak = Math.max(peak, await residentMiB(pid));
-    await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
+    await sleep(SAMPLE_MS);
   }
   return peak;
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { startChild } from '../local/child';
 import { nodeFlags } from '../local/node-process';
@@ -74,7 +75,7 @@ export async function measureFanOut(
     const mark = `round-${(rounds += 1)}-`;
     const [ms] = await Promise.all([audience.untilAllHave(mark), send(mark)]);
     durations.push(ms);
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    await sleep(PAUSE_MS);
   }
   return durations;
 }

@@ -1,10 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Collection } from 'mongodb';
-import { groupHeadId, type GroupMember } from '../domain/group';
-import { inboxInId, type InboxInHead } from '../domain/heads';
-import { membershipId } from '../store/collections/groups';
-import { envelopeId, envelopes, type Envelope } from '../store/collections/messages';
-import type { Database } from '../store/database';
-import { createGroup } from '../store/group-changes';
+import { groupGuardId, type GroupMember } from '../domain/group';
+import { inboxInId, type InboxInGuard } from '../domain/guards';
+import { membershipId } from '../store/schema/collections/groups';
+import { envelopeId, envelopes, type Envelope } from '../store/schema/collections/messages';
+import type { Database } from '../store/schema/database';
+import { createGroup } from '../store/groups/group-changes';
 import type { BenchAgent } from './stack';
 
 /** Rows of one bulk insert. */
@@ -31,8 +32,8 @@ export async function makeGroup(database: Database, agents: BenchAgent[]): Promi
     })),
   );
   const members = [...first, ...others];
-  await database.heads.updateOne(
-    { _id: groupHeadId(groupId) },
+  await database.guards.updateOne(
+    { _id: groupGuardId(groupId) },
     { $set: { members, memberCount: members.length }, $inc: { v: 1 } },
   );
   return groupId;
@@ -82,16 +83,16 @@ export async function loadUndelivered(
     }
   }
   await flush();
-  await database.heads.updateMany(
+  await database.guards.updateMany(
     { _id: { $in: members.map(({ id }) => inboxInId(id)) } },
     { $inc: { nextPosition: each, enqueued: each, v: 1 } },
   );
-  await database.heads.updateOne({ _id: groupHeadId(groupId) }, { $set: { nextSeq: each + 1 }, $inc: { v: 1 } });
+  await database.guards.updateOne({ _id: groupGuardId(groupId) }, { $set: { nextSeq: each + 1 }, $inc: { v: 1 } });
   return members.length * each;
 }
 
 async function positionOf(database: Database, agentId: string): Promise<number> {
-  const inbox = await database.heads.findOne<InboxInHead>({ _id: inboxInId(agentId) });
+  const inbox = await database.guards.findOne<InboxInGuard>({ _id: inboxInId(agentId) });
   if (inbox === null) throw new Error('no such inbox');
   return inbox.nextPosition;
 }
@@ -114,7 +115,7 @@ export async function untilDeletionEnded(database: Database, groupId: string): P
   for (;;) {
     const row = await database.groupDeletions.findOne({ _id: groupId }, { projection: { outcome: 1 } });
     if (row?.outcome !== undefined) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await sleep(100);
   }
 }
 
@@ -122,6 +123,6 @@ export async function untilDeletionEnded(database: Database, groupId: string): P
 export async function untilDrained(database: Database, agents: BenchAgent[]): Promise<void> {
   const stored = { recipientId: { $in: agents.map(({ id }) => id) }, status: 'stored' } as const;
   while ((await database.envelopes.countDocuments(stored, { limit: 1 })) > 0) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await sleep(100);
   }
 }

@@ -1,12 +1,12 @@
-import { parseArgs } from 'node:util';
 import type { Collection } from 'mongodb';
 import { Pool } from 'undici';
-import type { Envelope } from '../store/collections/messages';
+import type { Envelope } from '../store/schema/collections/messages';
 import { startFullBenchStack, type FullBenchStack } from './full-stack';
 import { measureDeletion, type DeletionRun } from './group-deletion';
 import { measureBareBroadcast, measureFanOut, openAudience } from './group-fanout';
 import { envelopeOf, makeGroup, makeRawEnvelopes, untilDrained, writeOut } from './group-fixture';
 import { after, closedLoop, paced, post } from './load';
+import { readOptions } from './options';
 import { median, quantile, report, type Figure } from './report';
 import { makeAgents, type BenchAgent } from './stack';
 
@@ -182,32 +182,21 @@ async function establish(bench: Bench): Promise<void> {
   }
 }
 
-function readOptions(): { options: Options; json: string | null } {
-  const { values } = parseArgs({
-    options: {
-      members: { type: 'string', default: '256' },
-      envelopes: { type: 'string', default: '1000000' },
-      runs: { type: 'string', default: '3' },
-      seconds: { type: 'string', default: '6' },
-      rounds: { type: 'string', default: '40' },
-      only: { type: 'string', default: PARTS.join(',') },
-      json: { type: 'string' },
-    },
-  });
-  const { members, envelopes, runs, seconds, rounds, only } = values;
-  const options = {
-    members: Number(members),
-    envelopes: Number(envelopes),
-    runs: Number(runs),
-    ms: Number(seconds) * 1000,
-    rounds: Number(rounds),
-    only: PARTS.filter((part) => only.split(',').includes(part)),
-  };
-  return { options, json: values.json ?? null };
-}
+const { json, ...given } = readOptions({
+  members: 256,
+  envelopes: 1_000_000,
+  runs: 3,
+  seconds: 6,
+  rounds: 40,
+  only: PARTS.join(','),
+});
+const options: Options = {
+  ...given,
+  ms: given.seconds * 1_000,
+  only: PARTS.filter((part) => given.only.split(',').includes(part)),
+};
 
 async function main(): Promise<void> {
-  const { options, json } = readOptions();
   const stack = await startFullBenchStack({ apis: 1 });
   const baseUrl = stack.baseUrls[0] ?? '';
   const pool = new Pool(baseUrl, { connections: 64 });

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { createLogger } from '../platform/logger';
-import { createAgentReader } from '../store/agents';
-import { createCommitter } from '../store/committer/committer';
-import { listConversations } from '../store/conversations';
-import { openDatabase, type Database } from '../store/database';
-import { readHistory } from '../store/history';
-import { readStored } from '../store/inbox';
+import { createAgentReader } from '../store/agents/agents';
+import { createCommitter } from '../store/sending/committer';
+import { listConversations } from '../store/conversations/conversations';
+import { openDatabase, type Database } from '../store/schema/database';
+import { readHistory } from '../store/conversations/history';
+import { readStored } from '../store/inbox/inbox';
 import { explainQueries } from './explain';
 import { fillConversations } from './fill';
+import { readOptions } from './options';
 import { median, report, type Figure } from './report';
 import { makeAgents, startBenchStack, type BenchAgent, type BenchStack } from './stack';
 
@@ -25,12 +26,6 @@ interface Side {
   peers: BenchAgent[];
   conversationIds: string[];
   messages: number;
-}
-
-/** The value of `--name N`, or `fallback`. */
-function numberOption(name: string, fallback: number): number {
-  const at = process.argv.indexOf(`--${name}`);
-  return at > 0 ? Number(process.argv[at + 1]) : fallback;
 }
 
 async function startSide(messages: number): Promise<Side> {
@@ -113,7 +108,8 @@ async function printPlans(side: Side): Promise<void> {
   const [conversationId = ''] = side.conversationIds;
   const operations: Record<string, () => Promise<unknown>> = {
     send: () => sendInProcess(database, side),
-    sync: () => readStored(database, agents, agent, { after: 0, limit: 200, includeMuted: true, flushing: undefined }),
+    sync: () =>
+      readStored(database, agents, agent, { after: 0, limit: 200, includeMuted: true, writtenOff: undefined }),
     history_page: () => readHistory(database, agents, agent, { conversationId, limit: 50, beforeSeq: 1_000_000 }),
     conversation_list: () => listConversations(database, agent._id, { limit: 50, offset: 0 }, new Date()),
   };
@@ -140,7 +136,7 @@ async function sendInProcess(database: Database, { hub, peers }: Side): Promise<
     observe: () => undefined,
   });
   await committer.send({
-    sender: { id: hub.id, handle: hub.handle, isSystem: false, keyVersion: 1, isRecalled: false },
+    sender: { id: hub.id, handle: hub.handle, isSystem: false, keyVersion: 1, isCached: false },
     to: peers[0]?.handle ?? '',
     clientMsgId: randomBytes(8).toString('hex'),
     type: 'text',
@@ -151,16 +147,16 @@ async function sendInProcess(database: Database, { hub, peers }: Side): Promise<
 }
 
 async function main(): Promise<void> {
-  const json = process.argv.indexOf('--json');
+  const { json, ...sizes } = readOptions({ small: 1_000, large: 1_000_000 });
   const sides: Side[] = [];
   try {
-    for (const messages of [numberOption('small', 1_000), numberOption('large', 1_000_000)]) {
+    for (const messages of [sizes.small, sizes.large]) {
       sides.push(await startSide(messages));
     }
     const [small, large] = sides;
     if (small === undefined || large === undefined) throw new Error('two sides are needed');
     const figures = await measure(small, large);
-    report('npm run bench:history', figures, json > 0 ? (process.argv[json + 1] ?? null) : null);
+    report('npm run bench:history', figures, json);
     await printPlans(large);
   } finally {
     for (const { stack } of sides) await stack.stop();

@@ -5,10 +5,11 @@ import { nodeFlags } from '../local/node-process';
 import { freePort } from '../local/ports';
 import { compiled } from '../local/root';
 import { readEnvironment } from '../platform/environment';
-import type { Agent } from '../store/collections/agents';
-import type { Database } from '../store/database';
+import type { Agent } from '../store/schema/collections/agents';
+import type { Database } from '../store/schema/database';
 import { latencies } from './load';
-import { option, quantile, report, type Figure } from './report';
+import { readOptions } from './options';
+import { quantile, report, type Figure } from './report';
 import { makeAgents, startBenchStack, type BenchAgent, type BenchStack } from './stack';
 import { measureRegistrations } from './registrations';
 import { measureUploads } from './uploads';
@@ -23,12 +24,11 @@ interface Bench extends BenchStack {
   agents: BenchAgent[];
 }
 
-const runs = option('--runs', 3);
-const runMs = option('--seconds', 4) * 1_000;
-const only = process.argv.indexOf('--only');
+const options = readOptions({ runs: 3, seconds: 4, agents: 1_000_000, only: '' });
+const { runs, agents: agentsMany } = options;
+const runMs = options.seconds * 1_000;
 /** Whether that part of the bench is to run. */
-const wants = (part: string): boolean => only < 0 || process.argv[only + 1] === part;
-const agentsMany = option('--agents', 1_000_000);
+const wants = (part: string): boolean => options.only === '' || options.only === part;
 
 async function get(pool: Pool, path: string, key?: string): Promise<void> {
   const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
@@ -148,7 +148,6 @@ async function measureDirectory(bench: Bench): Promise<Figure[]> {
 }
 
 async function main(): Promise<void> {
-  const json = process.argv.indexOf('--json');
   const stack = await startBenchStack();
   const pool = new Pool(stack.baseUrl, { connections: IN_FLIGHT });
   const figures: Figure[] = [];
@@ -162,7 +161,7 @@ async function main(): Promise<void> {
     await stack.stop();
   }
   if (wants('registrations')) figures.push(await measureRegistrations({ runs, runMs }));
-  report('npm run bench:identity', figures, json > 0 ? (process.argv[json + 1] ?? null) : null);
+  report('npm run bench:identity', figures, options.json);
 }
 
 main().catch((error: unknown) => {

@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
 import { nodeFlags } from '../local/node-process';
 import { freePort } from '../local/ports';
@@ -32,7 +33,7 @@ interface PerSocket {
  * second would leave pages for it that are not counted.
  */
 export async function measureIdleMemory(
-  stack: BenchStack,
+  stack: Pick<BenchStack, 'database' | 'mongoUri'>,
   { sockets, perAgent }: { sockets: number; perAgent: number },
 ): Promise<Figure[]> {
   const agents = await makeAgents(stack.database, Math.ceil(sockets / perAgent), 'crowd');
@@ -71,8 +72,6 @@ async function memoryOf(child: ChildProcess): Promise<Memory> {
   return (await answer) as unknown as Memory;
 }
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
 /** Growth per socket over all; the steps in between are printed. Ends the process. */
 async function perSocket(
   name: string,
@@ -84,7 +83,7 @@ async function perSocket(
     for (const socket of sockets) socket.removeAllListeners('close').terminate();
   };
   close(await openMany(Math.min(WARM_UP_SOCKETS, count / STEPS), openOne));
-  await pause(SETTLE_MS);
+  await sleep(SETTLE_MS);
   const { after: base } = await memoryOf(child);
   print(name, 0, { before: base, after: base });
   const sockets: WebSocket[] = [];
@@ -92,7 +91,7 @@ async function perSocket(
   for (let step = 1; step <= STEPS; step += 1) {
     const opened = sockets.length;
     sockets.push(...(await openMany(Math.round((count * step) / STEPS) - opened, (index) => openOne(opened + index))));
-    if (step === STEPS) await pause(SETTLE_MS);
+    if (step === STEPS) await sleep(SETTLE_MS);
     const memory = await memoryOf(child);
     print(name, sockets.length, memory);
     last = memory.after;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'undici';
 
 /**
@@ -59,7 +60,7 @@ export async function paced(
     const index = pending.length;
     pending.push(durationOf(() => call(index)));
     const waitMs = startedMs + ((index + 1) * 1000) / perSecond - performance.now();
-    await new Promise((resolve) => setTimeout(resolve, Math.max(0, waitMs)));
+    await sleep(Math.max(0, waitMs));
   }
   return Promise.all(pending);
 }

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
 import { fillConversations } from './fill';
 import { measureIdleMemory } from './idle-memory';
+import { readOptions } from './options';
 import { median, quantile, report, type Figure } from './report';
 import { openSocket } from './sockets';
 import { makeAgents, startBenchStack, type BenchAgent, type BenchStack } from './stack';
@@ -9,13 +11,9 @@ const RUNS = 3;
 const BACKLOG = 10_000;
 const PACED_PER_S = 50;
 
-const flag = (name: string, fallback: number): number => {
-  const index = process.argv.indexOf(`--${name}`);
-  return index < 0 ? fallback : Number(process.argv[index + 1]);
-};
-const SOCKETS = flag('sockets', 10_000);
-const PER_AGENT = flag('per-agent', 10);
-const PACED_MS = flag('seconds', 6) * 1_000;
+const options = readOptions({ sockets: 10_000, 'per-agent': 10, seconds: 6 });
+const { sockets: SOCKETS, 'per-agent': PER_AGENT } = options;
+const PACED_MS = options.seconds * 1_000;
 
 interface Bench extends BenchStack {
   pools: Pool[];
@@ -36,8 +34,6 @@ async function send(bench: Bench, node: number, from: BenchAgent, to: BenchAgent
   return id;
 }
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
 /** POST on the first node to the frame on the second, at a steady pace. */
 async function lags(bench: Bench, from: BenchAgent, to: BenchAgent): Promise<number[]> {
   const socket = await openSocket(`${bench.apis[1]?.baseUrl}/v1/ws`, to.key);
@@ -52,12 +48,12 @@ async function lags(bench: Bench, from: BenchAgent, to: BenchAgent): Promise<num
   const pending: Promise<unknown>[] = [];
   const startedMs = performance.now();
   for (let index = 0; performance.now() - startedMs < PACED_MS; index += 1) {
-    await pause(Math.max(0, startedMs + (index * 1000) / PACED_PER_S - performance.now()));
+    await sleep(Math.max(0, startedMs + (index * 1000) / PACED_PER_S - performance.now()));
     postedMs.set(`realtime-${sent + 1}`, performance.now());
     pending.push(send(bench, 0, from, to, 'a message of usual length, say'));
   }
   await Promise.all(pending);
-  await pause(500);
+  await sleep(500);
   socket.removeAllListeners('close').terminate();
   return durations;
 }
@@ -71,7 +67,7 @@ async function lagsWhileStalled(bench: Bench, [a, b, c, d]: BenchAgent[]): Promi
   const feeding = (async () => {
     while (!isDone) {
       await send(bench, 0, c, d, 'x'.repeat(16_000));
-      await pause(50);
+      await sleep(50);
     }
   })();
   const durations = await lags(bench, a, b);
@@ -135,12 +131,11 @@ async function measure(bench: Bench): Promise<Figure[]> {
 }
 
 async function main(): Promise<void> {
-  const json = process.argv.indexOf('--json');
   const stack = await startBenchStack({ apis: 2 });
   const pools = stack.apis.map(({ baseUrl }) => new Pool(baseUrl, { connections: 64 }));
   try {
     const figures = await measure({ ...stack, pools });
-    report('npm run bench:realtime', figures, json > 0 ? (process.argv[json + 1] ?? null) : null);
+    report('npm run bench:realtime', figures, options.json);
   } finally {
     await Promise.all(pools.map((pool) => pool.close()));
     await stack.stop();

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startChild, type Child } from '../local/child';
 import { codeIn, createMailbox, type Mailbox } from '../local/mailbox';
 import { nodeFlags } from '../local/node-process';
@@ -70,7 +71,7 @@ async function registerOne(baseUrl: string, mailbox: Mailbox): Promise<void> {
   while (code === undefined) {
     const [mail] = mailbox.messages(email);
     code = mail === undefined ? undefined : codeIn(mail);
-    if (code === undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+    if (code === undefined) await sleep(5);
   }
   await post(`${baseUrl}/v1/register/verify`, { pending_id, code });
 }

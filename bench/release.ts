@@ -1,15 +1,15 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
 import { createLogger } from '../platform/logger';
-import { createOrders } from '../store/orders';
-import { setPause } from '../store/transactions/set-pause';
+import { createOrders } from '../store/nodes/orders';
+import { setPause } from '../store/accounts/set-pause';
 import { fillConversations } from './fill';
-import { option, report, type Figure } from './report';
+import { readOptions } from './options';
+import { report, type Figure } from './report';
 import { openSocket } from './sockets';
 import { makeAgents, startBenchStack, type BenchAgent, type BenchStack } from './stack';
 
-const RUNS = option('--runs', 3);
-const ROWS = option('--rows', 10_000);
-const SOCKETS = option('--sockets', 2);
+const { runs: RUNS, rows: ROWS, sockets: SOCKETS, json } = readOptions({ runs: 3, rows: 10_000, sockets: 2 });
 
 interface Run {
   firstMs: number;
@@ -33,8 +33,7 @@ async function main(): Promise<void> {
   } finally {
     await stack.stop();
   }
-  const json = process.argv.indexOf('--json');
-  report('bench:release', figuresOf(runs), json < 0 ? null : (process.argv[json + 1] ?? null));
+  report('bench:release', figuresOf(runs), json);
 }
 
 async function releaseOnce(stack: BenchStack, reader: BenchAgent, peers: BenchAgent[]): Promise<Run> {
@@ -58,7 +57,7 @@ async function releaseOnce(stack: BenchStack, reader: BenchAgent, peers: BenchAg
   const firstMs = (await first) - startMs;
   const allMs = (await all) - startMs;
   while ((await database.envelopes.countDocuments({ recipientId: reader.id, status: 'stored' })) > 0) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
   }
   const ackedMs = performance.now() - startMs;
   for (const socket of sockets) socket.removeAllListeners('close').terminate();

@@ -30,33 +30,44 @@ function ratioOf(figure: Figure): number | null {
     : round(median(figure.values.map((value, run) => value / (base[run] ?? Number.NaN))));
 }
 
-/** The number behind `name` on the command line; for runs that only show that a bench works. */
-export function option(name: string, preset: number): number {
-  const index = process.argv.indexOf(name);
-  return index < 0 ? preset : Number(process.argv[index + 1]);
-}
+const spread = (values: number[]): { min: number; median: number; max: number } => ({
+  min: round(Math.min(...values)),
+  median: round(median(values)),
+  max: round(Math.max(...values)),
+});
 
-/** Prints every figure as minimum / median / maximum, and writes them as JSON where `--json FILE` asks for it. */
-export function report(command: string, figures: Figure[], json: string | null): void {
+/** Where a figure was measured. */
+export const machine = {
+  cpu: cpus()[0]?.model,
+  cores: cpus().length,
+  memoryGiB: Math.round(totalmem() / 2 ** 30),
+} as const;
+
+/**
+ * Prints every figure as minimum / median / maximum, and writes them as JSON where `--json FILE` asks for it.
+ * @param others versions of whatever takes part beside Node and this repository
+ */
+export function report(
+  command: string,
+  figures: Figure[],
+  json: string | null,
+  others: Readonly<Record<string, string>> = {},
+): void {
   const rows = figures.map((figure) => ({
     name: figure.name,
     unit: figure.unit,
-    min: round(Math.min(...figure.values)),
-    median: round(median(figure.values)),
-    max: round(Math.max(...figure.values)),
-    baseline:
-      figure.baseline === undefined
-        ? null
-        : { name: figure.baseline.name, median: round(median(figure.baseline.values)) },
+    ...spread(figure.values),
+    baseline: figure.baseline === undefined ? null : { name: figure.baseline.name, ...spread(figure.baseline.values) },
     ratio: ratioOf(figure),
   }));
   for (const row of rows) {
-    const base = row.baseline === null ? '' : `   ${row.baseline.name} ${row.baseline.median}, ratio ${row.ratio}`;
-    console.log(`${row.name.padEnd(32)} ${row.min} / ${row.median} / ${row.max} ${row.unit}${base}`);
+    const { baseline: base } = row;
+    const beside =
+      base === null ? '' : `   ${base.name} ${base.min} / ${base.median} / ${base.max}, ratio ${row.ratio}`;
+    console.log(`${row.name.padEnd(32)} ${row.min} / ${row.median} / ${row.max} ${row.unit}${beside}`);
   }
   if (json === null) return;
-  const machine = { cpu: cpus()[0]?.model, cores: cpus().length, memoryGiB: Math.round(totalmem() / 2 ** 30) };
-  const versions = { node: process.version, commit: commit() };
+  const versions = { node: process.version, commit: commit(), ...others };
   writeFileSync(
     json,
     JSON.stringify({ machine, versions, date: new Date().toISOString(), command, figures: rows }, null, 2),

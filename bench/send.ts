@@ -1,6 +1,7 @@
 import { Pool } from 'undici';
 import { WebSocket } from 'ws';
 import { closedLoop, post, timed } from './load';
+import { readOptions } from './options';
 import { median, quantile, report, type Figure } from './report';
 import { makeAgents, startBenchStack, type BenchAgent, type BenchStack } from './stack';
 
@@ -165,7 +166,7 @@ async function measure(bench: Bench): Promise<Figure[]> {
 }
 
 async function main(): Promise<void> {
-  const json = process.argv.indexOf('--json');
+  const { json } = readOptions({});
   const stack = await startBenchStack();
   const pool = new Pool(stack.baseUrl, { connections: IN_FLIGHT + 8 });
   try {
@@ -174,7 +175,7 @@ async function main(): Promise<void> {
     await closedLoop(IN_FLIGHT, RUN_MS / 2, sendLane(bench));
     await emptyInboxes(bench);
     const figures = await measure(bench);
-    report('npm run bench:send', figures, json > 0 ? (process.argv[json + 1] ?? null) : null);
+    report('npm run bench:send', figures, json);
   } finally {
     await pool.close();
     await stack.stop();

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { Pool } from 'undici';
 import type { WebSocket } from 'ws';
-import { emptyPair, pairId } from '../domain/heads';
+import { emptyPair, pairId } from '../domain/guards';
 import { at, must, openSocket, request, send, type Nodes } from './calls';
 import { startFullBenchStack, type FullBenchStack } from './full-stack';
+import { readOptions } from './options';
 import { median, quantile, report, type Figure } from './report';
 import { makeAgents, type BenchAgent } from './stack';
 
@@ -128,7 +129,7 @@ async function makeTalkers(bench: Bench, name: string): Promise<BenchAgent[]> {
   return agents;
 }
 
-/** Gives each agent a contact book and a block list of that size, with the pairs' heads. */
+/** Gives each agent a contact book and a block list of that size, with the pairs' guards. */
 async function fill(bench: Bench, agents: BenchAgent[]): Promise<void> {
   const { database, sizes } = bench;
   const addedAt = new Date();
@@ -155,7 +156,7 @@ async function fill(bench: Bench, agents: BenchAgent[]): Promise<void> {
         isHidden: false,
       })),
     );
-    await database.heads.insertMany(
+    await database.guards.insertMany(
       others.map((other) => ({ ...emptyPair(pairId(id, other)), v: 1, blockedBy: [id], contactsOf: [id] })),
     );
   }
@@ -197,13 +198,13 @@ async function measure(bench: Bench): Promise<Figure[]> {
 }
 
 async function main(): Promise<void> {
-  const json = process.argv.indexOf('--json');
-  const sizes = process.argv.includes('--small') ? SMALL : FULL;
+  const { json, small } = readOptions({ small: false });
+  const sizes = small ? SMALL : FULL;
   const stack = await startFullBenchStack();
   const pools = stack.baseUrls.map((url) => new Pool(url, { connections: 64 }));
   try {
     const figures = await measure({ ...stack, pools, sizes });
-    report('npm run bench:social', figures, json > 0 ? (process.argv[json + 1] ?? null) : null);
+    report('npm run bench:social', figures, json);
   } finally {
     await Promise.all(pools.map((pool) => pool.close()));
     await stack.stop();

@@ -11,8 +11,8 @@ import { freePort } from '../local/ports';
 import { compiled } from '../local/root';
 import { readEnvironment } from '../platform/environment';
 import { hashApiKey, newApiKey, newId } from '../platform/ids';
-import { openDatabase, type Database } from '../store/database';
-import { createAgent } from '../store/transactions/create-agent';
+import { openDatabase, type Database } from '../store/schema/database';
+import { createAgent } from '../store/accounts/create-agent';
 
 /** An agent with its key. */
 export interface BenchAgent {
@@ -35,7 +35,11 @@ const READY_MS = 30_000;
 /** The same for all api processes of a bench. */
 const SECRET = `bench:${randomBytes(32).toString('base64')}`;
 
-export async function startBenchStack({ apis: count = 1 } = {}): Promise<BenchStack> {
+/** @param env what the api processes get beside the usual */
+export async function startBenchStack({
+  apis: count = 1,
+  env = {},
+}: { apis?: number; env?: Readonly<Record<string, string>> } = {}): Promise<BenchStack> {
   const environment = readEnvironment();
   const binary = await findBinary('mongod', { environment, onProgress: (line) => console.error(line) });
   const folder = await mkdtemp(join(tmpdir(), 'agentchat-bench-'));
@@ -45,7 +49,7 @@ export async function startBenchStack({ apis: count = 1 } = {}): Promise<BenchSt
   guardian.removeAtEnd(folder);
   const mongo = await startMongo({ binary, port: await freePort(), dbPath, env: environment, guardian });
   const started: Awaited<ReturnType<typeof startApi>>[] = [];
-  for (let index = 0; index < count; index += 1) started.push(await startApi(mongo.uri));
+  for (let index = 0; index < count; index += 1) started.push(await startApi(mongo.uri, env));
   const database = openDatabase({ uri: mongo.uri, name: 'bench' });
   return {
     baseUrl: started[0]?.baseUrl ?? '',
@@ -78,14 +82,14 @@ export function apiEnvironment(mongoUri: string, port: number): Record<string, s
   };
 }
 
-async function startApi(mongoUri: string) {
+async function startApi(mongoUri: string, extra: Readonly<Record<string, string>>) {
   const port = await freePort();
   const child = await startChild({
     name: 'api/main',
     command: process.execPath,
     args: [...nodeFlags, compiled('api/main')],
     hasChannel: true,
-    env: apiEnvironment(mongoUri, port),
+    env: { ...apiEnvironment(mongoUri, port), ...extra },
   });
   await child.ready(READY_MS);
   return { baseUrl: `http://127.0.0.1:${port}`, child };

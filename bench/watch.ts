@@ -1,18 +1,18 @@
 import { Pool } from 'undici';
 import { WebSocket } from 'ws';
 import { hashApiKey, newId } from '../platform/ids';
-import { claimAgent } from '../store/claims';
-import { signIn } from '../store/transactions/sign-in';
-import { issueTicket } from '../store/watch/tickets';
+import { claimAgent } from '../store/accounts/claims';
+import { signIn } from '../store/owners/sign-in';
+import { issueTicket } from '../store/owners/tickets';
 import { closedLoop, post } from './load';
-import { option, report, type Figure } from './report';
+import { readOptions } from './options';
+import { report, type Figure } from './report';
 import { makeAgents, startBenchStack, type BenchAgent, type BenchStack } from './stack';
 
 const PAIRS = 64;
 const IN_FLIGHT = 128;
-const RUNS = option('--runs', 3);
-const RUN_MS = option('--seconds', 3) * 1_000;
-const APIS = option('--apis', 1);
+const { runs: RUNS, seconds, apis: APIS, json } = readOptions({ runs: 3, seconds: 3, apis: 1 });
+const RUN_MS = seconds * 1_000;
 const INDEX = 'sender_created';
 
 let sent = 0;
@@ -28,13 +28,13 @@ const sendLane = (pool: Pool, agents: BenchAgent[]) => (lane: number) => {
 /** So that no run meets the backlog cap of the one before: as acks leave them, without their calls. */
 async function emptyInboxes({ database }: BenchStack): Promise<void> {
   await database.envelopes.updateMany({ status: 'stored' }, { $set: { status: 'delivered' } });
-  const inboxes = await database.heads.find({ _id: /^inbox-in:/ }).toArray();
-  await database.heads.bulkWrite(
-    inboxes.map((head) => ({
+  const inboxes = await database.guards.find({ _id: /^inbox-in:/ }).toArray();
+  await database.guards.bulkWrite(
+    inboxes.map((guard) => ({
       updateOne: {
-        filter: { _id: head._id.replace('inbox-in:', 'inbox-out:') },
-        // A head's kind stands in its _id.
-        update: { $set: { dequeued: (head as { enqueued?: number }).enqueued ?? 0 }, $inc: { v: 1 } },
+        filter: { _id: guard._id.replace('inbox-in:', 'inbox-out:') },
+        // A guard's kind stands in its _id.
+        update: { $set: { dequeued: (guard as { enqueued?: number }).enqueued ?? 0 }, $inc: { v: 1 } },
       },
     })),
   );
@@ -102,12 +102,11 @@ async function measure(stack: BenchStack, pool: Pool): Promise<Figure[]> {
 }
 
 async function main(): Promise<void> {
-  const json = process.argv.indexOf('--json');
   const stack = await startBenchStack({ apis: APIS });
   const pool = new Pool(stack.baseUrl, { connections: IN_FLIGHT + 8 });
   try {
     const figures = await measure(stack, pool);
-    report('npm run bench:watch', figures, json > 0 ? (process.argv[json + 1] ?? null) : null);
+    report('npm run bench:watch', figures, json);
   } finally {
     await pool.close();
     await stack.stop();

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
 import { startChild } from '../local/child';
 import { nodeFlags } from '../local/node-process';
@@ -6,15 +7,15 @@ import { readEnvironment } from '../platform/environment';
 import { startFullBenchStack, type FullBenchStack } from './full-stack';
 import type { Arrival } from './hook-receiver';
 import { after, closedLoop, paced, post } from './load';
-import { option, quantile, report, type Figure } from './report';
+import { readOptions } from './options';
+import { quantile, report, type Figure } from './report';
 import { openSocket } from './sockets';
 import { makeAgents, type BenchAgent } from './stack';
 
-const RUNS = option('--runs', 3);
-const PACED_MS = option('--seconds', 5) * 1_000;
-/** Messages that wait when the worker goes on. */
-const WAITING = option('--waiting', 3_000);
-const ENDPOINTS = option('--endpoints', 32);
+/** `waiting`: messages that wait when the worker goes on. */
+const options = readOptions({ runs: 3, seconds: 5, waiting: 3_000, endpoints: 32 });
+const { runs: RUNS, waiting: WAITING, endpoints: ENDPOINTS } = options;
+const PACED_MS = options.seconds * 1_000;
 const PACED_PER_S = 50;
 /** Bare posts in flight, and sends that fill the queue. */
 const IN_FLIGHT = 64;
@@ -41,7 +42,7 @@ async function ask(receiver: Pool, path: string): Promise<unknown> {
 
 /** What came since the last call, once it is `count`. */
 async function arrived(receiver: Pool, count: number): Promise<Arrival[]> {
-  while (Number(await ask(receiver, '/count')) < count) await new Promise((resolve) => setTimeout(resolve, 50));
+  while (Number(await ask(receiver, '/count')) < count) await sleep(50);
   // The parse point of what the receiver tells.
   return (await ask(receiver, '/arrivals')) as Arrival[];
 }
@@ -68,7 +69,7 @@ async function lags(bench: Bench): Promise<{ hookMs: number; socketMs: number }>
     const { data } = JSON.parse(body) as { data: { client_msg_id: string } };
     onHook.push(since(data.client_msg_id, atMs));
   }
-  while (onSocket.length < postedMs.size) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (onSocket.length < postedMs.size) await sleep(20);
   socket.removeAllListeners('close').terminate();
   return { hookMs: quantile(onHook, 0.95), socketMs: quantile(onSocket, 0.95) };
 }
@@ -144,7 +145,6 @@ async function startReceiver() {
 }
 
 async function main(): Promise<void> {
-  const json = process.argv.indexOf('--json');
   const env = { WEBHOOK_ALLOW_HTTP: 'on', WEBHOOK_ALLOW_PRIVATE: 'on' };
   const stack = await startFullBenchStack({ apis: 1, env });
   const { child, port } = await startReceiver();
@@ -154,7 +154,7 @@ async function main(): Promise<void> {
   try {
     await pairUp(bench, port);
     const figures = await measure(bench);
-    report('npm run bench:webhooks', figures, json > 0 ? (process.argv[json + 1] ?? null) : null);
+    report('npm run bench:webhooks', figures, options.json);
   } finally {
     await Promise.all([api.close(), receiver.close()]);
     await child.stop('SIGTERM', 5_000);

@@ -33,7 +33,7 @@ export interface Endpoint {
   agentLimits?: readonly (keyof typeof AGENT_LIMITS)[];
   /** What an oversize body is called: conventions.md D-8. */
   bodyCode?: 'PAYLOAD_TOO_LARGE' | 'CONTENT_TOO_LARGE';
-  /** The body is raw bytes, at most this many; absent = JSON within its own cap. */
+  /** At most this many bytes; absent = the cap of JSON bodies. */
   bodyBytesMax?: number;
   /** The handler reads the body as a stream and keeps the bounds itself. */
   streamsBody?: true;
@@ -46,4 +46,6 @@ export interface Endpoint {
   errors: ErrorCode[];
   /** Served, but not part of the public surface. */
   isInternal?: boolean;
+  /** Has an answer of its own while the database is out of reach; all others are 503 then. */
+  answersInOutage?: boolean;
 }

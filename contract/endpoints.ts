@@ -9,6 +9,7 @@ import { ATTACHMENT_ENDPOINTS } from './endpoints-attachments';
 import { AVATAR_ENDPOINTS } from './endpoints-avatars';
 import { SOCIAL_ENDPOINTS } from './endpoints-social';
 import { WEBHOOK_ENDPOINTS } from './endpoints-webhooks';
+import { SEND_BODY_BYTES_MAX } from './limits';
 import { ackedSchema, ackSchema, messageSchema, sendMessageSchema, syncQuerySchema } from './messages';
 import { registerSchema, registeredSchema, verifiedSchema, verifySchema } from './registration';
 
@@ -21,6 +22,7 @@ export const root: Endpoint = {
   summary: 'Name and version of the server',
   tag: 'Platform',
   auth: 'none',
+  answersInOutage: true,
   responses: {
     200: { description: 'Alive', schema: z.object({ name: z.string(), version: z.string(), status: z.string() }) },
   },
@@ -42,6 +44,7 @@ export const health: Endpoint = {
   summary: 'Whether the server can do its work',
   tag: 'Platform',
   auth: 'none',
+  answersInOutage: true,
   responses: {
     200: { description: 'All load-bearing dependencies answer', schema: healthSchema },
     503: { description: 'Database or push channel is down', schema: healthSchema },
@@ -56,6 +59,7 @@ export const openapi: Endpoint = {
   summary: 'This document',
   tag: 'Platform',
   auth: 'none',
+  answersInOutage: true,
   responses: { 200: { description: 'OpenAPI 3.1', schema: z.looseObject({ openapi: z.string() }) } },
   errors: [],
 };
@@ -118,6 +122,7 @@ export const sendMessage: Endpoint = {
   auth: 'agent',
   provesCaller: true,
   bodyCode: 'CONTENT_TOO_LARGE',
+  bodyBytesMax: SEND_BODY_BYTES_MAX,
   ignoresIdempotencyKey: true,
   request: { body: sendMessageSchema },
   responses: {

@@ -5,6 +5,16 @@
 
 /** conventions.md §15: any JSON body. */
 export const JSON_BODY_BYTES_MAX = 1_048_576;
+/** conventions.md §15: how deep a JSON body nests. A send's body and `content` stand around what may be 100 deep. */
+export const JSON_BODY_DEPTH_MAX = 102;
+/**
+ * conventions.md §15: keys and commas of a JSON body. Content of 32,768 bytes holds at most 5,461 keys (six bytes each)
+ * or 16,384 commas (two bytes each); the rest is for what stands around it.
+ */
+export const JSON_BODY_KEYS_MAX = 5_600;
+export const JSON_BODY_COMMAS_MAX = 16_640;
+/** messaging.md §3.1: the body of a send. */
+export const SEND_BODY_BYTES_MAX = 262_144;
 /** messaging.md §1: UTF-8 bytes of compact JSON of `content` plus that of `metadata`. */
 export const CONTENT_BYTES_MAX = 32_768;
 /** messaging.md §3.1: deeper `data` or `metadata` is refused. */
@@ -43,7 +53,7 @@ export const EMAIL_LENGTH_MAX = 254;
 export const REQUEST_ID_LENGTH_MAX = 128;
 
 /** conventions.md §8, §15: how long a key is held while its request runs, how long and up to which size an answer is kept. */
-export const IDEMPOTENCY_CLAIM_MS = 60_000;
+export const IDEMPOTENCY_HOLD_MS = 60_000;
 export const IDEMPOTENCY_KEEP_MS = 86_400_000;
 export const IDEMPOTENCY_BODY_BYTES_MAX = 65_536;
 
@@ -82,7 +92,7 @@ export const ADDRESS_LIMITS = {
   dashboard_claim: { limit: 20, windowMs: 600_000, window: 'fixed' },
 } as const satisfies Record<string, RateLimit & { isPerPath?: true }>;
 
-/** Per agent. Those of sends are not here: they live in the guarding documents that sends write. */
+/** Per agent. Those of sends are not here: they live in the guard documents that sends write. */
 export const AGENT_LIMITS = {
   directory: { limit: 60, windowMs: 60_000, window: 'fixed' },
   directory_daily: { limit: 1_000, windowMs: 86_400_000, window: 'rolling' },
@@ -140,6 +150,8 @@ export const SOCKETS_PER_AGENT = 10;
 export const SOCKETS_PER_AGENT_MAX = 100;
 export const CLIENT_VERSION_LENGTH_MAX = 64;
 export const PRESENCE_FRAMES_PER_MINUTE = 30;
+/** Of hellos on sockets that are open already: each has a key looked up. */
+export const HELLO_FRAMES_PER_MINUTE = 30;
 export const READ_ACK_FRAMES_PER_SECOND = 20;
 /** Per conversation and type. */
 export const TYPING_INTERVAL_MS = 2_000;
@@ -209,13 +221,13 @@ export const DEAD_LETTERS_PAGE_DEFAULT = 50;
 export const DEAD_LETTERS_PAGE_MAX = 100;
 
 /** dashboard.md §5–§7: what owners see of their agents. */
-export const WATCH_CONVERSATIONS_DEFAULT = 50;
-export const WATCH_PAGE_DEFAULT = 100;
-export const WATCH_PAGE_MAX = 100;
-export const WATCH_MESSAGES_PAGE = 50;
-export const WATCH_EVENTS_DEFAULT = 50;
+export const OWNER_VIEW_CONVERSATIONS_DEFAULT = 50;
+export const OWNER_VIEW_PAGE_DEFAULT = 100;
+export const OWNER_VIEW_PAGE_MAX = 100;
+export const OWNER_VIEW_MESSAGES_PAGE = 50;
+export const OWNER_VIEW_EVENTS_DEFAULT = 50;
 export const TICKET_SECONDS = 30;
 /** Hints about one agent to one socket. */
-export const WATCH_HINT_INTERVAL_MS = 500;
+export const OWNER_FEED_HINT_INTERVAL_MS = 500;
 /** Open tabs of one owner over all nodes. */
 export const DASHBOARD_SOCKETS_PER_OWNER = 100;

@@ -3,9 +3,9 @@ import { parseRetryAfterMs } from '../domain/webhook-retry';
 import type { Egress } from '../platform/egress/egress';
 import type { Logger } from '../platform/logger';
 import type { Metrics } from '../platform/metrics';
-import type { Claim } from '../store/attempts/claims';
-import type { Webhook } from '../store/collections/webhooks';
-import type { Database } from '../store/database';
+import type { Lease } from '../store/webhooks/attempts/leases';
+import type { Webhook } from '../store/schema/collections/webhooks';
+import type { Database } from '../store/schema/database';
 import { webhookHeaders } from './signing';
 
 /** What attempts are made with; one per worker process. */
@@ -15,7 +15,7 @@ export interface AttemptDeps {
   /** The secret as it was shown to the user. @throws when its key is gone */
   openSecret: (webhook: Pick<Webhook, '_id' | 'secret'>) => string;
   /** Moves envelopes that are still stored to delivered. */
-  ack: (command: { recipientId: string; positions: number[]; deliveredAt: Date }) => Promise<number>;
+  ack: (command: { recipientId: string; positions: number[]; deliveredAt: Date }) => Promise<void>;
   metrics: Metrics;
   log: Logger;
   /** True once the process ends: what is cut off then says nothing about the receiver. */
@@ -26,7 +26,7 @@ export interface AttemptDeps {
  * One attempt on the wire: the URL and the secret are those of now, the body is that of the first attempt. Never throws.
  * @param now of the attempt: it is signed with this time
  */
-export async function attempt(deps: AttemptDeps, { delivery, webhook }: Claim, now: Date): Promise<AttemptOutcome> {
+export async function attempt(deps: AttemptDeps, { delivery, webhook }: Lease, now: Date): Promise<AttemptOutcome> {
   const startedMs = performance.now();
   const outcome = await exchange(deps, { delivery, webhook }, now);
   deps.metrics.webhookAttemptSeconds.observe((performance.now() - startedMs) / 1_000);
@@ -36,7 +36,7 @@ export async function attempt(deps: AttemptDeps, { delivery, webhook }: Claim, n
 
 async function exchange(
   { egress, openSecret, log, isStopping }: AttemptDeps,
-  { delivery, webhook }: Omit<Claim, 'token'>,
+  { delivery, webhook }: Omit<Lease, 'token'>,
   now: Date,
 ): Promise<AttemptOutcome> {
   let secret: string;

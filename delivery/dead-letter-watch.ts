@@ -1,11 +1,11 @@
 import type { Logger } from '../platform/logger';
 import type { Metrics } from '../platform/metrics';
-import { countDeadLetters } from '../store/attempts/dead-letters';
-import type { Database } from '../store/database';
+import { countDeadLetters } from '../store/webhooks/attempts/dead-letters';
+import type { Database } from '../store/schema/database';
 
 const HOUR_MS = 3_600_000;
 const EVERY_MS = 60_000;
-/** Counting stops here: by then somebody has to look. */
+/** Counting stops here: by then an operator has to act. */
 const COUNTED_MAX = 10_000;
 
 /**
@@ -14,12 +14,12 @@ const COUNTED_MAX = 10_000;
  */
 export function createDeadLetterWatch(deps: { database: Database; metrics: Metrics; log: Logger; alertAt: number }) {
   const { database, metrics, log, alertAt } = deps;
-  let lookedAtMs = Number.NEGATIVE_INFINITY;
+  let countedAtMs = Number.NEGATIVE_INFINITY;
   let isCalled = false;
   return {
     async round(): Promise<void> {
-      if (performance.now() - lookedAtMs < EVERY_MS) return;
-      lookedAtMs = performance.now();
+      if (performance.now() - countedAtMs < EVERY_MS) return;
+      countedAtMs = performance.now();
       const count = await countDeadLetters(database, new Date(Date.now() - HOUR_MS), COUNTED_MAX);
       metrics.webhookDeadLettersLastHour.set(count);
       const isOver = alertAt > 0 && count >= alertAt;

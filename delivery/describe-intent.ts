@@ -1,16 +1,16 @@
 import type { WebhookEvent } from '../contract/events';
-import { deletedInfo, type GroupHead } from '../domain/group';
+import { deletedInfo, type GroupGuard } from '../domain/group';
 import { presentNewAgent, presentPresence, presentRead } from '../presenters/events';
 import { presentInvitation } from '../presenters/invitation';
 import { presentMessage, STORED } from '../presenters/message';
-import type { Delivery } from '../store/collections/deliveries';
-import type { Message } from '../store/collections/messages';
-import type { IntentRow } from '../store/collections/outbox';
-import { deliveryId } from '../store/delivery-ids';
-import { UNKNOWN_SENDER } from '../store/inbox';
-import type { IntentFacts } from '../store/intents/load-intents';
+import type { Delivery } from '../store/schema/collections/deliveries';
+import type { Message } from '../store/schema/collections/messages';
+import type { IntentRow } from '../store/schema/collections/outbox';
+import { deliveryId } from '../store/schema/delivery-ids';
+import { UNKNOWN_SENDER } from '../store/inbox/inbox';
+import type { IntentFacts } from '../store/webhooks/intents/load-intents';
 
-/** One event as all webhooks of its target are told of it. */
+/** One event, as all webhooks of its target get it. */
 export interface WebhookNews {
   event: WebhookEvent;
   /** What makes it one event for ever, however often its intent is written or processed. */
@@ -23,7 +23,7 @@ export interface WebhookNews {
   kept: Pick<Delivery, 'messageId' | 'conversationId' | 'position' | 'subjectId' | 'subjectVersion'>;
 }
 
-/** What an intent tells (webhooks.md §5); null when there is nothing to tell any more. */
+/** The event behind an intent (webhooks.md §5); null when there is nothing to deliver any more. */
 export function describeIntent(row: IntentRow, facts: IntentFacts, publicBaseUrl: string): WebhookNews | null {
   const news = { event: row.kind, key: row._id, at: row.createdAt, kept: {} };
   switch (row.kind) {
@@ -75,13 +75,13 @@ function describeMessage(row: Extract<IntentRow, { kind: 'message.new' }>, facts
 }
 
 /** A deleted group lets only its last message through: the notice (groups.md G7). */
-function isLost({ seq }: Message, { deleted, nextSeq }: GroupHead): boolean {
+function isLost({ seq }: Message, { deleted, nextSeq }: GroupGuard): boolean {
   return deleted !== null && seq !== nextSeq - 1;
 }
 
-/** `message.new` for one recipient; `json` is the message object. The same news however it comes to be told. */
-export function messageNews(told: { targetId: string; position: number; message: Message; json: string }): WebhookNews {
-  const { targetId, position, message, json: data } = told;
+/** `message.new` for one recipient; `json` is the message object. The same news from an intent and from a release. */
+export function messageNews(of: { targetId: string; position: number; message: Message; json: string }): WebhookNews {
+  const { targetId, position, message, json: data } = of;
   const { _id: messageId, conversationId, createdAt: at } = message;
   const key = `message.new|${messageId}|${targetId}`;
   return { event: 'message.new', key, at, data, kept: { messageId, conversationId, position } };

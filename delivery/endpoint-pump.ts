@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { isDelivered } from '../domain/webhook-attempt';
 import type { AttemptCounts } from '../domain/webhook-health';
-import type { Claim, Claimed, ClaimInput } from '../store/attempts/claims';
-import { recordAttempts, type AttemptResult } from '../store/attempts/record-attempts';
+import type { Lease, Leased, LeaseInput } from '../store/webhooks/attempts/leases';
+import { recordAttempts, type AttemptResult } from '../store/webhooks/attempts/record-attempts';
 import { attempt, type AttemptDeps } from './attempt';
+import { retry } from '../platform/retry';
 
 /** Where the attempts of one endpoint come from, and how many may be on the wire. */
 export interface PumpSource {
   webhookId: string;
-  claim: (input: ClaimInput) => Promise<Claimed>;
+  lease: (input: LeaseInput) => Promise<Leased>;
   /** How many more may start while this many are on the wire; 0 = no more. */
   room: (inFlight: number, started: number) => number;
   /** The time that attempts are signed and recorded with. */
@@ -22,13 +23,13 @@ const RECORD_TRIES = 5;
 const RECORD_PAUSE_MS = 500;
 
 /**
- * Attempts deliveries of one endpoint side by side: records those that ended together in one commit, claims as many as
+ * Attempts deliveries of one endpoint side by side: records those that ended together in one commit, leases as many as
  * there is room for, until nothing is left. One loop per endpoint and process, so that its own writes never conflict.
  */
 export class EndpointPump {
   readonly counts: AttemptCounts = { attempted: 0, delivered: 0, dead: 0 };
   private inFlight = 0;
-  private finished: { claim: Claim; result: AttemptResult }[] = [];
+  private finished: { lease: Lease; result: AttemptResult }[] = [];
   private isAsked = true;
   private wakeUp: () => void = () => undefined;
 
@@ -62,30 +63,30 @@ export class EndpointPump {
     this.isAsked = false;
     const count = this.source.room(this.inFlight, this.counts.attempted);
     if (count <= 0) return;
-    for (const claimed of await this.claim(count)) {
+    for (const leased of await this.lease(count)) {
       this.inFlight += 1;
       this.counts.attempted += 1;
-      void this.attempt(claimed);
+      void this.attempt(leased);
     }
   }
 
   /** A database that is away must not take the results of what is on the wire with it: none now, the sweep comes again. */
-  private async claim(count: number): Promise<Claim[]> {
-    const { webhookId, claim, now } = this.source;
+  private async lease(count: number): Promise<Lease[]> {
+    const { webhookId, lease, now } = this.source;
     try {
-      return (await claim({ webhookId, count, newToken: randomUUID, now: now() })).claims;
+      return (await lease({ webhookId, count, newToken: randomUUID, now: now() })).leases;
     } catch (error) {
       this.deps.log.warn({ event: 'webhook.not_claimed', webhookId, err: error });
       return [];
     }
   }
 
-  private async attempt(claim: Claim): Promise<void> {
-    const { delivery, token } = claim;
-    const outcome = await attempt(this.deps, claim, this.source.now());
+  private async attempt(lease: Lease): Promise<void> {
+    const { delivery, token } = lease;
+    const outcome = await attempt(this.deps, lease, this.source.now());
     const at = this.source.now();
     const result = { deliveryId: delivery._id, attempt: delivery.attempts, token, at, outcome, random: Math.random() };
-    this.finished.push({ claim, result });
+    this.finished.push({ lease, result });
     this.inFlight -= 1;
     this.wake();
   }
@@ -97,16 +98,14 @@ export class EndpointPump {
   private async record(): Promise<void> {
     const done = this.finished.splice(0);
     if (done.length === 0) return;
-    for (let tries = 1; tries <= RECORD_TRIES; tries += 1) {
-      try {
-        await this.ackEnvelopes(done);
-        return await this.recordResults(done.map(({ result }) => result));
-      } catch (error) {
-        const { webhookId } = this.source;
-        this.deps.log.warn({ event: 'webhook.not_recorded', webhookId, tries, err: error });
-        await new Promise((resolve) => setTimeout(resolve, RECORD_PAUSE_MS * tries));
-      }
-    }
+    const write = async (): Promise<void> => {
+      await this.ackEnvelopes(done);
+      await this.recordResults(done.map(({ result }) => result));
+    };
+    const onFailure = (error: unknown): void =>
+      this.deps.log.warn({ event: 'webhook.not_recorded', webhookId: this.source.webhookId, err: error });
+    const pauseMs = (tries: number): number => RECORD_PAUSE_MS * tries;
+    await retry(write, { triesMax: RECORD_TRIES, pauseMs, onFailure }).catch(onFailure);
   }
 
   private async recordResults(results: AttemptResult[]): Promise<void> {
@@ -123,8 +122,8 @@ export class EndpointPump {
     if (gone) log.warn({ event: 'webhook.gone', webhookId });
   }
 
-  private async ackEnvelopes(done: { claim: Claim; result: AttemptResult }[]): Promise<void> {
-    const delivered = done.filter(({ result }) => isDelivered(result.outcome)).map(({ claim }) => claim.delivery);
+  private async ackEnvelopes(done: { lease: Lease; result: AttemptResult }[]): Promise<void> {
+    const delivered = done.filter(({ result }) => isDelivered(result.outcome)).map(({ lease }) => lease.delivery);
     const positions = delivered.flatMap(({ position }) => position ?? []);
     const recipientId = delivered[0]?.agentId;
     if (positions.length === 0 || recipientId === undefined) return;
@@ -132,7 +131,7 @@ export class EndpointPump {
     await this.deps.ack({ recipientId, positions, deliveredAt: new Date() });
   }
 
-  /** Resolves at the next wake, at once when there is something to claim or to record since the last look. */
+  /** Resolves at the next wake, at once when there is something to lease or to record since the last look. */
   private untilChanged(): Promise<void> {
     if (this.isAsked || this.finished.length > 0) return Promise.resolve();
     return new Promise((resolve) => {

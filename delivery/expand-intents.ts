@@ -1,8 +1,8 @@
-import type { AgentReader } from '../store/agents';
-import { deliveryOrder, type Delivery } from '../store/collections/deliveries';
-import type { Database } from '../store/database';
-import { loadFacts, loadIntents } from '../store/intents/load-intents';
-import { saveDeliveries, type Expansion } from '../store/intents/save-deliveries';
+import type { AgentReader } from '../store/agents/agents';
+import { deliveryOrder, type Delivery } from '../store/schema/collections/deliveries';
+import type { Database } from '../store/schema/database';
+import { loadFacts, loadIntents } from '../store/webhooks/intents/load-intents';
+import { saveDeliveries, type Expansion } from '../store/webhooks/intents/save-deliveries';
 import { describeIntent } from './describe-intent';
 import { newDeliveries } from './new-deliveries';
 

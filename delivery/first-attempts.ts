@@ -1,12 +1,12 @@
 import { WEBHOOK_ATTEMPTS_AT_ONCE } from '../contract/limits';
-import { claimFirst } from '../store/attempts/claims';
-import { recordLost } from '../store/attempts/lost';
-import { noteTrouble } from '../store/attempts/trouble';
-import { nextWaiting, sortByReach } from '../store/attempts/waiting';
+import { leaseFirst } from '../store/webhooks/attempts/leases';
+import { recordLost } from '../store/webhooks/attempts/lost';
+import { requestRetry } from '../store/webhooks/attempts/retry-requests';
+import { nextWaiting, sortByReach } from '../store/webhooks/attempts/waiting';
 import type { AttemptDeps } from './attempt';
 import type { DeadLetterWatch } from './dead-letter-watch';
 import { EndpointPump } from './endpoint-pump';
-import { repeat } from './repeat';
+import { repeat } from '../platform/repeat';
 
 /** Attempts on the wire of this process. */
 const IN_FLIGHT_MAX = 1_000;
@@ -30,8 +30,8 @@ export interface FirstAttempts {
  * Makes the first attempt of every delivery at once: endpoints run beside each other, each with at most ten attempts on
  * the wire. A sweep finds what was not woken for, and attempts whose worker died (webhooks.md G10: within 60 s).
  *
- * First attempts of an endpoint start in the order of the commits: one pump, which claims the oldest and starts them in
- * that order. Of several workers each keeps that order; what two of them claim at once may start within milliseconds.
+ * First attempts of an endpoint start in the order of the commits: one pump, which leases the oldest and starts them in
+ * that order. Of several workers each keeps that order; what two of them lease at once may start within milliseconds.
  */
 export function startFirstAttempts(
   deps: AttemptDeps,
@@ -64,7 +64,7 @@ export function startFirstAttempts(
     if (isStopped) return;
     const pump = new EndpointPump(countedDeps, {
       webhookId,
-      claim: (input) => claimFirst(deps.database, input),
+      lease: (input) => leaseFirst(deps.database, input),
       room,
       now: () => new Date(),
     });
@@ -92,15 +92,15 @@ function sweepUntilStopped(
   { wake, watch, sweepEveryMs }: Pick<FirstAttempts, 'wake'> & { watch?: DeadLetterWatch; sweepEveryMs: number },
 ) {
   let cursor = '';
-  return repeat(async () => {
+  const round = async (): Promise<void> => {
     try {
       cursor = await sweep(deps, wake, cursor);
       await watch?.round();
     } catch (error) {
       deps.log.warn({ event: 'webhook.sweep_failed', err: error });
     }
-    return false;
-  }, sweepEveryMs);
+  };
+  return repeat(round, { everyMs: sweepEveryMs });
 }
 
 /** @returns where the next sweep goes on; from the start when this one came to the end */
@@ -116,6 +116,6 @@ async function sweep({ database }: AttemptDeps, wake: (webhookId: string) => voi
   const { open, toProbe } = await sortByReach(database, waiting, now);
   for (const webhookId of open) wake(webhookId);
   // The flow may have ended with nothing to probe: now there is something.
-  for (const webhookId of toProbe) await noteTrouble(database, webhookId, now);
+  for (const webhookId of toProbe) await requestRetry(database, webhookId, now);
   return cursor ?? '';
 }

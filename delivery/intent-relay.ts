@@ -1,7 +1,7 @@
 import type { Logger } from '../platform/logger';
-import { watchIntents } from '../store/intents/watch-intents';
+import { watchIntents } from '../store/webhooks/intents/watch-intents';
 import { expandIntents, type ExpandDeps } from './expand-intents';
-import { repeat } from './repeat';
+import { repeat } from '../platform/repeat';
 
 /** Looks for intents although nobody woke us, e.g. when another worker died with them. */
 const EVERY_MS = 1_000;
@@ -24,7 +24,7 @@ export function startIntentRelay(
       return false;
     }
   }
-  const rounds = repeat(round, everyMs);
+  const rounds = repeat(round, { everyMs });
   const watch = watchIntents(deps.database, deps.log, () => rounds.wake());
   return {
     stop: async () => {

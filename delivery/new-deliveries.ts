@@ -1,13 +1,13 @@
-import type { Delivery } from '../store/collections/deliveries';
-import type { Webhook } from '../store/collections/webhooks';
-import { eventIdOf, webhookDeliveryId } from '../store/webhook-ids';
+import type { Delivery } from '../store/schema/collections/deliveries';
+import type { Webhook } from '../store/schema/collections/webhooks';
+import { eventIdOf, webhookDeliveryId } from '../store/schema/webhook-ids';
 import type { WebhookNews } from './describe-intent';
 
 /** To whom, and behind what. */
 export interface Addressed {
   /** The active webhooks of the target. */
   webhooks: Webhook[];
-  /** Of the intent: webhooks that came later are not told. */
+  /** Of the intent: webhooks that came later get nothing. */
   webhookVersion: number;
   /** Where it stands among the deliveries of one webhook. */
   order: string;

@@ -1,10 +1,10 @@
-import { isSilenced, type Releasing } from '../domain/heads';
+import { isSilenced, type Releasing } from '../domain/guards';
 import { presentRow } from '../presenters/message';
-import { deliveryOrder, type Delivery } from '../store/collections/deliveries';
-import type { Webhook } from '../store/collections/webhooks';
-import { findInboxIn, readReleased, type InboxRow } from '../store/inbox';
-import { saveReleased } from '../store/intents/save-released';
-import { listWebhooks } from '../store/webhooks';
+import { deliveryOrder, type Delivery } from '../store/schema/collections/deliveries';
+import type { Webhook } from '../store/schema/collections/webhooks';
+import { findInboxIn, readReleased, type InboxRow } from '../store/inbox/inbox';
+import { saveReleased } from '../store/webhooks/intents/save-released';
+import { listWebhooks } from '../store/webhooks/webhooks';
 import { messageNews } from './describe-intent';
 import type { ExpandDeps } from './expand-intents';
 import { newDeliveries } from './new-deliveries';
@@ -14,29 +14,29 @@ const PAGE = 100;
 
 /** What one step did. */
 export interface ReleaseStep {
-  /** False when nothing is left to tell, or a silence began again. */
+  /** False when nothing is left, or a silence began again. */
   isMore: boolean;
   /** Deliveries that were made. */
-  told: number;
+  made: number;
   /** Webhooks that have a new first attempt to make. */
   webhookIds: string[];
 }
 
-const NOTHING: ReleaseStep = { isMore: false, told: 0, webhookIds: [] };
+const NOTHING: ReleaseStep = { isMore: false, made: 0, webhookIds: [] };
 
 /**
- * Tells webhooks of the next page of what came while nothing could be sent to them, in the order of the inbox
+ * Makes deliveries of the next page of what came while nothing could be sent to webhooks, in the order of the inbox
  * (dashboard.md G10), up to its very end: messages that come meanwhile join it. Any number of workers may run steps at
- * once, and die in them: `saveReleased` says why every message is told once.
+ * once, and die in them: `saveReleased` says why no message gets a second delivery.
  */
 export async function releaseStep(deps: ExpandDeps, agentId: string): Promise<ReleaseStep> {
   const { database, agents } = deps;
   const inbox = await findInboxIn(database, agentId);
   if (inbox?.releasing === undefined || inbox.silentFrom === undefined || isSilenced(inbox)) return NOTHING;
-  const { releasing, silentFrom, flushing } = inbox;
+  const { releasing, silentFrom, writtenOff } = inbox;
   const webhooks = (await listWebhooks(database, agentId)).filter(({ active }) => active);
   const head = inbox.nextPosition - 1;
-  const page = { after: silentFrom - 1, upTo: head, limit: PAGE, includeMuted: false, flushing, since: releasing.at };
+  const page = { after: silentFrom - 1, upTo: head, limit: PAGE, includeMuted: false, writtenOff, since: releasing.at };
   const agent = { _id: agentId, inboxSalt: inbox.salt };
   // What the agent acknowledged itself is left in: that says nothing of its webhooks.
   const rows = webhooks.length === 0 ? [] : await readReleased(database, agents, agent, { ...page, syncedUpTo: 0 });
@@ -44,7 +44,7 @@ export async function releaseStep(deps: ExpandDeps, agentId: string): Promise<Re
   const deliveries = rows.flatMap((row) => deliveriesOf(row, { agentId, webhooks, releasing }));
   const saved = await saveReleased(database, inbox, { upTo, deliveries });
   const webhookIds = [...new Set(saved.deliveries.map(({ webhookId }) => webhookId))];
-  return { isMore: saved.isMore, told: saved.deliveries.length, webhookIds };
+  return { isMore: saved.isMore, made: saved.deliveries.length, webhookIds };
 }
 
 /** For the webhooks that were there when the silence ended, and for those that were when the message came. */

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { WEBHOOK_ATTEMPTS_AT_ONCE } from '../contract/limits';
 import { stageOf, type AttemptCounts, type WebhookHealth } from '../domain/webhook-health';
-import { claimDue, claimOne } from '../store/attempts/claims';
-import { cancelWaiting } from '../store/attempts/interventions';
-import { isProbing, releaseSlots, takeProbe } from '../store/attempts/slots';
-import { countWaiting, earliestDue, oldestWaiting } from '../store/attempts/waiting';
-import type { Webhook } from '../store/collections/webhooks';
+import { leaseDue, leaseOne } from '../store/webhooks/attempts/leases';
+import { cancelWaiting } from '../store/webhooks/attempts/interventions';
+import { isProbing, releaseSlots, takeProbe } from '../store/webhooks/attempts/slots';
+import { countWaiting, earliestDue, oldestWaiting } from '../store/webhooks/attempts/waiting';
+import type { Webhook } from '../store/schema/collections/webhooks';
+import { loadWebhook } from '../store/webhooks/webhooks';
 import type { AttemptDeps } from './attempt';
 import { EndpointPump } from './endpoint-pump';
 
@@ -17,8 +18,8 @@ const NOTHING: AttemptCounts = { attempted: 0, delivered: 0, dead: 0 };
 export type DueAttempts = WebhookHealth & AttemptCounts;
 
 /**
- * Attempts what is due at a webhook in trouble: attempts 2 to 9, or the one probe of a circuit whose cool-down is over.
- * May run twice, and beside another: claims let each attempt through once.
+ * Attempts what is due at a failing webhook: attempts 2 to 9, or the one probe of a circuit whose cool-down is over.
+ * May run twice, and beside another: leases let each attempt through once.
  * @param now the flow's time, by which everything but leases is judged
  * @param onStep called while it goes on
  */
@@ -28,7 +29,7 @@ export async function attemptDue(
 ): Promise<DueAttempts> {
   const startedMs = performance.now();
   const clock = (): Date => new Date(now.getTime() + performance.now() - startedMs);
-  const webhook = await findWebhook(deps, webhookId);
+  const webhook = await loadWebhook(deps.database, webhookId);
   const counts = webhook === null ? NOTHING : await attemptAt(deps, webhook, { now, clock, onStep });
   return { ...(await healthOf(deps, webhookId, clock())), ...counts };
 }
@@ -49,7 +50,7 @@ async function attemptAt(deps: AttemptDeps, webhook: Webhook, time: Time): Promi
   if (breaker.state === 'half_open') return isProbing(webhook, new Date()) ? NOTHING : probe(deps, webhook, time);
   const pump = new EndpointPump(deps, {
     webhookId,
-    claim: (input) => claimDue(deps.database, input),
+    lease: (input) => leaseDue(deps.database, input),
     room: (inFlight, started) =>
       deps.isStopping() ? 0 : Math.min(WEBHOOK_ATTEMPTS_AT_ONCE - inFlight, ATTEMPTS_MAX - started),
     now: time.clock,
@@ -67,16 +68,16 @@ async function probe(deps: AttemptDeps, seen: Webhook, { now, clock, onStep }: T
   const slots = await takeProbe(database, { seen, token, now });
   if (slots === null) return NOTHING;
   const expected = { status: oldest.status };
-  const claim = await claimOne(database, { id: oldest._id, expected, token, slots, now });
-  // Cancelled or taken in between: the probe's place is free again, and the next look tries another delivery.
-  if (claim === null) {
+  const lease = await leaseOne(database, { id: oldest._id, expected, token, slots, now });
+  // Cancelled or taken in between: the probe's place is free again, and the next call tries another delivery.
+  if (lease === null) {
     await releaseSlots(database, seen._id, [token]);
     return NOTHING;
   }
   let isLeft = true;
   const pump = new EndpointPump(deps, {
     webhookId: seen._id,
-    claim: () => Promise.resolve({ claims: [claim], refused: false }),
+    lease: () => Promise.resolve({ leases: [lease], refused: false }),
     room: () => {
       const room = isLeft ? 1 : 0;
       isLeft = false;
@@ -90,7 +91,7 @@ async function probe(deps: AttemptDeps, seen: Webhook, { now, clock, onStep }: T
 
 /** Where a webhook stands at `now`. */
 export async function healthOf({ database }: AttemptDeps, webhookId: string, now: Date): Promise<WebhookHealth> {
-  const webhook = await findWebhook({ database }, webhookId);
+  const webhook = await loadWebhook(database, webhookId);
   const { pending, failed } = webhook === null ? { pending: 0, failed: 0 } : await countWaiting(database, webhookId);
   const facts =
     webhook === null
@@ -104,6 +105,3 @@ export async function healthOf({ database }: AttemptDeps, webhookId: string, now
     failed,
   };
 }
-
-const findWebhook = ({ database }: Pick<AttemptDeps, 'database'>, id: string): Promise<Webhook | null> =>
-  database.webhooks.findOne({ _id: id }, { maxTimeMS: 5_000 });

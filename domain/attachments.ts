@@ -6,10 +6,10 @@ import { retainedUntil } from './retention';
 export type AttachmentScope = { kind: 'direct'; recipientId: string } | { kind: 'group'; groupId: string };
 
 /**
- * A reserved file and everything that decides who may refer to it. It is a guarding document: each send that refers to
+ * A reserved file and everything that decides who may refer to it. It is a guard document: each send that refers to
  * it writes it and expects its version, and so does its removal. `_id` = `attachment:<attachment id>`.
  */
-export interface AttachmentHead {
+export interface AttachmentGuard {
   _id: string;
   v: number;
   attachmentId: string;
@@ -30,17 +30,17 @@ export interface AttachmentHead {
   dueAt: Date;
 }
 
-export const attachmentHeadId = (attachmentId: string): string => `attachment:${attachmentId}`;
+export const attachmentGuardId = (attachmentId: string): string => `attachment:${attachmentId}`;
 
 /** A new reservation: its bytes may come until the URL ends. */
 export function newAttachment(
   facts: Pick<
-    AttachmentHead,
+    AttachmentGuard,
     'attachmentId' | 'uploaderId' | 'scope' | 'filename' | 'contentType' | 'bytes' | 'sha256' | 'createdAt'
   >,
-): AttachmentHead {
+): AttachmentGuard {
   return due({
-    _id: attachmentHeadId(facts.attachmentId),
+    _id: attachmentGuardId(facts.attachmentId),
     v: 1,
     ...facts,
     storedAt: null,
@@ -51,7 +51,7 @@ export function newAttachment(
 
 /** Checks D9 and G7 of messaging.md §3.3: ownership, then scope. Null: a message to `target` may refer to it. */
 export function refuseReference(
-  attachment: AttachmentHead | null,
+  attachment: AttachmentGuard | null,
   senderId: string,
   target: AttachmentScope,
 ): ErrorCode | null {
@@ -66,18 +66,18 @@ function isSameScope(one: AttachmentScope, other: AttachmentScope): boolean {
 }
 
 /** After a message to `target` that was accepted at `at`: an unbound one is bound for ever. */
-export function withReference(attachment: AttachmentHead, target: AttachmentScope, at: Date): AttachmentHead {
+export function withReference(attachment: AttachmentGuard, target: AttachmentScope, at: Date): AttachmentGuard {
   const referencedAt = new Date(Math.max(at.getTime(), attachment.referencedAt?.getTime() ?? 0));
   return due({ ...attachment, scope: attachment.scope ?? target, referencedAt });
 }
 
 /** After its bytes came; a repeat changes nothing. */
-export function withBytes(attachment: AttachmentHead, at: Date): AttachmentHead {
+export function withBytes(attachment: AttachmentGuard, at: Date): AttachmentGuard {
   return attachment.storedAt === null ? due({ ...attachment, storedAt: at }) : attachment;
 }
 
 /** messaging.md §12.6: without bytes, without a message, or as long as the newest message is kept. */
-function due(attachment: AttachmentHead): AttachmentHead {
+function due(attachment: AttachmentGuard): AttachmentGuard {
   const { createdAt, storedAt, referencedAt } = attachment;
   if (storedAt === null) {
     return { ...attachment, dueAt: later(createdAt, UPLOAD_URL_SECONDS * 1_000 + UNUPLOADED_KEEP_MS) };

@@ -1,4 +1,4 @@
-import { isVisible, type AccountStatus } from './heads';
+import { isVisible, type AccountStatus } from './guards';
 
 /** What decides whether the directory shows an account. */
 export interface Listing {

@@ -5,7 +5,7 @@ import {
   SUSPENSION_REPORTS,
   SUSPENSION_WINDOW_DAYS,
 } from '../contract/limits';
-import type { AccountStatus, StatusSource } from './heads';
+import type { AccountStatus, StatusSource } from './guards';
 
 /** social.md §5: what blocks and reports do to an account. Pure: rows, baseline and clock come in, a state comes out. */
 

@@ -1,15 +1,15 @@
 import type { ErrorCode } from '../contract/codes';
-import { findMember, type GroupHead } from './group';
+import { findMember, type GroupGuard } from './group';
 import { decideJoin, refuseCaller } from './group-changes';
 import type { Actor, GroupDecision } from './group-decision';
-import { isVisible, type AccountStatus, type InboxMode } from './heads';
+import { isVisible, type AccountStatus, type InboxMode } from './guards';
 
 /** Whether contacts are added at once or everybody is asked (groups.md D15). */
 export type AddMode = 'auto_contacts' | 'consent';
 
 /** Everything that the answer to an add depends on. */
 export interface AddState {
-  group: GroupHead | null;
+  group: GroupGuard | null;
   /** Null: the handle was never registered. */
   target: (Actor & { status: AccountStatus; groupInvitePolicy: InboxMode }) | null;
   /** Either of the two blocks the other. */

@@ -1,9 +1,9 @@
 import type { ErrorCode } from '../contract/codes';
 import type { ErrorDetails } from '../contract/errors';
 import { GROUP_MEMBERS_MAX } from '../contract/limits';
-import { deletedInfo, findMember, hasAdmin, type GroupHead, type GroupMember, type GroupRole } from './group';
+import { deletedInfo, findMember, hasAdmin, type GroupGuard, type GroupMember, type GroupRole } from './group';
 import type { Actor, GroupDecision, SystemEvent, SystemNote, GroupEffects } from './group-decision';
-import { isVisible, type AccountStatus } from './heads';
+import { isVisible, type AccountStatus } from './guards';
 
 type Refused = Extract<GroupDecision<never>, { kind: 'refused' }>;
 
@@ -18,7 +18,7 @@ const refuse = (code: ErrorCode, details?: ErrorDetails, message?: string): Refu
  * groups.md §4 for a caller who was in the group when the call began: gone, not in it any more, or no admin.
  * Whoever never was in it is turned away before.
  */
-export function refuseCaller(group: GroupHead | null, callerId: string, needs: GroupRole): Refused | null {
+export function refuseCaller(group: GroupGuard | null, callerId: string, needs: GroupRole): Refused | null {
   if (group === null) return refuse('GROUP_NOT_FOUND');
   if (group.deleted !== null) return refuse('GROUP_DELETED', deletedInfo(group.groupId, group.deleted));
   const member = findMember(group, callerId);
@@ -31,7 +31,7 @@ export function refuseCaller(group: GroupHead | null, callerId: string, needs: G
  * first that the joiner may see; it is attributed to who added or invited it.
  */
 export function decideJoin(
-  group: GroupHead,
+  group: GroupGuard,
   { joiner, by, now }: { joiner: Actor; by: Actor; now: Date },
 ): GroupDecision<'joined' | 'already_member'> {
   if (group.deleted !== null) return refuse('GROUP_DELETED', deletedInfo(group.groupId, group.deleted));
@@ -54,7 +54,7 @@ export function decideJoin(
 
 /** groups.md §5.10. `target` null: no such handle. */
 export function decideRemove(
-  group: GroupHead | null,
+  group: GroupGuard | null,
   { caller, target, now }: { caller: Actor; target: Actor | null; now: Date },
 ): GroupDecision<null> {
   const refused = refuseCaller(group, caller.id, 'admin');
@@ -70,7 +70,7 @@ export function decideRemove(
 
 /** groups.md §5.11: an admin already counts as no member that could be promoted (D12). */
 export function decidePromote(
-  group: GroupHead | null,
+  group: GroupGuard | null,
   { caller, target, now }: { caller: Actor; target: Actor | null; now: Date },
 ): GroupDecision<null> {
   const refused = refuseCaller(group, caller.id, 'admin');
@@ -82,7 +82,7 @@ export function decidePromote(
 
 /** groups.md §5.12. */
 export function decideDemote(
-  group: GroupHead | null,
+  group: GroupGuard | null,
   { caller, target, now }: { caller: Actor; target: Actor | null; now: Date },
 ): GroupDecision<null> {
   const refused = refuseCaller(group, caller.id, 'admin');
@@ -98,7 +98,7 @@ export function decideDemote(
 
 /** groups.md §5.13: whoever joined first becomes admin when the last admin goes. */
 export function decideLeave(
-  group: GroupHead | null,
+  group: GroupGuard | null,
   { caller, now }: { caller: Actor; now: Date },
 ): GroupDecision<{ promotedHandle: string | null }> {
   const refused = refuseCaller(group, caller.id, 'member');
@@ -121,7 +121,7 @@ export function decideLeave(
 }
 
 /** Who becomes admin when `leaverId` goes; null when an admin remains or nobody does. */
-export function heirOf(group: GroupHead, leaverId: string): GroupMember | null {
+export function heirOf(group: GroupGuard, leaverId: string): GroupMember | null {
   const remaining = without(group.members, leaverId);
   return hasAdmin(remaining) ? null : (remaining[0] ?? null);
 }
@@ -135,13 +135,13 @@ export interface GroupPatch {
 
 /** groups.md §5.3: one system message per field whose visible value changed. */
 export function decideUpdate(
-  group: GroupHead | null,
+  group: GroupGuard | null,
   { caller, patch, now }: { caller: Actor; patch: GroupPatch; now: Date },
-  shownAvatar: (group: GroupHead) => string | null,
+  shownAvatar: (group: GroupGuard) => string | null,
 ): GroupDecision<null> {
   const refused = refuseCaller(group, caller.id, 'admin');
   if (refused !== null || group === null) return refused ?? refuse('GROUP_NOT_FOUND');
-  const after: GroupHead = {
+  const after: GroupGuard = {
     ...group,
     name: patch.name ?? group.name,
     description: patch.description === undefined ? group.description : patch.description,
@@ -160,7 +160,7 @@ export function decideUpdate(
 
 /** groups.md §5.4, §5.5: a managed avatar is set (also the same one again) or everything that is shown is taken away. */
 export function decideAvatar(
-  group: GroupHead | null,
+  group: GroupGuard | null,
   { caller, avatarKey, now }: { caller: Actor; avatarKey: string | null; now: Date },
 ): GroupDecision<null> {
   const refused = refuseCaller(group, caller.id, 'admin');
@@ -173,7 +173,7 @@ export function decideAvatar(
 
 /** groups.md §5.14: the creator while its account is healthy, else any admin. The managed picture goes along. */
 export function decideDelete(
-  group: GroupHead | null,
+  group: GroupGuard | null,
   { caller, creatorStatus, now }: { caller: Actor; creatorStatus: AccountStatus | null; now: Date },
 ): GroupDecision<{ deletedAt: Date }> {
   const refused = refuseCaller(group, caller.id, 'member');
@@ -201,7 +201,7 @@ export function decideDelete(
 
 const changed = (effects: GroupEffects): GroupDecision<null> => ({ kind: 'changed', effects, value: null });
 
-function setRole(group: GroupHead, target: Actor, role: GroupRole, now: Date, caller: Actor): GroupDecision<null> {
+function setRole(group: GroupGuard, target: Actor, role: GroupRole, now: Date, caller: Actor): GroupDecision<null> {
   const after = withMembers(group, withRole(group.members, target.id, role), now);
   const handles = { agent_handle: target.handle, actor_handle: caller.handle };
   const event: SystemEvent =
@@ -210,7 +210,7 @@ function setRole(group: GroupHead, target: Actor, role: GroupRole, now: Date, ca
 }
 
 /** A member that leaves takes its count along: another stay starts at none. */
-function withMembers(group: GroupHead, members: GroupMember[], now: Date): GroupHead {
+function withMembers(group: GroupGuard, members: GroupMember[], now: Date): GroupGuard {
   const counts = members.flatMap(({ agentId }): [string, number][] => {
     const count = group.missed[agentId];
     return count === undefined ? [] : [[agentId, count]];
@@ -231,6 +231,6 @@ function byJoining(one: GroupMember, other: GroupMember): number {
 }
 
 /** To everybody who is in it after the change, but its sender. */
-function noteOf(after: GroupHead, sender: Actor, event: SystemEvent): SystemNote {
+function noteOf(after: GroupGuard, sender: Actor, event: SystemEvent): SystemNote {
   return { sender, event, recipients: without(after.members, sender.id) };
 }

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../contract/codes';
 import type { ErrorDetails } from '../contract/errors';
-import type { GroupHead, GroupMember, GroupRole } from './group';
+import type { GroupGuard, GroupMember, GroupRole } from './group';
 
 /** An agent as the one who acts or who is acted upon. */
 export interface Actor {
@@ -25,8 +25,8 @@ export interface SystemNote {
 
 /** What a change of a group writes, all of it or nothing. */
 export interface GroupEffects {
-  /** The head as it is afterwards, but for the seqs that the notes take. */
-  group: GroupHead;
+  /** The guard as it is afterwards, but for the seqs that the notes take. */
+  group: GroupGuard;
   /** In the order of their seqs. */
   notes: SystemNote[];
   joined?: GroupMember;

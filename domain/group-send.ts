@@ -1,14 +1,14 @@
 import { BACKLOG_MAX, GROUP_SENDS_PER_SECOND } from '../contract/limits';
 import type { ErrorCode } from '../contract/codes';
-import { deletedInfo, findMember, type GroupHead } from './group';
-import type { InboxInHead, SenderHead } from './heads';
-import { refuse, refuseSender, takeSlot, type Refusal } from './send';
+import { deletedInfo, findMember, type GroupGuard } from './group';
+import type { InboxInGuard, SenderGuard } from './guards';
+import { countedIn, openSecond, refuse, refuseSender, takeSlot, type Refusal } from './send';
 
 /** Everything that the answer to a group send depends on (messaging.md §3.3, group column). */
 export interface GroupSendState {
-  sender: SenderHead;
+  sender: SenderGuard;
   /** Null: no such group. */
-  group: GroupHead | null;
+  group: GroupGuard | null;
   /** Of a deleted group: the sender was ever in it. */
   wasMember: boolean;
 }
@@ -22,14 +22,14 @@ export interface GroupSendCommand {
   limitRate: boolean;
 }
 
-/** `group` is the head with the group's slot taken, when the refusal came after that. */
-export type GroupRefusal = Refusal & { group: GroupHead | null };
+/** `group` is the guard with the group's slot taken, when the refusal came after that. */
+export type GroupRefusal = Refusal & { group: GroupGuard | null };
 
 export interface GroupAcceptance {
   kind: 'accepted';
-  sender: SenderHead;
+  sender: SenderGuard;
   /** With the slot taken, before the message's seq is. */
-  group: GroupHead;
+  group: GroupGuard;
 }
 
 /**
@@ -66,12 +66,12 @@ export function decideGroupSend(
 
 /** G6: 20 sends in a calendar second, all members together. */
 function takeGroupSlot(
-  group: GroupHead,
-  { now, limitRate }: GroupSendCommand,
-): { group: GroupHead; refusal: Refusal | null } {
+  group: GroupGuard,
+  { now, limitRate }: Pick<GroupSendCommand, 'now' | 'limitRate'>,
+): { group: GroupGuard; refusal: Refusal | null } {
   const nowMs = now.getTime();
-  const second = Math.floor(nowMs / 1000);
-  const count = group.window.second === second ? group.window.count : 0;
+  const second = openSecond(group.window, nowMs);
+  const count = countedIn(group.window, now);
   if (limitRate && count >= GROUP_SENDS_PER_SECOND) {
     const waitMs = (second + 1) * 1000 - nowMs;
     const details = { retry_after_ms: waitMs, scope: 'group', limit: GROUP_SENDS_PER_SECOND };
@@ -80,14 +80,23 @@ function takeGroupSlot(
   return { group: { ...group, window: { second, count: count + 1 } }, refusal: null };
 }
 
+/** True when every further send of this second into the group, or by the sender, is refused. */
+export function isWindowFull(
+  { group, sender }: { group: GroupGuard | null; sender: SenderGuard | null },
+  command: Pick<GroupSendCommand, 'now' | 'limitRate' | 'senderIsSystem'>,
+): boolean {
+  const isSpent = sender !== null && takeSlot(sender, command).refusal !== null;
+  return isSpent || (group !== null && takeGroupSlot(group, command).refusal !== null);
+}
+
 /** The group after one more message. Time never runs against seq. */
-export function withMessage(group: GroupHead, now: Date): { group: GroupHead; seq: number; createdAt: Date } {
+export function withMessage(group: GroupGuard, now: Date): { group: GroupGuard; seq: number; createdAt: Date } {
   const createdAt = new Date(Math.max(now.getTime(), group.lastMessageAt?.getTime() ?? 0));
   const after = { ...group, nextSeq: group.nextSeq + 1, lastMessageAt: createdAt, updatedAt: createdAt };
   return { group: after, seq: group.nextSeq, createdAt };
 }
 
 /** True when the member gets no envelope because it holds too many that it did not take (messaging.md §6). */
-export function isBacklogged(inbox: Pick<InboxInHead, 'enqueued'>, dequeued: number): boolean {
+export function isBacklogged(inbox: Pick<InboxInGuard, 'enqueued'>, dequeued: number): boolean {
   return inbox.enqueued - dequeued >= BACKLOG_MAX;
 }

@@ -13,10 +13,10 @@ export interface GroupMember {
 }
 
 /**
- * A group: the guarding document of everything that happens in it. Sends, joins, leaves, roles, metadata and deletion
+ * A group: the guard document of everything that happens in it. Sends, joins, leaves, roles, metadata and deletion
  * write it and expect its version, so they take effect one at a time. `_id` = `group:<group id>`.
  */
-export interface GroupHead {
+export interface GroupGuard {
   _id: string;
   v: number;
   groupId: string;
@@ -44,8 +44,11 @@ export interface GroupHead {
   /** Sends of all members together, counted in one calendar second (epoch seconds). */
   window: { second: number; count: number };
   deleted: GroupDeletedFacts | null;
-  /** The change that wrote it last, so that a process knows its own write after a lost answer. */
-  lastChangeId: string | null;
+  /**
+   * The latest changes, newest last, at most CHANGE_IDS_KEPT: a process that lost the answer to its commit knows its own
+   * write by it, although others have changed the group since. Absent: none.
+   */
+  changeIds?: string[];
 }
 
 export interface GroupDeletedFacts {
@@ -60,14 +63,22 @@ export interface GroupCard {
   memberCount: number;
 }
 
-export const groupHeadId = (groupId: string): string => `group:${groupId}`;
+export const groupGuardId = (groupId: string): string => `group:${groupId}`;
 
-export function findMember(group: Pick<GroupHead, 'members'>, agentId: string): GroupMember | null {
+export function findMember(group: Pick<GroupGuard, 'members'>, agentId: string): GroupMember | null {
   return group.members.find((member) => member.agentId === agentId) ?? null;
 }
 
+/** As many as other processes commit while one of them loses its connection and asks again. */
+const CHANGE_IDS_KEPT = 32;
+
+/** The group as a change leaves it that is known by `changeId`. */
+export function withChangeId(group: GroupGuard, changeId: string): GroupGuard {
+  return { ...group, changeIds: [...(group.changeIds ?? []), changeId].slice(-CHANGE_IDS_KEPT) };
+}
+
 /** The group after a message that these members got no envelope of. */
-export function withMissed(group: GroupHead, agentIds: string[]): GroupHead {
+export function withMissed(group: GroupGuard, agentIds: string[]): GroupGuard {
   const missed = { ...group.missed };
   for (const id of agentIds) missed[id] = (missed[id] ?? 0) + 1;
   return { ...group, missed };
@@ -84,14 +95,14 @@ export function deletedInfo(groupId: string, deleted: GroupDeletedFacts): ErrorD
 
 /** The group as it is when it was just created: its creator is the only member and admin. */
 export function newGroup(
-  facts: Pick<GroupHead, 'groupId' | 'name' | 'description' | 'avatarUrl'> & {
+  facts: Pick<GroupGuard, 'groupId' | 'name' | 'description' | 'avatarUrl'> & {
     creator: { id: string; handle: string };
     at: Date;
   },
-): GroupHead {
+): GroupGuard {
   const { creator, at, groupId, name, description, avatarUrl } = facts;
   return {
-    _id: groupHeadId(groupId),
+    _id: groupGuardId(groupId),
     v: 1,
     groupId,
     name,
@@ -108,6 +119,5 @@ export function newGroup(
     missed: {},
     window: { second: 0, count: 0 },
     deleted: null,
-    lastChangeId: null,
   };
 }

@@ -1,6 +1,6 @@
 import { visibleFloor } from './history';
 
-/** What a reader did in one conversation, as the rules see it (`store/collections/read-states.ts`). */
+/** What a reader did in one conversation, as the rules see it (`store/schema/collections/read-states.ts`). */
 export interface ReaderState {
   hiddenUpTo: number;
   joinedSeq: number;

@@ -11,14 +11,14 @@ import {
 } from '../contract/limits';
 import type { ErrorCode } from '../contract/codes';
 import { suspensionReason } from './enforcement';
-import { isVisible, type InboxInHead, type PairHead, type SenderHead } from './heads';
+import { isVisible, type InboxInGuard, type PairGuard, type SenderGuard } from './guards';
 
 /** Everything that the answer to a direct send depends on (messaging.md §3.3, direct column). */
 export interface DirectSendState {
-  sender: SenderHead;
+  sender: SenderGuard;
   /** Null: the handle was never registered. */
-  recipient: { head: InboxInHead; dequeued: number } | null;
-  pair: PairHead;
+  recipient: { guard: InboxInGuard; dequeued: number } | null;
+  pair: PairGuard;
 }
 
 /** A send as the rules see it: no text, only who, to whom and when. */
@@ -42,11 +42,11 @@ export interface Refusal {
   details?: Record<string, unknown>;
   /** What `Retry-After` announces; absent = no header. */
   retryAfterMs?: number;
-  /** The sender's head with the slot taken, when the refusal came after the rate check. */
-  sender: SenderHead | null;
+  /** The sender's guard with the slot taken, when the refusal came after the rate check. */
+  sender: SenderGuard | null;
 }
 
-/** The guarding documents after the send; the caller writes them together with message and envelope. */
+/** The guard documents after the send; the caller writes them together with message and envelope. */
 export interface Acceptance {
   kind: 'accepted';
   conversationId: string;
@@ -59,9 +59,9 @@ export interface Acceptance {
   establishes: boolean;
   /** The agent whose outstanding opener this reply settles. */
   initiatorId: string | null;
-  sender: SenderHead;
-  recipient: InboxInHead;
-  pair: PairHead;
+  sender: SenderGuard;
+  recipient: InboxInGuard;
+  pair: PairGuard;
 }
 
 /**
@@ -102,7 +102,7 @@ function refuseByAccount(state: DirectSendState, command: DirectSendCommand): Re
   const { sender, recipient, pair } = state;
   const early = refuseSender(sender, command.senderKeyVersion);
   if (early !== null) return early;
-  if (recipient === null || !isVisible(recipient.head.status)) return refuse('AGENT_NOT_FOUND');
+  if (recipient === null || !isVisible(recipient.guard.status)) return refuse('AGENT_NOT_FOUND');
   if (command.recipientId === command.senderId) return refuse('VALIDATION_ERROR');
   if (sender.pausedByOwner !== 'none') {
     return refuse('AGENT_PAUSED_BY_OWNER', { paused_by_owner: sender.pausedByOwner });
@@ -111,18 +111,18 @@ function refuseByAccount(state: DirectSendState, command: DirectSendCommand): Re
   if (sender.status === 'restricted' && pair.conversationId === null) {
     return refuse('RESTRICTED', { threshold: RESTRICTION_BLOCKS, window_hours: RESTRICTION_WINDOW_HOURS });
   }
-  return admitsSender(recipient.head, pair, command) ? null : refuse('INBOX_RESTRICTED');
+  return admitsSender(recipient.guard, pair, command) ? null : refuse('INBOX_RESTRICTED');
 }
 
 /** Authentication was some milliseconds ago: an old key or an ended account must not get a message in. */
-export function refuseSender(sender: SenderHead, keyVersion: number): Refusal | null {
+export function refuseSender(sender: SenderGuard, keyVersion: number): Refusal | null {
   if (sender.status === 'deleted' || sender.keyVersion !== keyVersion) return refuse('UNAUTHORIZED');
   if (sender.status === 'suspended') return refuse('SUSPENDED', { reason: suspensionReason(sender.statusSource) });
   return null;
 }
 
 /** messaging.md §5 in one line: open, or in the recipient's book, or established, or the recipient started it. */
-function admitsSender(recipient: InboxInHead, pair: PairHead, command: DirectSendCommand): boolean {
+function admitsSender(recipient: InboxInGuard, pair: PairGuard, command: DirectSendCommand): boolean {
   return (
     recipient.inboxMode === 'open' ||
     pair.established ||
@@ -131,14 +131,28 @@ function admitsSender(recipient: InboxInHead, pair: PairHead, command: DirectSen
   );
 }
 
+/**
+ * The calendar second (since the epoch) whose window counts now. The node that opened the window may be a moment ahead of
+ * this one: at the edge of a second it stays open for both, or they would reset it in turns.
+ */
+export function openSecond(window: { second: number }, nowMs: number): number {
+  const second = Math.floor(nowMs / 1000);
+  return window.second === second + 1 ? window.second : second;
+}
+
+/** What was counted in the second that is open at `now`. */
+export function countedIn(window: { second: number; count: number }, now: Date): number {
+  return window.second === openSecond(window, now.getTime()) ? window.count : 0;
+}
+
 /** D7: every attempt that gets here takes a slot of its calendar second; a full second is not counted further. */
 export function takeSlot(
-  sender: SenderHead,
+  sender: SenderGuard,
   command: Pick<DirectSendCommand, 'now' | 'senderIsSystem' | 'limitRate'>,
-): { sender: SenderHead; refusal: Refusal | null } {
+): { sender: SenderGuard; refusal: Refusal | null } {
   const nowMs = command.now.getTime();
-  const second = Math.floor(nowMs / 1000);
-  const count = sender.window.second === second ? sender.window.count : 0;
+  const second = openSecond(sender.window, nowMs);
+  const count = countedIn(sender.window, command.now);
   const limit = command.senderIsSystem ? SYSTEM_SENDS_PER_SECOND : SENDS_PER_SECOND;
   if (command.limitRate && count >= limit) {
     const waitMs = (second + 1) * 1000 - nowMs;
@@ -147,14 +161,26 @@ export function takeSlot(
   return { sender: { ...sender, window: { second, count: count + 1 } }, refusal: null };
 }
 
-function pruneOpeners(sender: SenderHead, now: Date): SenderHead {
+/** The sender after `count` attempts of that calendar second that were refused elsewhere; of another second none counts. */
+export function takeSlots(
+  sender: SenderGuard,
+  { second, count }: { second: number; count: number },
+  command: Parameters<typeof takeSlot>[1],
+): SenderGuard {
+  if (openSecond(sender.window, command.now.getTime()) !== second) return sender;
+  let after = sender;
+  for (let taken = 0; taken < count; taken += 1) after = takeSlot(after, command).sender;
+  return after;
+}
+
+function pruneOpeners(sender: SenderGuard, now: Date): SenderGuard {
   const since = now.getTime() - COLD_OUTREACH_WINDOW_MS;
   const coldOpeners = sender.coldOpeners.filter((opener) => opener.openedAt.getTime() >= since);
   return coldOpeners.length === sender.coldOpeners.length ? sender : { ...sender, coldOpeners };
 }
 
 /** D8: at most 100 unanswered openers within a rolling day. */
-function refuseByColdCap(sender: SenderHead, pair: PairHead, command: DirectSendCommand): Refusal | null {
+function refuseByColdCap(sender: SenderGuard, pair: PairGuard, command: DirectSendCommand): Refusal | null {
   const oldest = sender.coldOpeners[0];
   const current = sender.coldOpeners.length;
   if (pair.conversationId !== null || command.senderIsSystem) return null;
@@ -168,7 +194,7 @@ function refuseByColdCap(sender: SenderHead, pair: PairHead, command: DirectSend
 }
 
 /** D11: an initiator has one message until the other side answers. */
-function refuseByAwaitingReply(pair: PairHead, command: DirectSendCommand): Refusal | null {
+function refuseByAwaitingReply(pair: PairGuard, command: DirectSendCommand): Refusal | null {
   if (pair.conversationId === null || pair.established || command.senderIsSystem) return null;
   if (pair.initiatedBy !== command.senderId) return null;
   return refuse('AWAITING_REPLY', {
@@ -179,10 +205,10 @@ function refuseByAwaitingReply(pair: PairHead, command: DirectSendCommand): Refu
 
 /** D12: a recipient holds at most 10,000 undelivered envelopes. */
 function refuseByBacklog(
-  recipient: { head: InboxInHead; dequeued: number },
+  recipient: { guard: InboxInGuard; dequeued: number },
   command: DirectSendCommand,
 ): Refusal | null {
-  const undelivered = recipient.head.enqueued - recipient.dequeued;
+  const undelivered = recipient.guard.enqueued - recipient.dequeued;
   if (undelivered < BACKLOG_MAX) return null;
   return refuse('RECIPIENT_BACKLOGGED', {
     recipient_handle: command.recipientHandle,
@@ -190,9 +216,9 @@ function refuseByBacklog(
   });
 }
 
-/** D13: the guarding documents after the write. Time never runs against seq. */
+/** D13: the guard documents after the write. Time never runs against seq. */
 function accept(
-  state: { sender: SenderHead; recipient: { head: InboxInHead; dequeued: number }; pair: PairHead },
+  state: { sender: SenderGuard; recipient: { guard: InboxInGuard; dequeued: number }; pair: PairGuard },
   command: DirectSendCommand,
 ): Acceptance {
   const { pair, recipient } = state;
@@ -200,21 +226,21 @@ function accept(
   const createdAt = new Date(Math.max(command.now.getTime(), pair.lastMessageAt?.getTime() ?? 0));
   const establishes = !isFirst && !pair.established && pair.initiatedBy !== command.senderId;
   const conversationId = pair.conversationId ?? command.newConversationId;
-  const undelivered = recipient.head.enqueued - recipient.dequeued;
+  const undelivered = recipient.guard.enqueued - recipient.dequeued;
   return {
     kind: 'accepted',
     conversationId,
     seq: pair.nextSeq,
-    position: recipient.head.nextPosition,
+    position: recipient.guard.nextPosition,
     createdAt,
     backlog: undelivered >= BACKLOG_WARNING ? undelivered : null,
     establishes,
     initiatorId: establishes ? command.recipientId : null,
     sender: isFirst && !command.senderIsSystem ? withOpener(state.sender, pair._id, createdAt) : state.sender,
     recipient: {
-      ...recipient.head,
-      nextPosition: recipient.head.nextPosition + 1,
-      enqueued: recipient.head.enqueued + 1,
+      ...recipient.guard,
+      nextPosition: recipient.guard.nextPosition + 1,
+      enqueued: recipient.guard.enqueued + 1,
     },
     pair: {
       ...pair,
@@ -232,12 +258,12 @@ function accept(
   };
 }
 
-function withOpener(sender: SenderHead, pairIdOpened: string, openedAt: Date): SenderHead {
+function withOpener(sender: SenderGuard, pairIdOpened: string, openedAt: Date): SenderGuard {
   return { ...sender, coldOpeners: [...sender.coldOpeners, { pairId: pairIdOpened, openedAt }] };
 }
 
-/** The initiator's head once its opener was answered: the slot is free again. */
-export function settleOpener(initiator: SenderHead, pairIdAnswered: string): SenderHead {
+/** The initiator's guard once its opener was answered: the slot is free again. */
+export function settleOpener(initiator: SenderGuard, pairIdAnswered: string): SenderGuard {
   const coldOpeners = initiator.coldOpeners.filter((opener) => opener.pairId !== pairIdAnswered);
   return coldOpeners.length === initiator.coldOpeners.length ? initiator : { ...initiator, coldOpeners };
 }

@@ -1,5 +1,5 @@
 import { COLD_OUTREACH_MAX, COLD_OUTREACH_WINDOW_MS, SENDS_PER_SECOND, WARNING_SHARE } from '../contract/limits';
-import type { SenderHead } from './heads';
+import type { SenderGuard } from './guards';
 
 /** A limit of which a sender has used so much that it should know (realtime.md §3.5). */
 export interface LimitWarning {
@@ -10,7 +10,7 @@ export interface LimitWarning {
 }
 
 /** The limits of which the sender, an ordinary agent, has used four fifths or more at `now`. */
-export function limitWarnings(sender: SenderHead, now: Date): LimitWarning[] {
+export function limitWarnings(sender: SenderGuard, now: Date): LimitWarning[] {
   const warnings: LimitWarning[] = [];
   const { second, count } = sender.window;
   const limit = SENDS_PER_SECOND;

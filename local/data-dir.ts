@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readStackState, stateFile } from './stack-state';
 
 /** The guarding process gives the servers of a killed stack 8 seconds to end. */
@@ -86,7 +86,7 @@ async function waitForLeftovers(path: string, say: (line: string) => void): Prom
   const deadline = Date.now() + leftoversMsMax;
   const alive = (): string[] => earlier.filter(([, pid]) => isAlive(pid)).map(([name]) => name);
   if (alive().length > 0) say(`waiting for the end of the earlier stack (${alive().join(', ')})`);
-  while (alive().length > 0 && Date.now() < deadline) await pause(pollMs);
+  while (alive().length > 0 && Date.now() < deadline) await sleep(pollMs);
 }
 
 async function readOrMakeKeys(file: string): Promise<string> {

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type * as agentchat from 'agentchatme' with { 'resolution-mode': 'import' };
 import { z } from 'zod';
 import { readEnvironment } from '../platform/environment';
@@ -154,7 +155,7 @@ async function until<T>(what: string, look: () => Promise<T | undefined>): Promi
   while (Date.now() < deadline) {
     const seen = await look();
     if (seen !== undefined) return seen;
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
+    await sleep(pollMs);
   }
   throw new Error(`waited ${waitMsMax / 1_000} s for ${what}`);
 }

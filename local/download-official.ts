@@ -1,3 +1,4 @@
+import { parseArgs } from 'node:util';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { getOS } from 'mongodb-memory-server-core/lib/util/getos';
 import { MongoBinary } from 'mongodb-memory-server-core/lib/util/MongoBinary';
@@ -29,7 +30,9 @@ async function main(name: string | undefined, folder: string | undefined): Promi
   await environment.teardown();
 }
 
-main(process.argv[2], process.argv[3]).then(
+const [program, folder] = parseArgs({ allowPositionals: true }).positionals;
+
+main(program, folder).then(
   () => process.exit(0),
   (error: unknown) => {
     process.stderr.write(`${error instanceof Error ? error.message.split('\n')[0] : String(error)}\n`);

@@ -7,6 +7,7 @@ import { type DataDir } from './data-dir';
 import { createGuardian } from './guardian';
 import { createLogFile, type LogFile } from './log-file';
 import { codeIn, createMailbox, type Mailbox } from './mailbox';
+import { runMigrator } from './migrate';
 import { startMongo } from './mongo';
 import { startNodeProcess, untilHealthy } from './node-process';
 import { freePort, isPortFree, preferredPort } from './ports';
@@ -16,7 +17,7 @@ import { Supervisor } from './supervisor';
 import { startTemporal } from './temporal';
 
 type Environment = Record<string, string | undefined>;
-type ServiceName = 'mongod' | 'temporal' | 'api' | 'worker';
+type ServiceName = 'mongod' | 'temporal' | 'migrate' | 'api' | 'worker';
 
 /** Taken when they are free; otherwise any free port. */
 const PORTS = { mongod: 27_017, temporal: 7_233, temporalUi: 8_233, smtp: 1_025, mailbox: 8_025 } as const;
@@ -45,7 +46,13 @@ export class LocalStack {
     private readonly say: (line: string) => void,
   ) {
     const logOf = (name: ServiceName): LogFile => createLogFile(join(data.logsPath, `${name}.log`));
-    this.logs = { mongod: logOf('mongod'), temporal: logOf('temporal'), api: logOf('api'), worker: logOf('worker') };
+    this.logs = {
+      mongod: logOf('mongod'),
+      temporal: logOf('temporal'),
+      migrate: logOf('migrate'),
+      api: logOf('api'),
+      worker: logOf('worker'),
+    };
     this.supervisor = new Supervisor(say, () => void this.saveState().catch(() => undefined));
     if (settings.isEphemeral) this.guardian.removeAtEnd(data.path);
   }
@@ -64,7 +71,7 @@ export class LocalStack {
     const config = parseConfig(base);
     this.say('starting MongoDB and Temporal');
     const [mongoUri, temporal, mailbox] = await allOrFirstError(
-      this.runMongo(),
+      this.runMongo().then((uri) => this.migrate({ ...base, MONGODB_URI: uri })),
       this.runTemporal(config.TEMPORAL_NAMESPACE),
       this.openMailbox(),
     );
@@ -105,6 +112,16 @@ export class LocalStack {
     };
     await this.supervisor.run({ name: 'mongod', start });
     return uri;
+  }
+
+  /** Behind MongoDB and beside Temporal, which takes longer to start. */
+  private async migrate(env: Environment & { MONGODB_URI: string }): Promise<string> {
+    const onLine = (line: string): void => {
+      this.logs.migrate.write(line);
+      if (line.startsWith('migration ')) this.say(line);
+    };
+    await runMigrator({ env, onLine, guardian: this.guardian });
+    return env.MONGODB_URI;
   }
 
   private async runTemporal(namespace: string): Promise<{ address: string; uiUrl?: string }> {

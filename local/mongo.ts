@@ -1,4 +1,5 @@
 import { totalmem } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MongoClient, MongoServerError } from 'mongodb';
 import { startChild, type Child } from './child';
 import { type Guardian } from './guardian';
@@ -84,7 +85,7 @@ async function becomePrimary(child: Child, port: number): Promise<void> {
     if (!child.isRunning()) throw new Error(`mongod: ${await reasonOfEnd(child)}`);
     last = await stepTowardsPrimary(port).catch(messageOf);
     if (last === 'primary') return;
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
+    await sleep(pollMs);
   }
   throw new Error(`mongod: not primary after ${startMsMax / 1_000} s (${last})`);
 }

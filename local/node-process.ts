@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startChild, type Child, type ChildOptions } from './child';
 import { compiled, projectRoot } from './root';
 
@@ -47,7 +47,7 @@ export async function untilHealthy(host: string, port: number): Promise<void> {
     } catch {
       last = 'no answer';
     }
-    await pause(healthPollMs);
+    await sleep(healthPollMs);
   }
   throw new Error(`api: GET /v1/health was not 200 within ${readyMsMax / 1_000} s (${last})`);
 }

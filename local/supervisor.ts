@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, type Exit } from './child';
 
 const firstDelayMs = 250;
@@ -76,7 +76,7 @@ export class Supervisor {
   private async startAgain(service: Service, stopped: AbortSignal, failures: number): Promise<Child | undefined> {
     for (let failed = failures; ; failed += 1) {
       const delayMs = Math.min(delayMsMax, firstDelayMs * 2 ** (failed - 1));
-      await pause(delayMs, undefined, { signal: stopped }).catch(() => undefined);
+      await sleep(delayMs, undefined, { signal: stopped }).catch(() => undefined);
       if (stopped.aborted || this.isClosed) return undefined;
       try {
         const child = await service.start();

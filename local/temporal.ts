@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time';
 import { startChild, type Child } from './child';
@@ -22,6 +23,8 @@ export interface TemporalOptions {
   /** Without it everything is forgotten at the end. */
   dbFile?: string;
   namespaces: readonly string[];
+  /** Events of a history after which the server wants a flow to go on in a new run. Absent = its default, 4,096. */
+  longHistory?: number;
   env: Readonly<Record<string, string | undefined>>;
   guardian?: Guardian;
   onLine?: (line: string) => void;
@@ -65,6 +68,9 @@ function serverArguments(options: TemporalOptions): string[] {
     ['server', 'start-dev', '--ip', host, '--port', String(options.port), '--log-level', 'warn'],
     options.uiPort === undefined ? ['--headless'] : ['--ui-port', String(options.uiPort), '--ui-disable-news-fetch'],
     options.dbFile === undefined ? [] : ['--db-filename', options.dbFile],
+    options.longHistory === undefined
+      ? []
+      : ['--dynamic-config-value', `limit.historyCount.suggestContinueAsNew=${options.longHistory}`],
     options.namespaces.flatMap((namespace) => ['--namespace', namespace]),
     SEARCH_ATTRIBUTES.flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
   ].flat();
@@ -86,7 +92,7 @@ async function untilServing(child: Child, address: string, namespaces: readonly 
     } catch (error) {
       last = error instanceof Error ? error.message : String(error);
     }
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
+    await sleep(pollMs);
   }
   throw new Error(`temporal: not serving after ${startMsMax / 1_000} s (${last})`);
 }

@@ -10,6 +10,13 @@ import { startTemporal } from './temporal';
 /** Namespaces that exist from the start; stacks make their own (test/support/stack). */
 export const TEST_NAMESPACES = ['test-1', 'test-2', 'test-3', 'test-4'] as const;
 
+/**
+ * Events after which flows go on in a new run here: enough for every flow of a test that is not about that. With the
+ * server's 4,096, a busy machine replays for longer than the five seconds that the SDK gives a task, and the process of
+ * the worker dies with it.
+ */
+export const LONG_HISTORY = 1_000;
+
 /** The addresses of the servers, as the variables that tests read. */
 export interface TestServers {
   variables: {
@@ -17,6 +24,8 @@ export interface TestServers {
     AGENTCHAT_TEST_TEMPORAL_ADDRESS: string;
     AGENTCHAT_TEST_TEMPORAL_TEST_SERVER: string;
   };
+  /** The numbers of their processes. */
+  pids: { mongod: number; temporal: number };
   /** Stops both and removes their data. */
   stop(): Promise<void>;
 }
@@ -42,7 +51,14 @@ export async function startTestServers(
         startMongo({ binary, port: await freePort(), dbPath, env: environment, guardian }),
       ),
       findBinary('temporal', find).then(async (binary) =>
-        startTemporal({ binary, port: await freePort(), namespaces: TEST_NAMESPACES, env: environment, guardian }),
+        startTemporal({
+          binary,
+          port: await freePort(),
+          namespaces: TEST_NAMESPACES,
+          longHistory: LONG_HISTORY,
+          env: environment,
+          guardian,
+        }),
       ),
     ]);
     return {
@@ -51,6 +67,7 @@ export async function startTestServers(
         AGENTCHAT_TEST_TEMPORAL_ADDRESS: temporal.address,
         AGENTCHAT_TEST_TEMPORAL_TEST_SERVER: timeSkipping,
       },
+      pids: { mongod: mongo.child.pid, temporal: temporal.child.pid },
       async stop() {
         await Promise.all([mongo.child.stop('SIGTERM', 10_000), temporal.child.stop('SIGTERM', 5_000)]);
         await guardian.close();

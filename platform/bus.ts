@@ -1,4 +1,4 @@
-/** Ids of agents whose sockets should look for new messages. */
+/** Gets the ids of agents whose sockets should read their inbox. */
 export type WakeListener = (agentIds: string[]) => void;
 
 /** A frame that nobody stores: typing, presence, read receipts, warnings (realtime.md §3). */
@@ -13,10 +13,10 @@ export interface LiveFrame {
 }
 
 /** What of an agent an open pane of its owner's dashboard shows (dashboard.md §6.3). */
-export type WatchScope =
+export type FeedScope =
   'profile' | 'pause' | 'events' | 'contacts' | 'blocks' | 'conversations' | 'messages' | 'presence';
 
-/** What an owner's open dashboards are told. Ids only: each node reads what it shows. */
+/** One note of the owner feed, for the owner's open dashboards. Ids only: each node reads what it shows. */
 export type OwnerNote =
   /** A message was stored to or from one of the owner's agents. */
   | {
@@ -28,25 +28,27 @@ export type OwnerNote =
       position: number | null;
     }
   /** Something changed that is to be read again. */
-  | { kind: 'owner'; ownerId: string; agentHandle: string; scopes: WatchScope[]; conversationId?: string };
+  | { kind: 'owner'; ownerId: string; agentHandle: string; scopes: FeedScope[]; conversationId?: string };
 
 /**
  * Carries wake-ups between api processes. A hint, never a record: what it loses is found by each pump's own periodic
- * read. Another technology can replace the MongoDB form (`store/bus.ts`) behind this interface.
+ * read. Another technology can replace the MongoDB form (`store/nodes/bus.ts`) behind this interface.
  */
 export interface Bus {
-  /** Tells the other nodes that hold sockets of these agents. Never throws; loss is allowed. */
+  /** Publishes a wake-up to the other nodes that hold sockets of these agents. Never throws; loss is allowed. */
   wake(agentIds: string[]): void;
   onWake(listener: WakeListener): void;
-  /** Hands a frame to the other nodes that hold sockets of these agents. Never throws; loss is allowed. */
-  tell(agentIds: string[], frame: LiveFrame): void;
+  /** Publishes a frame to the other nodes that hold sockets of these agents. Never throws; loss is allowed. */
+  publishFrame(agentIds: string[], frame: LiveFrame): void;
   onFrame(listener: (agentIds: string[], frame: LiveFrame) => void): void;
-  /** Hands notes to the other nodes that hold dashboards of these owners; resolves when they are written. Never throws. */
-  tellOwners(notes: OwnerNote[]): Promise<void>;
+  /** Publishes notes to the other nodes that hold dashboards of these owners; resolves when they are written. Never throws. */
+  publishOwnerNotes(notes: OwnerNote[]): Promise<void>;
   onOwnerNotes(listener: (notes: OwnerNote[]) => void): void;
   /** Called when an order for this node was seen; it may come twice or not at all. */
   onOrder(listener: () => void): void;
-  /** False while this node can neither tell nor hear. */
+  /** Resolves when this node hears what others publish: a socket that is opened before may miss a frame. */
+  opened: Promise<void>;
+  /** False while this node can neither publish nor receive. */
   isUp(): boolean;
   close(): Promise<void>;
 }

@@ -37,9 +37,25 @@ export function createMetrics() {
       help: 'Commits that were tried again because another process wrote the same documents',
       registers,
     }),
+    ...createPageMetrics(registers),
     ...createDashboardMetrics(registers),
     ...createFlowMetrics(registers),
     ...createWebhookMetrics(registers),
+  };
+}
+
+function createPageMetrics(registers: Registry[]) {
+  return {
+    pageBytes: new Gauge({
+      name: 'agentchat_page_bytes',
+      help: 'Bytes of pages of messages that were read and that their clients have not taken yet',
+      registers,
+    }),
+    pagesCut: new Counter({
+      name: 'agentchat_pages_cut_total',
+      help: 'Pages whose connection was cut because the client did not take them in time',
+      registers,
+    }),
   };
 }
 

@@ -1,4 +1,6 @@
+import { CannotStart } from './cannot-start';
 import type { Logger } from './logger';
+import { retry } from './retry';
 
 /**
  * Runs `stop` once on SIGTERM or SIGINT and exits. After
@@ -23,9 +25,16 @@ export function stopOnSignal(log: Logger, deadlineMs: number, stop: () => Promis
   process.on('SIGINT', () => onSignal('SIGINT'));
 }
 
-/** A bug that nobody caught leaves unknown state: say so and let the supervisor start afresh. */
+/**
+ * A bug that nobody caught leaves unknown state: say so and let the supervisor start afresh. What the operator has to
+ * mend is one line.
+ */
 export function crashLoudly(log: Logger): void {
   const crash = (error: unknown): void => {
+    if (error instanceof CannotStart) {
+      console.error(error.message);
+      process.exit(1);
+    }
     log.fatal({ event: 'process.crashed', err: error });
     process.exit(1);
   };
@@ -33,14 +42,14 @@ export function crashLoudly(log: Logger): void {
   process.on('unhandledRejection', crash);
 }
 
-/** Waits until `attempt` succeeds, e.g. for a database that starts at the same time as we do. */
+/**
+ * Waits until `attempt` succeeds, e.g. for a database that starts at the same time as we do.
+ * @throws CannotStart, which no waiting mends
+ */
 export async function untilReady(log: Logger, what: string, attempt: () => Promise<void>): Promise<void> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await attempt();
-    } catch (error) {
-      log.warn({ event: 'process.waiting', what, tries, err: error });
-      await new Promise((resolve) => setTimeout(resolve, Math.min(5_000, 250 * tries)));
-    }
-  }
+  await retry(attempt, {
+    isWorthIt: (error) => !(error instanceof CannotStart),
+    pauseMs: (tries) => Math.min(5_000, 250 * tries),
+    onFailure: (error, tries) => log.warn({ event: 'process.waiting', what, tries, err: error }),
+  });
 }

@@ -1,5 +1,5 @@
 import type { Presence } from '../domain/presence';
-import type { ReadReceipt } from '../store/transactions/read-messages';
+import type { ReadReceipt } from '../store/conversations/read-messages';
 
 /** Payload of `message.read` (realtime.md §3.2): two names for reader and time, because published clients read either. */
 export function presentRead(receipt: Omit<ReadReceipt, 'senderId'>): object {

@@ -1,10 +1,10 @@
 import type { InvitationView } from '../contract/groups';
-import type { GroupHead } from '../domain/group';
-import type { InvitationRow } from '../store/groups';
+import type { GroupGuard } from '../domain/group';
+import type { InvitationRow } from '../store/groups/groups';
 
 /** The URL of the managed avatar if there is one, else the external one, else null (groups.md §3). */
 export function groupAvatarUrl(
-  group: Pick<GroupHead, 'avatarKey' | 'avatarUrl'>,
+  group: Pick<GroupGuard, 'avatarKey' | 'avatarUrl'>,
   publicBaseUrl: string,
 ): string | null {
   return group.avatarKey === null ? group.avatarUrl : `${publicBaseUrl}/avatars/${group.avatarKey}`;

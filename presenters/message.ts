@@ -1,8 +1,8 @@
 import type { GroupCard } from '../domain/group';
 import { findMentions } from '../domain/mentions';
-import type { AgentCard } from '../store/agents';
-import type { EnvelopeStatus, Message } from '../store/collections/messages';
-import type { InboxRow } from '../store/inbox';
+import type { AgentCard } from '../store/agents/agents';
+import type { EnvelopeStatus, Message } from '../store/schema/collections/messages';
+import type { InboxRow } from '../store/inbox/inbox';
 
 /** Whose state a message object shows: messaging.md §2, second table. */
 export interface ShownState {

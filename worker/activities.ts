@@ -1,19 +1,19 @@
 import { createDeletionActivities } from '../activities/account-deletion';
-import { createCodeActivities } from '../activities/codes';
+import { createCodeActivities } from '../activities/code-by-mail';
 import { createGroupDeletionActivities } from '../activities/group-deletion';
 import { createHousekeepingActivities } from '../activities/housekeeping';
 import { createEnforcementActivities } from '../activities/enforcement';
-import { createReleaseActivities } from '../activities/releases';
+import { createReleaseActivities } from '../activities/inbox-release';
 import { createSocketActivities } from '../activities/sockets';
-import { createWebhookActivities, type WebhookActivityDeps } from '../activities/webhooks';
+import { createWebhookActivities, type WebhookActivityDeps } from '../activities/webhook';
 import type { BlobStore } from '../platform/blobs/blob-store';
 import type { SecretKey } from '../platform/config';
 import type { Logger } from '../platform/logger';
 import type { Mailer } from '../platform/mail';
 import type { Metrics } from '../platform/metrics';
-import type { Database } from '../store/database';
-import { createAgentReader } from '../store/agents';
-import { createOrders } from '../store/orders';
+import type { Database } from '../store/schema/database';
+import { createAgentReader } from '../store/agents/agents';
+import { createOrders } from '../store/nodes/orders';
 
 export interface ActivityDeps {
   database: Database;

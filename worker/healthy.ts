@@ -3,7 +3,7 @@ import { Connection } from '@temporalio/client';
 import { parseConfig } from '../platform/config';
 import { readEnvironment } from '../platform/environment';
 import { temporalConnectionOptions } from '../platform/temporal-connection';
-import { TASK_QUEUES } from '../workflows/ids';
+import { TASK_QUEUES } from '../workflows/messages/task-queues';
 
 /** A poll lasts a minute; a worker that was not seen for longer than that has stopped asking for work. */
 const seenMsMax = 90_000;

@@ -3,7 +3,7 @@ import { NativeConnection, Runtime, Worker, type NativeConnectionOptions } from 
 import { startRelay } from '../delivery/relay';
 import { systemClock } from '../platform/clock';
 import { openBlobStore } from '../platform/blobs/open';
-import { createFlows } from '../platform/flows';
+import { createFlows } from '../platform/flows/flows';
 import type { Config } from '../platform/config';
 import type { Logger } from '../platform/logger';
 import { createMailer } from '../platform/mail';
@@ -13,9 +13,9 @@ import { announceReady } from '../platform/ready';
 import { stopOnSignal, untilReady } from '../platform/shutdown';
 import { startProcess } from '../platform/start';
 import { temporalConnectionOptions } from '../platform/temporal-connection';
-import { prepareStore } from '../store/system-agents';
-import { openDatabase } from '../store/database';
-import { TASK_QUEUES } from '../workflows/ids';
+import { prepareStore } from '../store/accounts/system-agents';
+import { openDatabase } from '../store/schema/database';
+import { TASK_QUEUES } from '../workflows/messages/task-queues';
 import { createActivities } from './activities';
 import { BUNDLE_PATH } from './bundle';
 import { startWebhooks } from './webhooks';
@@ -23,11 +23,14 @@ import { startWebhooks } from './webhooks';
 /** Stops polling, then gives running activities this long. */
 const GRACE_MS = 5_000;
 const DEADLINE_MS = 9_000;
+/** Twice what the slowest read of housekeeping may take: a connection that is silent for so long has lost its other end. */
+const SILENCE_MS_MAX = 60_000;
 
 async function main(): Promise<void> {
   const { config, log } = startProcess('worker');
-  const database = openDatabase({ uri: config.MONGODB_URI, name: config.MONGODB_DB });
-  await untilReady(log, 'database', () => prepareStore(database, systemClock.now()));
+  const place = { uri: config.MONGODB_URI, name: config.MONGODB_DB };
+  await untilReady(log, 'database', () => prepareStore(place, systemClock.now()));
+  const database = openDatabase({ ...place, silenceMsMax: SILENCE_MS_MAX });
   const mailer = createMailer(config.SMTP_URL, config.MAIL_FROM);
   const blobs = await openBlobStore(config.BLOB_STORE);
   const metrics = createMetrics();

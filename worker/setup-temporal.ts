@@ -1,7 +1,7 @@
 import { Connection } from '@temporalio/client';
 import { startProcess } from '../platform/start';
 import { temporalConnectionOptions } from '../platform/temporal-connection';
-import { SEARCH_ATTRIBUTES } from '../workflows/ids';
+import { SEARCH_ATTRIBUTES } from '../workflows/messages/search-attributes';
 
 /** KEYWORD in Temporal's enumeration of value types. */
 const KEYWORD = 2;

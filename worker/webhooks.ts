@@ -10,10 +10,10 @@ import { resolveBySystem } from '../platform/egress/resolve';
 import { lookUpAddresses } from '../platform/host-addresses';
 import type { Logger } from '../platform/logger';
 import type { Metrics } from '../platform/metrics';
-import { createAgentReader } from '../store/agents';
-import { AckLane } from '../store/committer/ack-lane';
-import type { Database } from '../store/database';
-import { createWebhookSecrets } from '../store/webhook-secrets';
+import { createAgentReader } from '../store/agents/agents';
+import { AckLane } from '../store/sending/ack-lane';
+import type { Database } from '../store/schema/database';
+import { createWebhookSecrets } from '../store/webhooks/webhook-secrets';
 
 /** At a shutdown attempts on the wire get this long; what is cut off then is repeated by another worker at once. */
 const DRAIN_MS = 4_000;

@@ -1,8 +1,8 @@
 import { patched, proxyActivities, setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
 import type { DeletionActivities } from '../activities/account-deletion';
 import type { SocketActivities } from '../activities/sockets';
-import { AGENT_HANDLE, STAGE } from './ids';
-import { progressQuery, type AccountDeletionInput, type AccountDeletionProgress } from './messages';
+import { progressQuery, type AccountDeletionInput, type AccountDeletionProgress } from './messages/account-deletion';
+import { AGENT_HANDLE, STAGE } from './messages/search-attributes';
 
 /**
  * Each step works off rows in short batches and goes on where it was cut off, so a run may be short: a worker that died

@@ -1,8 +1,8 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { SocketActivities } from '../activities/sockets';
-import type { Commit } from './messages';
+import type { Commit } from './messages/code-by-mail';
 
-/** An order is confirmed or lapses within seconds; until it was given, old sockets are closed by their nodes' own look. */
+/** An order is confirmed or lapses within seconds; until it was given, each node finds and closes old sockets by its own poll. */
 const { closeSockets } = proxyActivities<SocketActivities>({
   startToCloseTimeout: '10 seconds',
   retry: { initialInterval: '200 milliseconds', maximumInterval: '10 seconds' },

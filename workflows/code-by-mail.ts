@@ -1,5 +1,5 @@
 import { allHandlersFinished, ApplicationFailure, condition, proxyActivities, setHandler } from '@temporalio/workflow';
-import type { CodeActivities } from '../activities/codes';
+import type { CodeActivities } from '../activities/code-by-mail';
 import {
   countTry,
   newCodeFlow,
@@ -17,7 +17,7 @@ import {
   type CodeFlowResult,
   type Commit,
   type VerifyAnswer,
-} from './messages';
+} from './messages/code-by-mail';
 
 /** One row read and a hash: a second is long; a worker that is down is waited for, as the code stays valid. */
 const { checkProof } = proxyActivities<CodeActivities>({
@@ -33,7 +33,7 @@ const { closePending } = proxyActivities<CodeActivities>({
   summary: 'Remove the pending row',
 });
 
-/** How long the api may take from the right code to word of its commit; its transaction gives up after 15 s. */
+/** How long the api may take from the right code to the signal of its commit; its transaction gives up after 15 s. */
 const COMMIT_WAIT = '2 minutes';
 
 /** What a plan may do with its flow. */
@@ -47,7 +47,7 @@ export interface CodeFlow {
 /** How the flows differ. */
 export interface Plan {
   words: Words;
-  /** An owner's: there is no agent to find it by, and no decoy that it could be told from. */
+  /** An owner's: there is no agent to find it by, and no decoy that it must be like. */
   isOfOwner?: true;
   /** Where the flow stands before anybody has asked for anything. */
   firstStage: 'starting' | 'waiting_for_code';
@@ -88,8 +88,8 @@ export async function codeByMail(input: CodeFlowInput, plan: Plan): Promise<Code
   };
 
   setHandler(stateQuery, () => ({ ...state }));
-  setHandler(committedSignal, (told) => {
-    commit = told;
+  setHandler(committedSignal, (done) => {
+    commit = done;
   });
   setHandler(verifyUpdate, ({ proof }) => rule(proof));
   plan.prepare?.(flow);

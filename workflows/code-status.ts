@@ -1,8 +1,8 @@
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import type { CodeFlowStage, CodeFlowState } from '../domain/code-flow';
-import { AGENT_HANDLE, STAGE } from './ids';
+import type { CodeFlowInput } from './messages/code-by-mail';
+import { AGENT_HANDLE, STAGE } from './messages/search-attributes';
 import type { Plan } from './code-by-mail';
-import type { CodeFlowInput } from './messages';
 
 /** What the flow is for, as operators read it. */
 export interface Words {

@@ -1,4 +1,3 @@
-import { defineSearchAttributeKey } from '@temporalio/common';
 import {
   allHandlersFinished,
   condition,
@@ -18,7 +17,8 @@ import {
   SUSPENSION_WINDOW_DAYS,
 } from '../contract/limits';
 import type { EnforcementTrigger } from '../domain/enforcement';
-import { enforcementQuery, evaluateSignal, type EnforcementInput, type EnforcementView } from './messages';
+import { AGENT_HANDLE, STAGE } from './messages/search-attributes';
+import { enforcementQuery, evaluateSignal, type EnforcementInput, type EnforcementView } from './messages/enforcement';
 
 /**
  * A recount is five index reads and one commit; ten seconds are a stuck database. It is repeated for ever: until it
@@ -36,9 +36,6 @@ const { settleTransition } = proxyActivities<EnforcementActivities>({
   retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumInterval: '30 seconds' },
   summary: 'Close sockets, tell operators',
 });
-
-const AGENT_HANDLE = defineSearchAttributeKey('AgentHandle', 'KEYWORD');
-const STAGE = defineSearchAttributeKey('Stage', 'KEYWORD');
 
 /** How long a run waits for the signal that it was started with; one started by hand has none. */
 const FIRST_SIGNAL_MS = 10_000;

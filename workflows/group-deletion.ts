@@ -1,8 +1,8 @@
 import { proxyActivities, setCurrentDetails, setHandler, sleep, upsertSearchAttributes } from '@temporalio/workflow';
-import type { GroupDeletionActivities, TellOutcome } from '../activities/group-deletion';
+import type { GroupDeletionActivities, NoticeOutcome } from '../activities/group-deletion';
 import { noticeWaitMs } from '../domain/notice-retry';
-import { STAGE } from './ids';
-import { groupProgressQuery, type GroupDeletionInput, type GroupDeletionProgress } from './messages';
+import { groupProgressQuery, type GroupDeletionInput, type GroupDeletionProgress } from './messages/group-deletion';
+import { STAGE } from './messages/search-attributes';
 
 /** One read; nothing can go on without it, so it is tried until the database answers. */
 const { loadGroupDeletion } = proxyActivities<GroupDeletionActivities>({
@@ -33,14 +33,15 @@ const { finishGroupDeletion } = proxyActivities<GroupDeletionActivities>({
   summary: 'Write down the outcome',
 });
 
-/** Members that one activity tells, and that one activity flushes: one of these at a time, the living go first. */
-const TOLD_TOGETHER = 32;
-const FLUSHED_TOGETHER = 8;
+/** Members that one activity notifies: all of these side by side. */
+const NOTIFIED_TOGETHER = 32;
+/** Members whose envelopes one activity rewrites: one activity at a time, as nobody waits for it. */
+const REWRITTEN_TOGETHER = 8;
 
 /**
- * After the cut-over of a group's deletion: tells every member that was in it then, each with attempts of its own, and
- * rewrites their older envelopes in batches. Ends when everybody is done or given up; the stored notice and the 410 tell
- * those whom nothing reached.
+ * After the cut-over of a group's deletion: notifies every member that was in it then, each with attempts of its own, and
+ * rewrites their older envelopes in batches. Ends when everybody is done or given up; the stored notice and the 410
+ * are left for those whom nothing reached.
  */
 export async function groupDeletion(input: GroupDeletionInput): Promise<GroupDeletionProgress> {
   const progress: GroupDeletionProgress = {
@@ -70,10 +71,10 @@ export async function groupDeletion(input: GroupDeletionInput): Promise<GroupDel
   if (input.hasSearchAttributes) upsertSearchAttributes([{ key: STAGE, value: 'telling' }]);
   show();
   await Promise.all([
-    ...chunksOf(recipients, TOLD_TOGETHER).map((agentIds) =>
-      tellAll(input.groupId, agentIds, { progress, dead, show }),
+    ...chunksOf(recipients, NOTIFIED_TOGETHER).map((agentIds) =>
+      notifyAll(input.groupId, agentIds, { progress, dead, show }),
     ),
-    flushAll(flushed, progress, show),
+    rewriteAll(flushed, progress, show),
   ]);
   await finishGroupDeletion({
     groupId: input.groupId,
@@ -86,22 +87,22 @@ export async function groupDeletion(input: GroupDeletionInput): Promise<GroupDel
   return progress;
 }
 
-interface Telling {
+interface Notifying {
   progress: GroupDeletionProgress;
   dead: string[];
   show: () => void;
 }
 
 /** The first attempt of many members together; from then on each goes its own way. */
-async function tellAll(groupId: string, agentIds: string[], telling: Telling): Promise<void> {
+async function notifyAll(groupId: string, agentIds: string[], run: Notifying): Promise<void> {
   const outcomes = await attempt(groupId, agentIds);
-  const failed = agentIds.filter((agentId) => !settle(outcomes.get(agentId), telling.progress));
-  telling.progress.retrying += failed.length;
-  telling.show();
-  await Promise.all(failed.map((agentId) => retry(groupId, agentId, telling)));
+  const failed = agentIds.filter((agentId) => !settle(outcomes.get(agentId), run.progress));
+  run.progress.retrying += failed.length;
+  run.show();
+  await Promise.all(failed.map((agentId) => retry(groupId, agentId, run)));
 }
 
-async function retry(groupId: string, agentId: string, { progress, dead, show }: Telling): Promise<void> {
+async function retry(groupId: string, agentId: string, { progress, dead, show }: Notifying): Promise<void> {
   for (let made = 1; ; made += 1) {
     const waitMs = noticeWaitMs(made, Math.random());
     if (waitMs === null) {
@@ -118,20 +119,20 @@ async function retry(groupId: string, agentId: string, { progress, dead, show }:
 }
 
 /** Outcomes by member; none when the attempt itself came to nothing. */
-async function attempt(groupId: string, agentIds: string[]): Promise<Map<string, TellOutcome>> {
-  const told = await tellMembers({ groupId, agentIds }).catch(() => []);
-  return new Map(told.map(({ agentId, outcome }) => [agentId, outcome]));
+async function attempt(groupId: string, agentIds: string[]): Promise<Map<string, NoticeOutcome>> {
+  const notified = await tellMembers({ groupId, agentIds }).catch(() => []);
+  return new Map(notified.map(({ agentId, outcome }) => [agentId, outcome]));
 }
 
-function settle(outcome: TellOutcome | undefined, progress: GroupDeletionProgress): boolean {
+function settle(outcome: NoticeOutcome | undefined, progress: GroupDeletionProgress): boolean {
   if (outcome === undefined || outcome === 'failed') return false;
   progress.done += 1;
   if (outcome === 'paused') progress.paused += 1;
   return true;
 }
 
-async function flushAll(agentIds: string[], progress: GroupDeletionProgress, show: () => void): Promise<void> {
-  for (const chunk of chunksOf(agentIds, FLUSHED_TOGETHER)) {
+async function rewriteAll(agentIds: string[], progress: GroupDeletionProgress, show: () => void): Promise<void> {
+  for (const chunk of chunksOf(agentIds, REWRITTEN_TOGETHER)) {
     await flushMembers({ agentIds: chunk });
     progress.flushed += chunk.length;
     show();

@@ -1,18 +1,6 @@
 import { continueAsNew, proxyActivities, setCurrentDetails } from '@temporalio/workflow';
 import type { HousekeepingActivities } from '../activities/housekeeping';
-import type { HousekeepingTask } from './ids';
-
-export interface HousekeepingInput {
-  task: HousekeepingTask;
-  /** Where the run before this one stopped. Ids and keys of objects only. */
-  cursor?: string | null;
-  changed?: number;
-}
-
-export interface HousekeepingResult {
-  task: HousekeepingTask;
-  changed: number;
-}
+import type { HousekeepingInput, HousekeepingResult, HousekeepingTask } from './messages/housekeeping';
 
 /**
  * One activity works for half a minute at most and says where it stopped; it shows life after every step, and a try

@@ -8,8 +8,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { ReleaseActivities } from '../activities/releases';
-import { AGENT_HANDLE, STAGE } from './ids';
+import type { ReleaseActivities } from '../activities/inbox-release';
 import {
   endedSignal,
   releasedSignal,
@@ -17,9 +16,10 @@ import {
   repausedSignal,
   type InboxReleaseInput,
   type ReleaseView,
-} from './messages';
+} from './messages/inbox-release';
+import { AGENT_HANDLE, STAGE } from './messages/search-attributes';
 
-/** An order is confirmed or lapses within seconds. Until it was given, nodes find the end of the pause by their own look. */
+/** An order is confirmed or lapses within seconds. Until it was given, each node finds the end of the pause by its own poll. */
 const { orderPumps } = proxyActivities<ReleaseActivities>({
   startToCloseTimeout: '10 seconds',
   retry: { initialInterval: '200 milliseconds', maximumInterval: '10 seconds' },
@@ -42,24 +42,24 @@ const { lookAtRelease } = proxyActivities<ReleaseActivities>({
 });
 
 /** Nodes note how far their sockets are every 5 s; a socket that makes no progress is closed after 10 s. */
-const LOOK_AFTER_MS = [1_000, 2_000, 4_000, 8_000];
-const LOOK_MS_MAX = 15_000;
+const POLL_AFTER_MS = [1_000, 2_000, 4_000, 8_000];
+const POLL_MS_MAX = 15_000;
 
 /**
- * Releases what an agent did not get while it was fully paused or suspended (dashboard.md §8.5). Sockets are pushed to by
- * their own pumps, which the flow has read the inbox and then watches; webhooks are told by the flow. One run per agent:
- * a later end of a pause takes over the run that there is. Ends when every open socket has passed the end of the pause
- * and webhooks were told of everything, or with another pause or the account.
+ * Releases what an agent did not get while it was fully paused or suspended (dashboard.md §8.5). Pumps push to the sockets
+ * by themselves: the flow orders them to read the inbox and polls how far they are. Deliveries to webhooks are made by the
+ * flow. One run per agent: a later end of a pause takes over the run that there is. Ends when every open socket has passed
+ * the end of the pause and every envelope has its deliveries, or with another pause or the account.
  */
 export async function inboxRelease(input: InboxReleaseInput): Promise<ReleaseView> {
   let epoch = input.epoch;
   let isAsked = input.resumed?.isAsked ?? true;
   let ended: 'repaused' | 'ended' | null = input.resumed?.ended ?? null;
   let view: ReleaseView | null = input.resumed?.view ?? null;
-  let looks = 0;
+  let polls = 0;
 
   setHandler(releasedSignal, ({ epoch: newer }) => {
-    // A signal may come late: then it tells of a pause that is known to have ended.
+    // A signal may come late: then it is about a pause that is known to have ended.
     if (newer < epoch) return;
     epoch = newer;
     isAsked = true;
@@ -78,19 +78,19 @@ export async function inboxRelease(input: InboxReleaseInput): Promise<ReleaseVie
     }
     if (isAsked) {
       isAsked = false;
-      looks = 0;
+      polls = 0;
       await orderPumps({ agentId: input.agentId });
     }
     const { told, isMore } = await tellWebhooks({ agentId: input.agentId });
-    const look = await lookAtRelease({ agentId: input.agentId });
-    view = { ...look, stage: ended ?? look.stage, told: (view?.told ?? 0) + told };
+    const counted = await lookAtRelease({ agentId: input.agentId });
+    view = { ...counted, stage: ended ?? counted.stage, told: (view?.told ?? 0) + told };
     show(input, view);
     if (isAsked || isMore) continue;
     if (view.stage !== 'releasing') return view;
-    await condition(() => isAsked || ended !== null, LOOK_AFTER_MS[looks] ?? LOOK_MS_MAX, {
+    await condition(() => isAsked || ended !== null, POLL_AFTER_MS[polls] ?? POLL_MS_MAX, {
       summary: 'Sockets take what they are owed',
     });
-    looks += 1;
+    polls += 1;
   }
 }
 

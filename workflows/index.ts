@@ -1,10 +1,40 @@
-export { accountDeletion } from './account-deletion';
-export { enforcement } from './enforcement';
-export { groupDeletion } from './group-deletion';
-export { inboxRelease } from './inbox-release';
-export { recovery } from './recovery';
-export { registration } from './registration';
-export { rotation } from './rotation';
-export { signIn } from './sign-in';
-export { housekeeping } from './housekeeping';
-export { webhook } from './webhook';
+import { accountDeletion } from './account-deletion';
+import { enforcement } from './enforcement';
+import { groupDeletion } from './group-deletion';
+import { housekeeping } from './housekeeping';
+import { inboxRelease } from './inbox-release';
+import type { FlowTypes } from './messages/flows';
+import { recovery } from './recovery';
+import { registration } from './registration';
+import { rotation } from './rotation';
+import { signIn } from './sign-in';
+import { webhook } from './webhook';
+
+const flows = {
+  accountDeletion,
+  enforcement,
+  groupDeletion,
+  housekeeping,
+  inboxRelease,
+  recovery,
+  registration,
+  rotation,
+  signIn,
+  webhook,
+};
+
+// Compiles only while every flow is what its clients start.
+void (flows satisfies FlowTypes);
+
+export {
+  accountDeletion,
+  enforcement,
+  groupDeletion,
+  housekeeping,
+  inboxRelease,
+  recovery,
+  registration,
+  rotation,
+  signIn,
+  webhook,
+};

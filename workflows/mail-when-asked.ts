@@ -1,8 +1,8 @@
 import { condition, proxyActivities, setHandler } from '@temporalio/workflow';
-import type { CodeActivities } from '../activities/codes';
+import type { CodeActivities } from '../activities/code-by-mail';
 import { PENDING_LIFETIME_MS } from '../contract/limits';
 import type { CodeFlow, Plan } from './code-by-mail';
-import { beginUpdate, type BeginAnswer } from './messages';
+import { beginUpdate, type BeginAnswer } from './messages/code-by-mail';
 
 /** A caller waits: one try of a mail may take 12 s at worst (SMTP timeouts), after 30 s nobody cares any more. */
 const { mailCode } = proxyActivities<CodeActivities>({
@@ -25,14 +25,14 @@ export const mailWhenAsked: Pick<Plan, 'firstStage' | 'prepare' | 'untilRuled'> 
   untilRuled: async (flow) => {
     const stage = () => flow.state().stage;
     if (!(await condition(() => stage() !== 'starting', BEGIN_WAIT))) return flow.enter('abandoned');
-    // No deadline of its own: the activity has one, and what it answers is what the caller is told.
+    // No deadline of its own: the activity has one, and what it answers is what the caller gets.
     await condition(() => stage() !== 'mailing');
     if (stage() !== 'waiting_for_code') return;
     if (!(await condition(() => stage() !== 'waiting_for_code', PENDING_LIFETIME_MS))) flow.enter('expired');
   },
 };
 
-/** A worker that takes the flow after its caller was told 503, or when the flow is closing, mails nothing. */
+/** A worker that takes the flow after its caller got 503, or when the flow is closing, mails nothing. */
 async function mailUnlessLate(flow: CodeFlow, answerBy: number): Promise<BeginAnswer> {
   if (flow.state().stage !== 'starting') return { kind: 'too_late' };
   if (Date.now() > answerBy) {

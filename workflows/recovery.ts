@@ -1,9 +1,9 @@
 import { CancellationScope, condition, isCancellation, proxyActivities, sleep } from '@temporalio/workflow';
-import type { CodeActivities } from '../activities/codes';
+import type { CodeActivities } from '../activities/code-by-mail';
 import { PENDING_LIFETIME_MS } from '../contract/limits';
 import { closeOlderSockets } from './after-key-swap';
 import { codeByMail, type CodeFlow } from './code-by-mail';
-import type { CodeFlowInput, CodeFlowResult } from './messages';
+import type { CodeFlowInput, CodeFlowResult } from './messages/code-by-mail';
 
 /** Nobody waits: the mail system gets the whole life of the code, at a pace that does not press it. */
 const { mailRecoveryCode } = proxyActivities<CodeActivities>({
@@ -23,7 +23,7 @@ export function recovery(input: CodeFlowInput): Promise<CodeFlowResult> {
   });
 }
 
-/** Tries are ruled on from the first moment, mailed or not: nobody can tell a mail that is late from a decoy. */
+/** Tries are ruled on from the first moment, mailed or not: a mail that is late and a decoy must be alike. */
 async function mailAndWait(flow: CodeFlow): Promise<void> {
   const scope = new CancellationScope();
   const mailing = scope

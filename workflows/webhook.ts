@@ -8,8 +8,8 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { WebhookActivities } from '../activities/webhooks';
-import { AGENT_HANDLE, STAGE, WEBHOOK_ID } from './ids';
+import type { WebhookActivities } from '../activities/webhook';
+import { AGENT_HANDLE, STAGE, WEBHOOK_ID } from './messages/search-attributes';
 import {
   attemptFailedSignal,
   disableSignal,
@@ -19,11 +19,11 @@ import {
   type WebhookFlowInput,
   type WebhookFlowView,
   type WebhookOrder,
-} from './messages';
+} from './messages/webhook';
 
 /**
  * Up to forty attempts of 12 s at most, ten at once. One that dies is found by its heartbeat; the attempts that it had
- * begun count, and are repeated by another look. Until the database answers there is nothing else to do.
+ * begun count, and are repeated by the next activity. Until the database answers there is nothing else to do.
  */
 const { attemptDueDeliveries } = proxyActivities<WebhookActivities>({
   startToCloseTimeout: '3 minutes',
@@ -40,13 +40,13 @@ const { obeyOperator } = proxyActivities<WebhookActivities>({
 });
 
 /**
- * Runs while an endpoint is in trouble: sleeps until its earliest failed delivery is due or its cool-down ends, has that
+ * Runs while an endpoint is failing: sleeps until its earliest failed delivery is due or its cool-down ends, has that
  * attempted, and ends when nothing is failing any more. One flow per endpoint, however many deliveries wait.
  */
 export async function webhook(input: WebhookFlowInput): Promise<WebhookFlowView> {
   const orders: WebhookOrder[] = [...(input.resumed?.orders ?? [])];
   let view: WebhookFlowView | null = input.resumed?.view ?? null;
-  /** Something may be due earlier than the last look knew. */
+  /** Something may be due earlier than `view` knows. */
   let isAsked = true;
 
   setHandler(attemptFailedSignal, ({ dueAt }) => {
@@ -66,7 +66,7 @@ export async function webhook(input: WebhookFlowInput): Promise<WebhookFlowView>
       await obeyOperator({ webhookId: input.webhookId, order, now: Date.now() });
     }
     isAsked = false;
-    view = await look(input, view);
+    view = await attemptDue(input, view);
     if (isAsked || orders.length > 0) continue;
     if (view.nextAt === null) return view;
     const waitMs = Math.max(1, view.nextAt - Date.now());
@@ -74,7 +74,7 @@ export async function webhook(input: WebhookFlowInput): Promise<WebhookFlowView>
   }
 }
 
-async function look(input: WebhookFlowInput, before: WebhookFlowView | null): Promise<WebhookFlowView> {
+async function attemptDue(input: WebhookFlowInput, before: WebhookFlowView | null): Promise<WebhookFlowView> {
   const { attempted, delivered, dead, ...health } = await attemptDueDeliveries({
     webhookId: input.webhookId,
     now: Date.now(),

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
-import type { ApiMiddleware } from '../state';
+import type { ApiMiddleware } from '../http/state';
 
 export interface ClientIpOptions {
   /** Lowercase name of the edge proxy's own header. */

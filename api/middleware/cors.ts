@@ -1,5 +1,5 @@
-import { isDashboardPath } from '../dashboard-path';
-import type { ApiMiddleware } from '../state';
+import { isDashboardPath } from '../http/dashboard-path';
+import type { ApiMiddleware } from '../http/state';
 
 /** conventions.md §16. */
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';

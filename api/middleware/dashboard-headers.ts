@@ -1,5 +1,5 @@
-import { isDashboardPath } from '../dashboard-path';
-import type { ApiMiddleware } from '../state';
+import { isDashboardPath } from '../http/dashboard-path';
+import type { ApiMiddleware } from '../http/state';
 
 /**
  * What every answer under `/dashboard` carries, refusals and unknown paths included (dashboard.md §3.2): nothing of it is

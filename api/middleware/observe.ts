@@ -1,6 +1,6 @@
 import type { Logger } from '../../platform/logger';
 import type { Metrics } from '../../platform/metrics';
-import type { ApiMiddleware } from '../state';
+import type { ApiMiddleware } from '../http/state';
 
 /** Probes and scrapes come every few seconds: not worth a line each. */
 const QUIET = new Set(['/v1/health', '/internal/metrics']);
@@ -14,7 +14,7 @@ export function observe(deps: { log: Logger; metrics: Metrics }): ApiMiddleware 
     const startedMs = performance.now();
     await next();
     const ms = performance.now() - startedMs;
-    const route = ctx.state.route?.endpoint.path ?? 'unknown';
+    const route = ctx.state.endpoint?.path ?? 'unknown';
     deps.metrics.requestSeconds.observe({ method: ctx.method, route, status: ctx.status }, ms / 1000);
     const level = QUIET.has(route) ? 'debug' : 'info';
     if (!deps.log.isLevelEnabled(level)) return;

@@ -1,7 +1,7 @@
 import { AppError } from '../../contract/errors';
-import { sameSecret } from '../same-secret';
-import type { ApiMiddleware } from '../state';
-import { bearerKey } from './authenticate';
+import { sameSecret } from '../http/same-secret';
+import type { ApiMiddleware } from '../http/state';
+import { bearerKey } from '../http/bearer-key';
 
 /** Has a token of its own, or none. */
 const METRICS_PATH = '/internal/metrics';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { REQUEST_ID_LENGTH_MAX } from '../../contract/limits';
-import type { ApiMiddleware } from '../state';
+import type { ApiMiddleware } from '../http/state';
 
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
 

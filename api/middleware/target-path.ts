@@ -1,5 +1,5 @@
 import { AppError } from '../../contract/errors';
-import type { ApiMiddleware } from '../state';
+import type { ApiMiddleware } from '../http/state';
 
 /** `//v1///ws` as `/v1/ws`: a base URL with a trailing slash still works (realtime.md §1). */
 export function collapseSlashes(path: string): string {

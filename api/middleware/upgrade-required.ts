@@ -1,4 +1,4 @@
-import type { ApiMiddleware } from '../state';
+import type { ApiMiddleware } from '../http/state';
 
 export const SOCKET_PATH = '/v1/ws';
 export const DASHBOARD_SOCKET_PATH = '/v1/ws/dashboard';

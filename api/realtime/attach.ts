@@ -1,33 +1,37 @@
 import type { IncomingMessage, Server } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type Koa from 'koa';
 import websockify from 'koa-websocket';
 import { FRAME_BYTES_MAX } from '../../contract/limits';
-import { systemClock } from '../../platform/clock';
+import type { Clock } from '../../platform/clock';
 import type { Config } from '../../platform/config';
 import type { Logger } from '../../platform/logger';
 import type { Metrics } from '../../platform/metrics';
-import type { AgentReader } from '../../store/agents';
-import type { Committer } from '../../store/committer/committer';
-import type { Database } from '../../store/database';
-import { createInTurn } from '../../store/turns';
-import type { ApiState } from '../state';
-import { takeTicket } from '../../store/watch/tickets';
-import { findSignedInSessions } from '../../store/watch/sessions';
-import { createAdmission, type Admission } from './admission';
-import { CursorNotes } from './cursors';
-import { DashboardSession, type DashboardSessionDeps } from './dashboard-session';
-import { evictChanged, evictSignedOut } from './evictions';
-import { endDeadNodes } from './housekeeping';
-import { parseClient, type Hello } from './frames';
-import { Inbound } from './inbound';
+import { repeat } from '../../platform/repeat';
+import type { AgentReader } from '../../store/agents/agents';
+import type { Committer } from '../../store/sending/committer';
+import type { Database } from '../../store/schema/database';
+import { within } from '../../store/schema/deadline';
+import { createInTurn } from '../../store/schema/turns';
+import type { ApiState } from '../http/state';
+import { takeTicket } from '../../store/owners/tickets';
+import { findSignedInSessions } from '../../store/owners/sessions';
+import { createAdmission, type Admission } from './sockets/admission';
+import { CursorNotes } from './pumps/cursors';
+import { DashboardSession, type DashboardSessionDeps } from './owner-feed/dashboard-session';
+import { closeSignedOut } from './owner-feed/sign-outs';
+import { evictChanged } from './sockets/evictions';
+import { endDeadNodes } from './presence/dead-nodes';
+import { parseClient, type Hello } from './wire/frames';
+import { Inbound } from './sockets/inbound';
 import type { LiveNode } from './node';
-import type { PresenceService } from './presence';
-import { ReadAcks } from './read-acks';
-import { Session, type SessionDeps } from './session';
-import { AgentSocket } from './socket';
-import { TypingRelay } from './typing';
-import { createWarnings } from './warnings';
-import { createVerify, Waiting, type Accepted } from './upgrade';
+import type { PresenceService } from './presence/presence';
+import { ReadAcks } from './sockets/read-acks';
+import { Session, type SessionDeps } from './sockets/session';
+import { AgentSocket } from './wire/socket';
+import { TypingRelay } from './sockets/typing';
+import { createWarnings } from './broadcast/warnings';
+import { createVerify, Waiting, type Accepted } from './sockets/upgrade';
 
 export interface RealtimeDeps {
   node: LiveNode;
@@ -35,6 +39,7 @@ export interface RealtimeDeps {
   config: Config;
   database: Database;
   agents: AgentReader;
+  clock: Clock;
   committer: Committer;
   log: Logger;
   metrics: Metrics;
@@ -47,13 +52,15 @@ export interface Realtime {
   close(): Promise<void>;
 }
 
-/** How often sockets are looked at, for pings that are due and for orders that did not reach this node. */
+/** How often sockets are gone through, for pings that are due and for orders that did not reach this node. */
 const BEAT_MS = 5_000;
 /** A socket that was heard of within this long is proof of life: pings come twice as often. */
 const ALIVE_MS = 60_000;
 /** At once; together under half of the pool, the rest is for sends and calls. */
 const PUMP_READS_MAX = 8;
 const ADMISSIONS_MAX = 8;
+/** How often the sockets that presence counts are compared with those that are open. */
+const RECONCILE_MS = 60_000;
 const GOODBYE_MS = 2_000;
 /** A database that does not answer must not keep the sockets from their goodbye. */
 const PRESENCE_MS = 2_000;
@@ -63,7 +70,7 @@ const WS_PAYLOAD_MAX = FRAME_BYTES_MAX * 2;
 /** Puts `/v1/ws` and `/v1/ws/dashboard` beside the HTTP routes of `app`. */
 export function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Realtime {
   const { config, database, agents, log, node, presence } = deps;
-  const { hub, connections, lease } = node;
+  const { connections, lease } = node;
   const admission = createAdmission({
     agents,
     connections,
@@ -97,22 +104,42 @@ export function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Realtime
 
   lease.onRegained(() => Promise.resolve(presence.recount()));
 
-  const beatMs = Math.min(BEAT_MS, config.SOCKET_PING_SECONDS * 250);
+  const rounds = startRounds(deps);
+  return {
+    listen: (port, host) => sockets.listen(port, host) as Server,
+    close: async () => {
+      rounds.stop();
+      await ended(presence.leave(), log);
+      await goodbye(node);
+      await ended(Promise.all([shared.reads.idle(), presence.idle()]), log);
+      await node.close();
+    },
+  };
+}
+
+/** What is gone through again and again: sockets, how far they have come, and what is counted of them. */
+function startRounds(deps: RealtimeDeps): { stop: () => void } {
+  const { config, log, node, presence } = deps;
+  const { hub, connections } = node;
   const cursors = new CursorNotes({ connections, log });
+  const beatMs = Math.min(BEAT_MS, config.SOCKET_PING_SECONDS * 250);
   const timer = setInterval(() => {
     void beat(deps);
     void cursors.write(hub.all());
   }, beatMs);
+  const openIds = () => new Set(hub.registered().map(({ id }) => id));
+  const reconciling = repeat(() => presence.reconcile(openIds), { everyMs: RECONCILE_MS, isLater: true });
   return {
-    listen: (port, host) => sockets.listen(port, host) as Server,
-    close: async () => {
+    stop: () => {
       clearInterval(timer);
-      await Promise.race([presence.leave(), pause(PRESENCE_MS)]);
-      await goodbye(node);
-      await Promise.race([Promise.all([shared.reads.idle(), presence.idle()]), pause(PRESENCE_MS)]);
-      await node.close();
+      void reconciling.stop();
     },
   };
+}
+
+/** Resolves when `work` is done, or after its time. */
+function ended(work: Promise<unknown>, log: Logger): Promise<unknown> {
+  return within(PRESENCE_MS, work).catch((error: unknown) => log.warn({ event: 'presence.not_ended', err: error }));
 }
 
 function startSession(session: Session, { agent }: Accepted, request: IncomingMessage): void {
@@ -122,11 +149,11 @@ function startSession(session: Session, { agent }: Accepted, request: IncomingMe
 
 /** What all sockets of this process share: one object, a socket holds nothing of it but the reference. */
 function sessionDeps(deps: RealtimeDeps, admission: Admission, waiting: Waiting): SessionDeps & { reads: ReadAcks } {
-  const { config, database, agents, committer, log, metrics, node, presence } = deps;
-  const warnings = createWarnings({ database, live: node, clock: systemClock, log, limitRate: config.RATE_LIMITS });
+  const { config, database, agents, clock, committer, log, metrics, node, presence } = deps;
+  const warnings = createWarnings({ database, live: node, clock, log, limitRate: config.RATE_LIMITS });
   committer.onSpent((sender) => warnings.note(sender));
   const typing = new TypingRelay({ database, live: node, log });
-  const reads = new ReadAcks({ database, live: node, clock: systemClock, log });
+  const reads = new ReadAcks({ database, live: node, clock, log });
   return {
     database,
     agents,
@@ -141,17 +168,17 @@ function sessionDeps(deps: RealtimeDeps, admission: Admission, waiting: Waiting)
     mayPush: node.lease.isHeld,
     onPush: (row) => {
       metrics.pushes.inc();
-      metrics.pushSeconds.observe(Math.max(0, Date.now() - row.message.createdAt.getTime()) / 1000);
+      metrics.pushSeconds.observe(Math.max(0, clock.now().getTime() - row.message.createdAt.getTime()) / 1000);
     },
   };
 }
 
-function dashboardDeps({ database, node, log }: RealtimeDeps): DashboardSessionDeps {
+function dashboardDeps({ database, clock, node, log }: RealtimeDeps): DashboardSessionDeps {
   return {
     dashboards: node.dashboards,
     connections: node.connections,
     takeTicket: (ticket) => takeTicket(database, ticket),
-    isSignedIn: async ({ sessionId }) => (await findSignedInSessions(database, [sessionId], new Date())).size > 0,
+    isSignedIn: async ({ sessionId }) => (await findSignedInSessions(database, [sessionId], clock.now())).size > 0,
     log,
   };
 }
@@ -169,7 +196,7 @@ function helloOf({ headers }: IncomingMessage): Omit<Hello, 'apiKey'> {
 }
 
 /** Pings, proof of life, and what orders that did not reach this node would have ended. */
-async function beat({ node, config, database, log, metrics, presence }: RealtimeDeps): Promise<void> {
+async function beat({ node, config, database, clock, log, metrics, presence }: RealtimeDeps): Promise<void> {
   const sessions = node.hub.all();
   const dashboards = node.dashboards.all();
   metrics.sockets.set(sessions.length);
@@ -178,7 +205,7 @@ async function beat({ node, config, database, log, metrics, presence }: Realtime
   void endDeadNodes({ database, presence, log });
   for (const session of [...sessions, ...dashboards]) session.beat(nowMs, config.SOCKET_PING_SECONDS * 1000);
   try {
-    await Promise.all([evictChanged(database, sessions), evictSignedOut(database, dashboards)]);
+    await Promise.all([evictChanged(database, sessions), closeSignedOut(database, dashboards, clock.now())]);
   } catch (error) {
     log.warn({ event: 'eviction_check.failed', err: error });
   }
@@ -190,11 +217,9 @@ async function goodbye({ hub, dashboards }: LiveNode): Promise<void> {
   const stepMs = GOODBYE_MS / Math.max(1, sessions.length);
   await Promise.all(
     sessions.map(async (session, index) => {
-      await pause(index * stepMs);
+      await sleep(index * stepMs);
       session.close(1001, 'Server shutting down');
       await session.leave();
     }),
   );
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -4,8 +4,8 @@ import { gzipSync } from 'node:zlib';
 import { z } from 'zod';
 import type { Endpoint } from '../../contract/endpoint';
 import { AppError } from '../../contract/errors';
-import { publicRoute, type Reply, type RequestContext, type Route } from '../route';
-import { PACKAGE_ROOT } from '../version';
+import { publicRoute, type Reply, type RequestContext, type Route } from '../http/route';
+import { PACKAGE_ROOT } from '../http/version';
 
 export interface AppPageDeps {
   publicBaseUrl: string;
@@ -34,6 +34,7 @@ const page = (route: string, operationId: string): Endpoint => ({
   summary: "The owners' page",
   tag: 'Platform',
   auth: 'none',
+  answersInOutage: true,
   responses: { 200: { description: 'A page', schema: z.string() } },
   errors: [],
   isInternal: true,

@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { ENDPOINTS, health, openapi, root } from '../../contract/endpoints';
 import type { Endpoint } from '../../contract/endpoint';
 import { buildOpenapi } from '../../contract/openapi';
-import { PACKAGE_ROOT, serverVersion } from '../version';
-import { publicRoute, type Reply, type Route } from '../route';
+import { PACKAGE_ROOT, serverVersion } from '../http/version';
+import { publicRoute, type Reply, type Route } from '../http/route';
 
 export interface Health {
   mongodb: () => Promise<boolean>;
@@ -21,6 +21,7 @@ const page = (route: string, operationId: string): Endpoint => ({
   summary: 'Reference page',
   tag: 'Platform',
   auth: 'none',
+  answersInOutage: true,
   responses: { 200: { description: 'A page', schema: z.string() } },
   errors: [],
   isInternal: true,

@@ -1,5 +1,6 @@
 import { isIPv6, type LookupFunction } from 'node:net';
 import { Pool } from 'undici';
+import { BoundedMap } from '../bounded-map';
 
 /** Endpoints whose connections are kept; the one that was not used for the longest time goes first. */
 const POOLS_MAX = 512;
@@ -20,19 +21,13 @@ export interface PoolOptions {
  * the name says by then; the TLS name is the host of the URL.
  */
 export function createPools(options: PoolOptions) {
-  const pools = new Map<string, Pool>();
+  const pools = new BoundedMap<string, Pool>(POOLS_MAX, (old) => void old.close().catch(() => undefined));
   return {
     of({ origin }: URL, address: string): Pool {
       const key = `${origin}|${address}`;
       const pool = pools.get(key) ?? openPool(origin, address, options);
-      // The newest stands last: a Map keeps the order of insertion.
-      pools.delete(key);
+      // Set again, so that the one whose use lies back longest is the oldest.
       pools.set(key, pool);
-      for (const [oldest, old] of pools) {
-        if (pools.size <= POOLS_MAX) break;
-        pools.delete(oldest);
-        void old.close().catch(() => undefined);
-      }
       return pool;
     },
 

@@ -7,7 +7,8 @@ import {
 } from '@temporalio/client';
 import { AppError } from '../../contract/errors';
 import { FLOW_ACCEPT_MS } from '../../contract/limits';
-import { SEARCH_ATTRIBUTES } from '../../workflows/ids';
+import type { FlowTypes } from '../../workflows/messages/flows';
+import { SEARCH_ATTRIBUTES } from '../../workflows/messages/search-attributes';
 import type { Config } from '../config';
 import type { Logger } from '../logger';
 import type { Metrics } from '../metrics';
@@ -15,7 +16,7 @@ import { temporalConnectionOptions } from '../temporal-connection';
 
 /** How long clients wait before they try a flow again. */
 const RETRY_MS = 5_000;
-/** How long one look at the server's health may take, and how long its answer serves. */
+/** How long one probe of the server's health may take, and how long its answer serves. */
 const PROBE_MS = 1_000;
 const PROBE_AGE_MS = 2_000;
 
@@ -38,8 +39,8 @@ export interface FlowClient {
    * Starts a flow whose id is its idempotency key: one that runs already, or ran and ended, is success.
    * @throws the client's error when the server does not take it; whether it was started is then unknown
    */
-  startOnce<W extends Workflow>(type: string, options: StartOnceOptions<W>): Promise<void>;
-  /** Whether the server answers; looked at every two seconds at most. */
+  startOnce<Name extends keyof FlowTypes>(name: Name, options: StartOnceOptions<FlowTypes[Name]>): Promise<void>;
+  /** Whether the server answers; probed every two seconds at most. */
   isUp(): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -62,11 +63,13 @@ export function createFlowClient({ config, metrics, log }: FlowClientDeps): Flow
     assertReady: async () => {
       if (!(await isReady())) throw unavailable();
     },
-    startOnce: async <W extends Workflow>(type: string, options: StartOnceOptions<W>) => {
+    startOnce: async <Name extends keyof FlowTypes>(name: Name, options: StartOnceOptions<FlowTypes[Name]>) => {
       // The parse point of generic options: the client's own type cannot follow a workflow type that is a parameter.
-      const once = { ...options, workflowIdReusePolicy: 'REJECT_DUPLICATE' } as unknown as WorkflowStartOptions<W>;
-      await within(FLOW_ACCEPT_MS, () => client.workflow.start<W>(type, once)).then(
-        () => metrics.flowStarts.inc({ flow: type, outcome: 'started' }),
+      const once = { ...options, workflowIdReusePolicy: 'REJECT_DUPLICATE' } as unknown as WorkflowStartOptions<
+        FlowTypes[Name]
+      >;
+      await within(FLOW_ACCEPT_MS, () => client.workflow.start<FlowTypes[Name]>(name, once)).then(
+        () => metrics.flowStarts.inc({ flow: name, outcome: 'started' }),
         (error: unknown) => {
           if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
         },
@@ -77,7 +80,7 @@ export function createFlowClient({ config, metrics, log }: FlowClientDeps): Flow
   };
 }
 
-/** What callers of a flow are told while it cannot be reached. */
+/** What callers of a flow get while it cannot be reached. */
 export function unavailable(): AppError {
   return new AppError('SERVICE_UNAVAILABLE', undefined, RETRY_MS);
 }

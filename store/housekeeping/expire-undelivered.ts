@@ -1,10 +1,12 @@
-import { inboxInId, inboxOutId, type InboxInHead, type InboxOutHead } from '../../domain/heads';
-import type { Envelope } from '../collections/messages';
-import { withTransaction, type Database } from '../database';
-import { notFlushed } from '../flushing';
+import { inboxInId, type InboxInGuard } from '../../domain/guards';
+import type { Envelope } from '../schema/collections/messages';
+import type { Database } from '../schema/database';
+import { READ } from '../schema/reads';
+import { recordMoves } from '../inbox/backlog';
+import { notWrittenOff } from '../inbox/written-off';
 import { daysBefore, type Step, type StepInput } from './step';
 
-/** Inboxes that one step looks at, and rows that one transaction moves. */
+/** Inboxes that one step looks at, and rows that one statement moves. */
 const INBOXES = 200;
 const ROWS = 500;
 
@@ -21,30 +23,17 @@ export async function expireUndelivered(
   { cursor, now }: StepInput,
 ): Promise<Step> {
   if (ttlDays === 0) return { cursor: null, changed: 0 };
-  const inboxes = await database.heads
-    .find<InboxInHead>(
+  const inboxes = await database.guards
+    .find<InboxInGuard>(
       { _id: { $gt: cursor ?? INBOX_IN.from, $lt: INBOX_IN.to } },
-      { projection: { enqueued: 1 }, sort: { _id: 1 }, limit: INBOXES, maxTimeMS: 5_000 },
+      { projection: { _id: 1 }, sort: { _id: 1 }, limit: INBOXES, ...READ },
     )
     .toArray();
   let changed = 0;
-  for (const agentId of await findHolders(database, inboxes)) {
-    changed += await expireInbox(database, agentId, daysBefore(now, ttlDays));
+  for (const { _id } of inboxes) {
+    changed += await expireInbox(database, _id.slice(INBOX_IN.from.length), daysBefore(now, ttlDays));
   }
   return { cursor: inboxes.length < INBOXES ? null : (inboxes.at(-1)?._id ?? null), changed };
-}
-
-/** Agents that may hold stored envelopes. */
-async function findHolders(database: Database, inboxes: InboxInHead[]): Promise<string[]> {
-  const agentIds = inboxes.map(({ _id }) => _id.slice(INBOX_IN.from.length));
-  const outs = await database.heads
-    .find<InboxOutHead>({ _id: { $in: agentIds.map(inboxOutId) } }, { projection: { dequeued: 1 }, maxTimeMS: 5_000 })
-    .toArray();
-  const dequeued = new Map(outs.map((out) => [out._id, out.dequeued]));
-  return agentIds.filter((agentId, index) => {
-    const enqueued = inboxes[index]?.enqueued ?? 0;
-    return enqueued > (dequeued.get(inboxOutId(agentId)) ?? 0);
-  });
 }
 
 async function expireInbox(database: Database, agentId: string, before: Date): Promise<number> {
@@ -57,35 +46,27 @@ async function expireInbox(database: Database, agentId: string, before: Date): P
 }
 
 /**
- * The oldest due rows and the counter in one transaction; both are written by acks, too, so a row leaves `stored` once
- * and is counted once. Rows that the agent lost with a group are left to `flushInbox`, which counts them. A crash leaves
- * whole steps; a repeat finds the rest.
+ * The oldest due rows leave `stored` by one conditional update each: what an ack takes meanwhile is the ack's. Rows that
+ * the agent lost with a group are left to `settleWrittenOff`. A crash leaves whole rows; a repeat finds the rest.
  */
 async function expireRows(database: Database, agentId: string, before: Date): Promise<number> {
-  return withTransaction(database, async (session) => {
-    const inbox = await database.heads.findOne<InboxInHead>(
-      { _id: inboxInId(agentId) },
-      { projection: { flushing: 1 }, session },
-    );
-    const rows = await database.envelopes
-      .find<Pick<Envelope, '_id' | 'createdAt'>>(
-        { recipientId: agentId, status: 'stored', ...notFlushed(inbox?.flushing) },
-        { projection: { createdAt: 1 }, sort: { position: 1 }, limit: ROWS, hint: 'recipient_stored', session },
-      )
-      .toArray();
-    const young = rows.findIndex(({ createdAt }) => createdAt >= before);
-    const due = young === -1 ? rows : rows.slice(0, young);
-    if (due.length === 0) return 0;
-    await database.heads.updateOne(
-      { _id: inboxOutId(agentId) },
-      { $inc: { dequeued: due.length, v: 1 } },
-      { upsert: true, session },
-    );
-    await database.envelopes.updateMany(
-      { _id: { $in: due.map(({ _id }) => _id) }, status: 'stored' },
-      { $set: { status: 'expired' } },
-      { session },
-    );
-    return due.length;
-  });
+  const inbox = await database.guards.findOne<Pick<InboxInGuard, '_id' | 'writtenOff'>>(
+    { _id: inboxInId(agentId) },
+    { projection: { writtenOff: 1 }, ...READ },
+  );
+  const rows = await database.envelopes
+    .find<Pick<Envelope, '_id' | 'createdAt'>>(
+      { recipientId: agentId, status: 'stored', ...notWrittenOff(inbox?.writtenOff) },
+      { projection: { createdAt: 1 }, sort: { position: 1 }, limit: ROWS, hint: 'recipient_stored', ...READ },
+    )
+    .toArray();
+  const young = rows.findIndex(({ createdAt }) => createdAt >= before);
+  const due = young === -1 ? rows : rows.slice(0, young);
+  if (due.length === 0) return 0;
+  await database.envelopes.updateMany(
+    { _id: { $in: due.map(({ _id }) => _id) }, status: 'stored' },
+    { $set: { status: 'expired' } },
+  );
+  await recordMoves(database, [agentId]);
+  return due.length;
 }

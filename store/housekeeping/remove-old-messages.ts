@@ -1,12 +1,13 @@
 import { retentionCutoff } from '../../domain/retention';
 import { settle } from '../../domain/reading';
-import type { GroupHead } from '../../domain/group';
-import type { PairHead } from '../../domain/heads';
-import { envelopesOf, type Message } from '../collections/messages';
-import type { Database } from '../database';
-import { findParticipation, findReadState } from '../participation';
-import { commitReading } from '../transactions/reading';
-import { untilCommitted } from '../transactions/until-committed';
+import type { GroupGuard } from '../../domain/group';
+import type { PairGuard } from '../../domain/guards';
+import { envelopesOf, type Message } from '../schema/collections/messages';
+import type { Database } from '../schema/database';
+import { READ, SAFE_READ } from '../schema/reads';
+import { findParticipation, findReadState } from '../conversations/participation';
+import { commitReading } from '../conversations/reading';
+import { untilCommitted } from '../schema/conflicts';
 import type { Step, StepInput } from './step';
 
 /** Conversations that one step looks at, messages that go together, and envelopes of one transaction. */
@@ -14,14 +15,14 @@ const CONVERSATIONS = 100;
 const MESSAGES = 200;
 const ENVELOPES = 500;
 
-/** Where the guarding documents of conversations stand, in the order in which they are gone through. */
+/** Where the guard documents of conversations stand, in the order in which they are gone through. */
 const RANGES = [
   { from: 'group:', to: 'group;' },
   { from: 'pair:', to: 'pair;' },
 ];
 
-/** What of a head tells which conversation it guards. */
-type ConversationHead = Partial<Pick<PairHead, 'conversationId'> & Pick<GroupHead, 'groupId'>> & {
+/** What of a guard tells which conversation it guards. */
+type ConversationGuard = Partial<Pick<PairGuard, 'conversationId'> & Pick<GroupGuard, 'groupId'>> & {
   _id: string;
   createdAt: Date | null;
 };
@@ -37,24 +38,24 @@ export async function removeOldMessages(
 ): Promise<Step> {
   const range = RANGES.find(({ to }) => (cursor ?? '') < to);
   if (range === undefined) return { cursor: null, changed: 0 };
-  const heads = await database.heads
-    .find<ConversationHead>(
+  const guards = await database.guards
+    .find<ConversationGuard>(
       { _id: { $gt: cursor === null || cursor < range.from ? range.from : cursor, $lt: range.to } },
       {
         projection: { conversationId: 1, groupId: 1, createdAt: 1 },
         sort: { _id: 1 },
         limit: CONVERSATIONS,
-        maxTimeMS: 5_000,
+        ...READ,
       },
     )
     .toArray();
   const cutoff = retentionCutoff(now);
   let changed = 0;
-  for (const head of heads) {
-    if (head.createdAt !== null && head.createdAt < cutoff) changed += await clean(database, head, cutoff, now);
+  for (const guard of guards) {
+    if (guard.createdAt !== null && guard.createdAt < cutoff) changed += await clean(database, guard, cutoff, now);
   }
-  const isLast = heads.length < CONVERSATIONS;
-  return { cursor: isLast ? nextRange(range.to) : (heads.at(-1)?._id ?? null), changed };
+  const isLast = guards.length < CONVERSATIONS;
+  return { cursor: isLast ? nextRange(range.to) : (guards.at(-1)?._id ?? null), changed };
 }
 
 /** The end of one range is the cursor of the next; after the last there is none. */
@@ -62,15 +63,15 @@ function nextRange(end: string): string | null {
   return end === RANGES.at(-1)?.to ? null : end;
 }
 
-async function clean(database: Database, head: ConversationHead, cutoff: Date, now: Date): Promise<number> {
-  const conversationId = head.conversationId ?? head.groupId;
+async function clean(database: Database, guard: ConversationGuard, cutoff: Date, now: Date): Promise<number> {
+  const conversationId = guard.conversationId ?? guard.groupId;
   if (conversationId === undefined || conversationId === null) return 0;
   let removed = 0;
   for (;;) {
     const due = await findOld(database, conversationId, cutoff);
     const last = due.at(-1);
     if (last === undefined) return removed;
-    for await (const agentId of participantsOf(database, head)) {
+    for await (const agentId of participantsOf(database, guard)) {
       await forget(database, { agentId, conversationId, upTo: last.seq }, now);
     }
     // Last of all: a crash before this leaves messages by which the rest is found again.
@@ -85,16 +86,13 @@ async function findOld(
   cutoff: Date,
 ): Promise<Pick<Message, '_id' | 'seq' | 'createdAt'>[]> {
   const oldest = await database.messages
-    .find(
-      { conversationId },
-      { projection: { seq: 1, createdAt: 1 }, sort: { seq: 1 }, limit: MESSAGES, maxTimeMS: 5_000 },
-    )
+    .find({ conversationId }, { projection: { seq: 1, createdAt: 1 }, sort: { seq: 1 }, limit: MESSAGES, ...READ })
     .toArray();
   return oldest.filter(({ createdAt }) => createdAt < cutoff);
 }
 
 /** Everybody who was ever in the conversation. */
-async function* participantsOf(database: Database, { _id, groupId }: ConversationHead): AsyncGenerator<string> {
+async function* participantsOf(database: Database, { _id, groupId }: ConversationGuard): AsyncGenerator<string> {
   if (groupId === undefined) {
     yield* _id.split(':').slice(1);
     return;
@@ -126,8 +124,7 @@ async function forget(
         .find(envelopesOf(agentId, conversationId, { $lte: upTo }), {
           sort: { seq: 1 },
           limit: ENVELOPES,
-          readConcern: { level: 'majority' },
-          maxTimeMS: 5_000,
+          ...SAFE_READ,
         })
         .toArray();
       if (rows.length === 0) return 0;

@@ -1,7 +1,8 @@
-import type { AttachmentHead } from '../../domain/attachments';
+import type { AttachmentGuard } from '../../domain/attachments';
 import type { BlobStore } from '../../platform/blobs/blob-store';
-import { attachmentBlobKey, settleUpload, uploadBlobKey } from '../attachments';
-import type { Database } from '../database';
+import { attachmentBlobKey, settleUpload, uploadBlobKey } from '../attachments/attachments';
+import type { Database } from '../schema/database';
+import { READ } from '../schema/reads';
 import type { Step, StepInput } from './step';
 
 const BATCH = 100;
@@ -21,21 +22,21 @@ export async function sweepAttachments(
   return { cursor: due.length === BATCH && changed > 0 ? 'more' : null, changed };
 }
 
-function findDueAttachments(database: Database, now: Date): Promise<AttachmentHead[]> {
-  return database.heads
-    .find<AttachmentHead>({ dueAt: { $lte: now } }, { sort: { dueAt: 1 }, limit: BATCH, maxTimeMS: 5_000 })
+function findDueAttachments(database: Database, now: Date): Promise<AttachmentGuard[]> {
+  return database.guards
+    .find<AttachmentGuard>({ dueAt: { $lte: now, $type: 'date' } }, { sort: { dueAt: 1 }, limit: BATCH, ...READ })
     .toArray();
 }
 
 async function removeUnlessNeeded(
   database: Database,
   blobs: BlobStore,
-  attachment: AttachmentHead,
+  attachment: AttachmentGuard,
   now: Date,
 ): Promise<boolean> {
   // Bytes that came to a store of its own and that nobody has asked for yet: their week begins.
   if (attachment.storedAt === null && (await settleUpload(database, blobs, attachment, now))) return false;
-  const { deletedCount } = await database.heads.deleteOne({ _id: attachment._id, v: attachment.v });
+  const { deletedCount } = await database.guards.deleteOne({ _id: attachment._id, v: attachment.v });
   if (deletedCount === 0) return false;
   await blobs.remove(attachmentBlobKey(attachment.attachmentId));
   if (blobs.direct !== null) await blobs.remove(uploadBlobKey(attachment.attachmentId));

@@ -1,6 +1,7 @@
-import { attachmentHeadId, type AttachmentHead } from '../../domain/attachments';
+import { attachmentGuardId, type AttachmentGuard } from '../../domain/attachments';
 import type { BlobStore } from '../../platform/blobs/blob-store';
-import type { Database } from '../database';
+import type { Database } from '../schema/database';
+import { READ } from '../schema/reads';
 import { daysBefore, type Step, type StepInput } from './step';
 
 const BATCH = 500;
@@ -18,7 +19,7 @@ const FOLDERS: { prefix: string; findUsed: FindUsed }[] = [
 ];
 
 /** Whether the bytes that a stranger put still have to be looked at. */
-const isAwaited = ({ storedAt }: Pick<AttachmentHead, 'storedAt'>): boolean => storedAt === null;
+const isAwaited = ({ storedAt }: Pick<AttachmentGuard, 'storedAt'>): boolean => storedAt === null;
 
 /**
  * Removes objects that no row names: left by a crash between object and row, by a removal that the store did not do, or
@@ -49,7 +50,7 @@ function parseCursor(cursor: string | null): [number, string | null] {
 
 async function findShownAvatars(database: Database, keys: string[]): Promise<Set<string>> {
   const rows = await database.avatars
-    .find({ blobKey: { $in: keys } }, { projection: { blobKey: 1 }, maxTimeMS: 5_000 })
+    .find({ blobKey: { $in: keys } }, { projection: { blobKey: 1 }, ...READ })
     .toArray();
   return new Set(rows.map(({ blobKey }) => blobKey));
 }
@@ -57,11 +58,11 @@ async function findShownAvatars(database: Database, keys: string[]): Promise<Set
 async function findAttachments(
   database: Database,
   keys: string[],
-  isNeeded: (attachment: Pick<AttachmentHead, 'storedAt'>) => boolean,
+  isNeeded: (attachment: Pick<AttachmentGuard, 'storedAt'>) => boolean,
 ): Promise<Set<string>> {
-  const byHead = new Map(keys.map((key) => [attachmentHeadId(key.slice(key.indexOf('/') + 1)), key]));
-  const rows = await database.heads
-    .find<AttachmentHead>({ _id: { $in: [...byHead.keys()] } }, { projection: { storedAt: 1 }, maxTimeMS: 5_000 })
+  const byGuard = new Map(keys.map((key) => [attachmentGuardId(key.slice(key.indexOf('/') + 1)), key]));
+  const rows = await database.guards
+    .find<AttachmentGuard>({ _id: { $in: [...byGuard.keys()] } }, { projection: { storedAt: 1 }, ...READ })
     .toArray();
-  return new Set(rows.filter(isNeeded).flatMap(({ _id }) => byHead.get(_id) ?? []));
+  return new Set(rows.filter(isNeeded).flatMap(({ _id }) => byGuard.get(_id) ?? []));
 }

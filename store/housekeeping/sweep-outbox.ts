@@ -1,6 +1,7 @@
-import { inboxInId, type InboxInHead } from '../../domain/heads';
-import type { OutboxRow } from '../collections/outbox';
-import type { Database } from '../database';
+import { inboxInId, type InboxInGuard } from '../../domain/guards';
+import type { OutboxRow } from '../schema/collections/outbox';
+import type { Database } from '../schema/database';
+import { READ } from '../schema/reads';
 import { daysBefore, type Step, type StepInput } from './step';
 
 const BATCH = 500;
@@ -30,7 +31,7 @@ export async function sweepOutbox({ database }: { database: Database }, { cursor
   const rows = await database.outbox
     .find<{ _id: string; targetId: string; createdAt: Date }>(
       { kind, createdAt: { $lt: daysBefore(now, KEEP_DAYS), ...(after === null ? {} : { $gt: after }) } },
-      { projection: { targetId: 1, createdAt: 1 }, sort: { createdAt: 1 }, limit: BATCH, maxTimeMS: 5_000 },
+      { projection: { targetId: 1, createdAt: 1 }, sort: { createdAt: 1 }, limit: BATCH, ...READ },
     )
     .toArray();
   const idle = await findWithoutWebhooks(database, new Set(rows.map(({ targetId }) => targetId)));
@@ -49,11 +50,8 @@ function parseCursor(cursor: string | null): [number, Date | null] {
 }
 
 async function findWithoutWebhooks(database: Database, agentIds: Set<string>): Promise<Set<string>> {
-  const inboxes = await database.heads
-    .find<InboxInHead>(
-      { _id: { $in: [...agentIds].map(inboxInId) } },
-      { projection: { webhooks: 1 }, maxTimeMS: 5_000 },
-    )
+  const inboxes = await database.guards
+    .find<InboxInGuard>({ _id: { $in: [...agentIds].map(inboxInId) } }, { projection: { webhooks: 1 }, ...READ })
     .toArray();
   const having = new Set(inboxes.filter(({ webhooks }) => webhooks > 0).map(({ _id }) => _id));
   return new Set([...agentIds].filter((agentId) => !having.has(inboxInId(agentId))));

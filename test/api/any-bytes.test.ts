@@ -1,12 +1,10 @@
 import fc from 'fast-check';
 import { ENDPOINTS } from '../../contract/endpoints';
-import type { Database } from '../../store/database';
 import { call, createTestAgent } from '../support/agents';
 import { signInOwner } from '../support/owners';
 import { exchange } from '../support/raw-http';
 import { servedEndpoints } from '../support/routes';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack } from '../support/use-stack';
 
 const RUNS_PER_ENDPOINT = 12;
 
@@ -82,19 +80,8 @@ const query = fc
   .map((pairs) => pairs.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&'));
 
 describe('any bytes on every route', () => {
-  let stack: Stack;
-  let database: Database;
-  let port: number;
-
-  beforeAll(async () => {
-    stack = await startStack({ workers: 0 });
-    database = openStackDatabase(stack);
-    port = stack.apis[0]?.port ?? 0;
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database, url } = useStack({ workers: 0 });
+  const port = (): number => stack.apis[0]?.port ?? 0;
 
   const routes = SERVED.map((endpoint) => [`${endpoint.method} ${endpoint.path}`, endpoint] as const);
 
@@ -122,7 +109,7 @@ describe('any bytes on every route', () => {
             Buffer.from(`\r\nContent-Length: ${content.length}\r\n\r\n`),
             content,
           ]);
-          const answer = await exchange(port, request);
+          const answer = await exchange(port(), request);
           expect(answer.status).toBeGreaterThanOrEqual(200);
           expect(answer.status).toBeLessThan(500);
           if (answer.status >= 400 && answer.head.includes('application/json')) {
@@ -135,8 +122,7 @@ describe('any bytes on every route', () => {
   });
 
   test('any Authorization header is a 401, never more', async () => {
-    const url = stack.baseUrls[0] ?? '';
-    const plain = await call(url, 'GET', '/v1/agents/me');
+    const plain = await call(url(), 'GET', '/v1/agents/me');
     const header = fc.oneof(
       fc.stringMatching(/^[\x21-\x7e]{0,80}$/),
       fc.stringMatching(/^[Bb]earer [\x21-\x7e]{0,80}$/),
@@ -144,7 +130,7 @@ describe('any bytes on every route', () => {
     );
     await fc.assert(
       fc.asyncProperty(header, async (authorization) => {
-        const answer = await call(url, 'GET', '/v1/agents/me', { headers: { authorization } });
+        const answer = await call(url(), 'GET', '/v1/agents/me', { headers: { authorization } });
         expect([answer.status, answer.text]).toEqual([401, plain.text]);
       }),
       { numRuns: 100 },

@@ -1,31 +1,17 @@
-import type { Database } from '../../store/database';
 import { call, createTestAgent, type TestAgent } from '../support/agents';
 import { attachmentCalls, outcome, textFile } from '../support/attachments';
 import { pictureAs } from '../support/images';
-import { startS3, type S3Server } from '../support/s3';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { startS3 } from '../support/s3';
+import { use } from '../support/use';
+import { useStack } from '../support/use-stack';
 
 const FILE = textFile('some bytes of a file');
 
 /** The same promises with a real object store: its own URLs, its own words. */
 describe('attachments and pictures in an S3-compatible store', () => {
-  let s3: S3Server;
-  let stack: Stack;
-  let database: Database;
-  let files: ReturnType<typeof attachmentCalls>;
-
-  beforeAll(async () => {
-    s3 = await startS3();
-    stack = await startStack({ workers: 0, env: { BLOB_STORE: s3.url, ...s3.credentials } });
-    database = openStackDatabase(stack);
-    files = attachmentCalls(() => stack.baseUrls[0] ?? '');
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-    await s3.stop();
-  });
+  const s3 = use(startS3, (server) => server.stop());
+  const { database, url } = useStack(() => ({ workers: 0, env: { BLOB_STORE: s3.url, ...s3.credentials } }));
+  const files = attachmentCalls(url);
 
   const two = async (): Promise<[TestAgent, TestAgent]> => [
     await createTestAgent(database),
@@ -97,7 +83,7 @@ describe('attachments and pictures in an S3-compatible store', () => {
   test('pictures are served by the api from the bucket', async () => {
     const { agent, apiKey } = await createTestAgent(database);
     const path = `/v1/agents/${agent.handle}/avatar`;
-    const baseUrl = stack.baseUrls[0] ?? '';
+    const baseUrl = url();
     const put = await call(baseUrl, 'PUT', path, { key: apiKey, body: new Uint8Array(await pictureAs('png')) });
     const served = await fetch(baseUrl + new URL(put.body.avatar_url as string).pathname);
     expect([served.status, served.headers.get('content-type')]).toEqual([200, 'image/webp']);
@@ -111,7 +97,7 @@ describe('attachments and pictures in an S3-compatible store', () => {
     await s3.stop();
     expect(await outcome(await files.ask(bob, id))).toEqual([503, 'STORAGE_UNAVAILABLE']);
     expect((await files.send(ada, { to: bob.agent.handle }, id)).status).toBe(201);
-    const health = await call(stack.baseUrls[0] ?? '', 'GET', '/v1/health');
+    const health = await call(url(), 'GET', '/v1/health');
     expect([health.status, health.body.blobs]).toEqual([200, false]);
   });
 });

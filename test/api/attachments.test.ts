@@ -1,36 +1,20 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createUrlSigner } from '../../platform/signed-urls';
-import type { Database } from '../../store/database';
-import { setBlock } from '../../store/transactions/relations';
+import { setBlock } from '../../store/contacts/relations';
 import { createTestAgent, type TestAgent } from '../support/agents';
 import { attachmentCalls, declared, outcome, textFile, type File } from '../support/attachments';
 import { groupCalls, outcomeOf } from '../support/groups';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useFolder } from '../support/folder';
+import { useStack } from '../support/use-stack';
 
 const FILE = textFile('some bytes of a file');
 
 describe('attachments', () => {
-  let stack: Stack;
-  let database: Database;
-  let folder: string;
-  let files: ReturnType<typeof attachmentCalls>;
-  let groups: ReturnType<typeof groupCalls>;
-
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'agentchat-blobs-'));
-    stack = await startStack({ workers: 0, env: { BLOB_STORE: `file:${folder}` } });
-    database = openStackDatabase(stack);
-    files = attachmentCalls(() => stack.baseUrls[0] ?? '');
-    groups = groupCalls(stack, database);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
+  const folder = useFolder('blobs');
+  const { stack, database, url } = useStack(() => ({ workers: 0, env: { BLOB_STORE: `file:${folder.path}` } }));
+  const files = attachmentCalls(url);
+  const groups = groupCalls(stack, database);
 
   const two = async (): Promise<[TestAgent, TestAgent]> => [
     await createTestAgent(database),
@@ -38,7 +22,7 @@ describe('attachments', () => {
   ];
   const to = (whom: TestAgent) => ({ to: whom.agent.handle });
   const stored = async (attachmentId: string): Promise<string[]> =>
-    (await readdir(folder, { recursive: true })).filter(
+    (await readdir(folder.path, { recursive: true })).filter(
       (name) => name.includes(attachmentId) || /unfinished./.test(name),
     );
 
@@ -302,7 +286,7 @@ describe('attachments', () => {
     const [ada, bob] = await two();
     const id = await files.upload(ada, to(bob), FILE);
     const { body } = await files.reserve(ada, to(bob), FILE);
-    const broken = join(folder, 'no-folder');
+    const broken = join(folder.path, 'no-folder');
     await writeFile(broken, 'a file where the folder should be');
     const api = await stack.startApi({ BLOB_STORE: `file:${broken}` });
     const down = attachmentCalls(() => api.baseUrl);

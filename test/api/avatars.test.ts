@@ -1,52 +1,39 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import type { Database } from '../../store/database';
 import { call, createTestAgent, type CallAnswer, type TestAgent } from '../support/agents';
 import { animatedGif, avatarKeyOf, colourAt, noise, padded, picture, pictureAs } from '../support/images';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
+import { useFolder } from '../support/folder';
+import { useStack } from '../support/use-stack';
 
 const BYTES_MAX = 5_242_880;
 
 describe('pictures of agents', () => {
-  let stack: Stack;
-  let database: Database;
-  let baseUrl: string;
-  let folder: string;
-
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'agentchat-blobs-'));
-    stack = await startStack({ workers: 0, env: { RATE_LIMITS: 'on', BLOB_STORE: `file:${folder}` } });
-    database = openStackDatabase(stack);
-    baseUrl = stack.baseUrls[0] ?? '';
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
+  const folder = useFolder('blobs');
+  const { stack, database, url } = useStack(() => ({
+    workers: 0,
+    env: { RATE_LIMITS: 'on', BLOB_STORE: `file:${folder.path}` },
+  }));
 
   const newAgent = (): Promise<TestAgent> => createTestAgent(database);
   const put = (agent: TestAgent, body: Buffer, handle = agent.agent.handle): Promise<CallAnswer> =>
-    call(baseUrl, 'PUT', `/v1/agents/${handle}/avatar`, { key: agent.apiKey, body: new Uint8Array(body) });
+    call(url(), 'PUT', `/v1/agents/${handle}/avatar`, { key: agent.apiKey, body: new Uint8Array(body) });
   const remove = (agent: TestAgent, handle = agent.agent.handle): Promise<CallAnswer> =>
-    call(baseUrl, 'DELETE', `/v1/agents/${handle}/avatar`, { key: agent.apiKey });
+    call(url(), 'DELETE', `/v1/agents/${handle}/avatar`, { key: agent.apiKey });
   const urlOf = async (agent: TestAgent): Promise<string | null> =>
-    (await call(baseUrl, 'GET', '/v1/agents/me', { key: agent.apiKey })).body.avatar_url;
+    (await call(url(), 'GET', '/v1/agents/me', { key: agent.apiKey })).body.avatar_url;
 
   /** The stored picture, over the path of its public URL: this api listens on another port than it says. */
-  const fetchPicture = (url: string, headers: Record<string, string> = {}): Promise<Response> =>
-    fetch(baseUrl + new URL(url).pathname, { headers });
+  const fetchPicture = (publicUrl: string, headers: Record<string, string> = {}): Promise<Response> =>
+    fetch(url() + new URL(publicUrl).pathname, { headers });
   const pictureOf = async (answer: CallAnswer): Promise<Buffer> => {
     expect(answer.status).toBe(200);
     return Buffer.from(await (await fetchPicture(answer.body.avatar_url)).arrayBuffer());
   };
   const objects = async (): Promise<string[]> =>
-    (await readdir(folder, { recursive: true })).filter((name) => name.includes('.webp')).sort();
+    (await readdir(folder.path, { recursive: true })).filter((name) => name.includes('.webp')).sort();
   /** The objects that were stored for one public key. */
   const objectsOf = async (key: string): Promise<string[]> =>
     (await objects()).filter((name) => name.includes(key.replaceAll('/', '-')));
@@ -129,7 +116,7 @@ describe('pictures of agents', () => {
   /** Without a length: only the bytes themselves tell. */
   function putInChunks(agent: TestAgent, body: Buffer): Promise<number | undefined> {
     return new Promise((resolve, reject) => {
-      const call = request(`${baseUrl}/v1/agents/${agent.agent.handle}/avatar`, {
+      const call = request(`${url()}/v1/agents/${agent.agent.handle}/avatar`, {
         method: 'PUT',
         headers: { authorization: `Bearer ${agent.apiKey}`, 'transfer-encoding': 'chunked' },
       });
@@ -181,23 +168,23 @@ describe('pictures of agents', () => {
     await waitFor(async () => (await objectsOf(body.avatar_key)).length === 0);
   });
 
-  test('identity#27: the sixth write in a minute is refused, of the own or a group; a foreign handle takes no slot', async () => {
+  test('identity#27: the sixth picture in a minute is refused; a refused foreign handle uses no slot', async () => {
     const image = await pictureAs('png');
     const foreign = (await newAgent()).agent.handle;
     const attempt = async (): Promise<CallAnswer[] | null> => {
       const agent = await newAgent();
       const key = agent.apiKey;
-      const group = await call(baseUrl, 'POST', '/v1/groups', { key, body: { name: 'a group' } });
+      const group = await call(url(), 'POST', '/v1/groups', { key, body: { name: 'a group' } });
       const path = `/v1/groups/${group.body.group.id}/avatar`;
-      const putGroup = () => call(baseUrl, 'PUT', path, { key, body: new Uint8Array(image) });
+      const putGroup = () => call(url(), 'PUT', path, { key, body: new Uint8Array(image) });
       const minute = Math.floor(Date.now() / 60_000);
       expect((await put(agent, image, foreign)).body.code).toBe('FORBIDDEN');
       expect((await remove(agent, 'never-registered')).body.code).toBe('FORBIDDEN');
-      const answers = [await put(agent, image), await putGroup(), await call(baseUrl, 'DELETE', path, { key })];
+      const answers = [await put(agent, image), await putGroup(), await call(url(), 'DELETE', path, { key })];
       answers.push(await remove(agent), await remove(agent), await putGroup(), await put(agent, image));
       return Math.floor(Date.now() / 60_000) === minute ? answers : null;
     };
-    const answers = await waitFor(attempt, { timeoutMs: 50_000, describe: 'seven writes within one minute' });
+    const answers = await waitFor(attempt, { describe: 'seven writes within one minute' });
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 404, 429, 429]);
     for (const refused of answers.slice(5)) {
       expect(refused.body).toMatchObject({ code: 'RATE_LIMITED', details: { scope: 'avatar_write', limit: 5 } });
@@ -227,7 +214,7 @@ describe('pictures of agents', () => {
     });
     const known = await fetchPicture(body.avatar_url, { 'if-none-match': `W/"${body.avatar_key}"` });
     expect([known.status, await known.text()]).toEqual([304, '']);
-    const head = await fetch(baseUrl + new URL(body.avatar_url as string).pathname, { method: 'HEAD' });
+    const head = await fetch(url() + new URL(body.avatar_url as string).pathname, { method: 'HEAD' });
     expect([head.status, head.headers.get('content-type')]).toEqual([200, 'image/webp']);
     const unknown = [
       'unknown.webp',
@@ -237,7 +224,7 @@ describe('pictures of agents', () => {
       '..%2fetc%2fpasswd',
     ];
     for (const key of [...unknown, `g/${body.avatar_key}`, body.avatar_key.toUpperCase()]) {
-      const answer = await call(baseUrl, 'GET', `/avatars/${key}`);
+      const answer = await call(url(), 'GET', `/avatars/${key}`);
       expect([answer.status, answer.body.code]).toEqual([404, 'NOT_FOUND']);
     }
   });
@@ -258,7 +245,7 @@ describe('pictures of agents', () => {
   });
 
   test('without a store an upload is 503 and the agent is as it was', async () => {
-    const broken = join(folder, 'no-folder');
+    const broken = join(folder.path, 'no-folder');
     await writeFile(broken, 'a file where the folder should be');
     const api = await stack.startApi({ BLOB_STORE: `file:${broken}` });
     const agent = await newAgent();

@@ -1,18 +1,18 @@
-import { pairId, type PairHead } from '../../domain/heads';
-import { setPause } from '../../store/transactions/set-pause';
+import { pairId, type PairGuard } from '../../domain/guards';
+import { setPause } from '../../store/accounts/set-pause';
 import { call, createTestAgent, type CallOptions, type TestAgent } from '../support/agents';
 import { useStack } from '../support/use-stack';
 import { countWebhook } from '../support/webhooks';
 
 describe('blocks', () => {
-  const { stack, database } = useStack({ apis: 2, workers: 0 });
+  const { database, url } = useStack({ apis: 2, workers: 0 });
 
   const two = async (): Promise<[TestAgent, TestAgent]> => [
     await createTestAgent(database),
     await createTestAgent(database),
   ];
   const as = (who: TestAgent, method: string, path: string, options: CallOptions & { node?: number } = {}) =>
-    call(stack.baseUrls[options.node ?? 0] ?? '', method, path, { key: who.apiKey, ...options });
+    call(url(options.node ?? 0), method, path, { key: who.apiKey, ...options });
   const send = (from: TestAgent, to: TestAgent, id: string, node = 0) =>
     as(from, 'POST', '/v1/messages', { node, body: { to: to.agent.handle, client_msg_id: id, content: 'hi' } });
   const block = (who: TestAgent, whom: TestAgent) => as(who, 'POST', `/v1/contacts/${whom.agent.handle}/block`);
@@ -57,7 +57,7 @@ describe('blocks', () => {
       const [a, b] = await two();
       await establish(a, b);
       const nextSeq = async () =>
-        (await database.heads.findOne<PairHead>({ _id: pairId(a.agent._id, b.agent._id) }))?.nextSeq ?? 0;
+        (await database.guards.findOne<PairGuard>({ _id: pairId(a.agent._id, b.agent._id) }))?.nextSeq ?? 0;
       let isBlocked = false;
       const lanes = [0, 1, 0, 1].map(async (node, lane) => {
         const codes: string[] = [];

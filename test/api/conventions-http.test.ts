@@ -1,8 +1,6 @@
-import { connect } from 'node:net';
-import type { Database } from '../../store/database';
 import { call, createTestAgent } from '../support/agents';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack } from '../support/use-stack';
+import { exchange } from '../support/raw-http';
 
 const OPS_TOKEN = 'operator-token-of-at-least-32-characters';
 const METRICS_TOKEN = 'metrics-token';
@@ -10,28 +8,19 @@ const LISTED = 'https://listed.example';
 
 /** What Node would answer by itself, and what stands beside the public surface. */
 describe('the edges of HTTP', () => {
-  let stack: Stack;
-  let database: Database;
-  let url: string;
   let guardedUrl: string;
-  let port: number;
+
+  const { stack, database, url } = useStack({ workers: 0 });
+  const port = (): number => stack.apis[0]?.port ?? 0;
 
   beforeAll(async () => {
-    stack = await startStack({ workers: 0 });
     const guarded = await stack.startApi({
       OPS_ADMIN_TOKEN: OPS_TOKEN,
       METRICS_TOKEN,
       CORS_ORIGINS: LISTED,
       DASHBOARD_ORIGINS: LISTED,
     });
-    database = openStackDatabase(stack);
-    url = stack.apis[0]?.baseUrl ?? '';
-    port = stack.apis[0]?.port ?? 0;
     guardedUrl = guarded.baseUrl;
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
   });
 
   test.each([
@@ -48,19 +37,19 @@ describe('the edges of HTTP', () => {
     ],
     ['HTTP/2 without an agreement', 'PRI * HTTP/2.0\r\n\r\nSM', 400, 'VALIDATION_ERROR'],
   ])('conventions#1: %s is answered with the flat envelope', async (_name, head, status, code) => {
-    const answer = await exchange(port, `${head}\r\n\r\n`);
+    const answer = await exchange(port(), `${head}\r\n\r\n`);
     expect(answer).toMatchObject({ status, body: { code, message: expect.any(String) } });
     expect(answer.head.toLowerCase()).toContain('x-request-id: ');
     expect(answer.head.toLowerCase()).toContain('content-type: application/json');
   });
 
   test('an expectation that nobody knows is ignored', async () => {
-    const answer = await exchange(port, 'GET / HTTP/1.1\r\nHost: x\r\nExpect: magic\r\nConnection: close\r\n\r\n');
+    const answer = await exchange(port(), 'GET / HTTP/1.1\r\nHost: x\r\nExpect: magic\r\nConnection: close\r\n\r\n');
     expect(answer).toMatchObject({ status: 200, body: { name: 'AgentChat API', status: 'alive' } });
   });
 
   test('bytes that are no HTTP do not garble an answer that is on its way on the same connection', async () => {
-    const answer = await exchange(port, 'GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\nnonsense\r\n\r\n');
+    const answer = await exchange(port(), 'GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\nnonsense\r\n\r\n');
     expect([200, 400]).toContain(answer.status);
     expect(answer.text.split('HTTP/1.1 ').length).toBeLessThanOrEqual(3);
     if (answer.status === 400) expect(answer.body.code).toBe('VALIDATION_ERROR');
@@ -68,40 +57,40 @@ describe('the edges of HTTP', () => {
 
   test('doubled slashes collapse, a trailing slash is another path, HEAD follows GET', async () => {
     const { apiKey: key } = await createTestAgent(database);
-    expect((await call(url, 'GET', '//v1///agents//me', { key })).status).toBe(200);
-    expect(await call(url, 'GET', '/v1/agents/me/', { key })).toMatchObject({
+    expect((await call(url(), 'GET', '//v1///agents//me', { key })).status).toBe(200);
+    expect(await call(url(), 'GET', '/v1/agents/me/', { key })).toMatchObject({
       status: 404,
       body: { code: 'NOT_FOUND' },
     });
-    const [get, head] = [await call(url, 'GET', '/'), await call(url, 'HEAD', '/')];
+    const [get, head] = [await call(url(), 'GET', '/'), await call(url(), 'HEAD', '/')];
     expect([head.status, head.text, head.headers.get('content-length')]).toEqual([
       200,
       '',
       get.headers.get('content-length'),
     ]);
-    expect((await call(url, 'HEAD', '/v1/agents/me')).status).toBe(401);
-    expect((await call(url, 'HEAD', '/v1/register')).status).toBe(404);
-    expect((await call(url, 'DELETE', '/v1/register')).body.code).toBe('NOT_FOUND');
+    expect((await call(url(), 'HEAD', '/v1/agents/me')).status).toBe(401);
+    expect((await call(url(), 'HEAD', '/v1/register')).status).toBe(404);
+    expect((await call(url(), 'DELETE', '/v1/register')).body.code).toBe('NOT_FOUND');
   });
 
   test('the order of the pipeline: route before key, key before state, key before size', async () => {
     const oversize = 'x'.repeat(1_048_577);
     const wrong = { authorization: 'Bearer nothing' };
     const refused = async (path: string) =>
-      (await call(url, 'POST', path, { body: oversize, headers: wrong })).body.code;
+      (await call(url(), 'POST', path, { body: oversize, headers: wrong })).body.code;
     expect(await refused('/v1/nowhere')).toBe('NOT_FOUND');
     expect(await refused('/v1/messages')).toBe('UNAUTHORIZED');
     expect(await refused('/v1/register')).toBe('PAYLOAD_TOO_LARGE');
   });
 
   test('root and health tell what contract §17 lists', async () => {
-    const root = await call(url, 'GET', '/');
+    const root = await call(url(), 'GET', '/');
     expect(root.body).toEqual({
       name: 'AgentChat API',
       version: expect.stringMatching(/^\d+\.\d+\.\d+/),
       status: 'alive',
     });
-    const health = await call(url, 'GET', '/v1/health');
+    const health = await call(url(), 'GET', '/v1/health');
     expect([health.status, health.body]).toEqual([
       200,
       { status: 'ok', mongodb: true, bus: true, temporal: true, blobs: true },
@@ -109,16 +98,16 @@ describe('the edges of HTTP', () => {
   });
 
   test('the reference page needs no other host', async () => {
-    const page = await call(url, 'GET', '/docs');
+    const page = await call(url(), 'GET', '/docs');
     expect(page.headers.get('content-type')).toContain('text/html');
     expect(page.text).not.toMatch(/(src|href)="https?:/);
-    const script = await call(url, 'GET', '/docs/reference.js');
+    const script = await call(url(), 'GET', '/docs/reference.js');
     expect(script.headers.get('content-type')).toContain('text/javascript');
     expect(script.text.length).toBeGreaterThan(100_000);
   });
 
   test('metrics are open without a token, and closed to all others with one', async () => {
-    const open = await call(url, 'GET', '/internal/metrics');
+    const open = await call(url(), 'GET', '/internal/metrics');
     expect([open.status, open.headers.get('content-type')]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8']);
     expect(open.text).toContain('agentchat_http_request_seconds_count{method="GET",route="/v1/health",status="200"}');
     const scrape = (authorization?: string) =>
@@ -135,7 +124,7 @@ describe('the edges of HTTP', () => {
   });
 
   test('other internal paths: 503 without a configured token, 401 for a wrong one, and no CORS', async () => {
-    const off = await call(url, 'GET', '/internal/anything');
+    const off = await call(url(), 'GET', '/internal/anything');
     expect([off.status, off.body.code]).toEqual([503, 'OPS_AUTH_REQUIRED']);
     expect(Number(off.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
     expect(off.headers.get('access-control-allow-origin')).toBeNull();
@@ -158,25 +147,3 @@ describe('the edges of HTTP', () => {
     expect(await from('https://other.example', '//dashboard/me')).toEqual([null, null]);
   });
 });
-
-/** Sends `request` over a socket of its own and reads until the server closes it. */
-function exchange(port: number, request: string) {
-  return new Promise<{ status: number; head: string; text: string; body: Record<string, unknown> }>(
-    (resolve, reject) => {
-      const socket = connect({ port, host: '127.0.0.1' });
-      const chunks: Buffer[] = [];
-      socket.setTimeout(10_000, () => socket.destroy(new Error('No answer within 10 s')));
-      socket.on('data', (chunk) => chunks.push(chunk));
-      socket.on('error', reject);
-      socket.on('close', () => {
-        const text = Buffer.concat(chunks).toString('latin1');
-        const [head = '', body = ''] = text.split('\r\n\r\n', 2);
-        const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1] ?? 0);
-        // The parse point of raw answers; a long one that was cut is left empty.
-        const parsed = (/^\{.*\}$/s.test(body) ? JSON.parse(body) : {}) as Record<string, unknown>;
-        resolve({ status, head, text, body: parsed });
-      });
-      socket.write(request, 'latin1');
-    },
-  );
-}

@@ -1,32 +1,18 @@
 import { request as httpRequest } from 'node:http';
 import fc from 'fast-check';
-import type { Database } from '../../store/database';
-import { setStatus } from '../../store/transactions/account-facts';
-import { setPause } from '../../store/transactions/set-pause';
-import { deleteAgent } from '../../store/transactions/delete-agent';
-import { call, createTestAgent, type CallAnswer, type Parsed } from '../support/agents';
+import { setStatus } from '../../store/accounts/account-facts';
+import { setPause } from '../../store/accounts/set-pause';
+import { deleteAgent } from '../../store/accounts/delete-agent';
+import { call, createTestAgent, type CallAnswer, type Parsed, createTestAgents } from '../support/agents';
 import { exchange } from '../support/raw-http';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack } from '../support/use-stack';
+import { pretendBacklog } from '../support/backlog';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 describe('conventions over HTTP', () => {
-  let stack: Stack;
-  let database: Database;
-  let url: string;
-  let port: number;
-
-  beforeAll(async () => {
-    stack = await startStack({ workers: 0 });
-    database = openStackDatabase(stack);
-    url = stack.baseUrls[0] ?? '';
-    port = stack.apis[0]?.port ?? 0;
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database, url } = useStack({ workers: 0 });
+  const port = (): number => stack.apis[0]?.port ?? 0;
 
   const expectEnvelope = (answer: CallAnswer, status: number, code: string) => {
     expect([answer.status, answer.body?.code]).toEqual([status, code]);
@@ -39,26 +25,26 @@ describe('conventions over HTTP', () => {
 
   test('conventions#1: every refusal is the flat envelope with a request id', async () => {
     const { apiKey: key, agent } = await createTestAgent(database);
-    expectEnvelope(await call(url, 'GET', '/v1/nowhere'), 404, 'NOT_FOUND');
-    expectEnvelope(await call(url, 'PUT', '/v1/messages', { key, body: {} }), 404, 'NOT_FOUND');
-    expectEnvelope(await call(url, 'POST', '/v1/messages', { key, body: '{bad' }), 400, 'VALIDATION_ERROR');
-    expectEnvelope(await call(url, 'POST', '/v1/messages', { key }), 400, 'VALIDATION_ERROR');
-    expectEnvelope(await call(url, 'GET', '/v1/agents/me'), 401, 'UNAUTHORIZED');
+    expectEnvelope(await call(url(), 'GET', '/v1/nowhere'), 404, 'NOT_FOUND');
+    expectEnvelope(await call(url(), 'PUT', '/v1/messages', { key, body: {} }), 404, 'NOT_FOUND');
+    expectEnvelope(await call(url(), 'POST', '/v1/messages', { key, body: '{bad' }), 400, 'VALIDATION_ERROR');
+    expectEnvelope(await call(url(), 'POST', '/v1/messages', { key }), 400, 'VALIDATION_ERROR');
+    expectEnvelope(await call(url(), 'GET', '/v1/agents/me'), 401, 'UNAUTHORIZED');
     const huge = 'x'.repeat(1_048_577);
-    expectEnvelope(await call(url, 'POST', '/v1/messages', { key, body: huge }), 413, 'CONTENT_TOO_LARGE');
-    expectEnvelope(await call(url, 'POST', '/v1/register', { body: huge }), 413, 'PAYLOAD_TOO_LARGE');
+    expectEnvelope(await call(url(), 'POST', '/v1/messages', { key, body: huge }), 413, 'CONTENT_TOO_LARGE');
+    expectEnvelope(await call(url(), 'POST', '/v1/register', { body: huge }), 413, 'PAYLOAD_TOO_LARGE');
     const { agent: full } = await createTestAgent(database);
-    await database.heads.updateOne({ _id: `inbox-in:${full._id}` }, { $set: { enqueued: 10_000 }, $inc: { v: 1 } });
-    const backlogged = await call(url, 'POST', '/v1/messages', { key, body: message(full.handle) });
+    await pretendBacklog(database, full._id, 10_000);
+    const backlogged = await call(url(), 'POST', '/v1/messages', { key, body: message(full.handle) });
     expectEnvelope(backlogged, 429, 'RECIPIENT_BACKLOGGED');
-    const toSelf = await call(url, 'POST', '/v1/messages', { key, body: message(agent.handle) });
+    const toSelf = await call(url(), 'POST', '/v1/messages', { key, body: message(agent.handle) });
     expectEnvelope(toSelf, 400, 'VALIDATION_ERROR');
-    expectEnvelope(await call(url, 'GET', '/v1/messages/sync?limit=0', { key }), 400, 'VALIDATION_ERROR');
+    expectEnvelope(await call(url(), 'GET', '/v1/messages/sync?limit=0', { key }), 400, 'VALIDATION_ERROR');
   });
 
   test('conventions#2: a usable request id is echoed, any other replaced', async () => {
     const idFor = async (id: string, path = '/') =>
-      (await call(url, 'GET', path, { headers: { 'x-request-id': id } })).headers.get('x-request-id');
+      (await call(url(), 'GET', path, { headers: { 'x-request-id': id } })).headers.get('x-request-id');
     for (const id of ['x', '~'.repeat(128)]) {
       expect(await idFor(id)).toBe(id);
       expect(await idFor(id, '/v1/nowhere')).toBe(id);
@@ -71,7 +57,7 @@ describe('conventions over HTTP', () => {
     const ended = await createTestAgent(database);
     await deleteAgent(database, ended.agent._id, new Date());
     const me = (authorization?: string) =>
-      call(url, 'GET', '/v1/agents/me', { headers: authorization === undefined ? {} : { authorization } });
+      call(url(), 'GET', '/v1/agents/me', { headers: authorization === undefined ? {} : { authorization } });
     for (const scheme of ['Bearer', 'bearer', 'BEARER'])
       expect((await me(`${scheme} ${live.apiKey}`)).status).toBe(200);
     const bare = await me();
@@ -89,8 +75,8 @@ describe('conventions over HTTP', () => {
       const refused = await me(authorization);
       expect([authorization, refused.status, refused.text]).toEqual([authorization, 401, bare.text]);
     }
-    expect((await call(url, 'GET', '/v1/agents/@me', { key: live.apiKey })).status).toBe(404);
-    expect((await call(url, 'GET', '/', { headers: { authorization: 'garbage' } })).status).toBe(200);
+    expect((await call(url(), 'GET', '/v1/agents/@me', { key: live.apiKey })).status).toBe(404);
+    expect((await call(url(), 'GET', '/', { headers: { authorization: 'garbage' } })).status).toBe(200);
   });
 
   test('conventions#5, conventions#14: a suspended agent reads itself and nothing else, paused or not', async () => {
@@ -98,11 +84,11 @@ describe('conventions over HTTP', () => {
     const { agent: other } = await createTestAgent(database);
     await setStatus(database, agent._id, 'suspended', new Date());
     await setPause(database, agent._id, 'full', new Date());
-    expect((await call(url, 'GET', '/v1/agents/me', { key })).body).toMatchObject({ status: 'suspended' });
+    expect((await call(url(), 'GET', '/v1/agents/me', { key })).body).toMatchObject({ status: 'suspended' });
     for (const refused of [
-      await call(url, 'GET', '/v1/messages/sync', { key }),
-      await call(url, 'POST', '/v1/messages/sync/ack', { key, body: '{bad' }),
-      await call(url, 'POST', '/v1/messages', { key, body: message(other.handle) }),
+      await call(url(), 'GET', '/v1/messages/sync', { key }),
+      await call(url(), 'POST', '/v1/messages/sync/ack', { key, body: '{bad' }),
+      await call(url(), 'POST', '/v1/messages', { key, body: message(other.handle) }),
     ]) {
       expectEnvelope(refused, 403, 'SUSPENDED');
       expect(refused.body.details).toEqual({ reason: 'community_enforcement' });
@@ -113,7 +99,7 @@ describe('conventions over HTTP', () => {
     const { agent } = await createTestAgent(database);
     const sendTo = async (to: string) => {
       const { apiKey: key } = await createTestAgent(database);
-      const { status, body } = await call(url, 'POST', '/v1/messages', { key, body: message(to) });
+      const { status, body } = await call(url(), 'POST', '/v1/messages', { key, body: message(to) });
       return [to, status, body.code];
     };
     for (const to of [agent.handle, `@${agent.handle}`, agent.handle.toUpperCase()]) {
@@ -125,11 +111,10 @@ describe('conventions over HTTP', () => {
   });
 
   test('conventions#11: "not yours" and "not there" have the same body', async () => {
-    const [one, other, stranger] = await Promise.all([1, 2, 3].map(() => createTestAgent(database)));
-    if (!one || !other || !stranger) throw new Error('three agents are needed');
-    const sent = await call(url, 'POST', '/v1/messages', { key: one.apiKey, body: message(other.agent.handle) });
+    const [one, other, stranger] = await createTestAgents(database, 3);
+    const sent = await call(url(), 'POST', '/v1/messages', { key: one.apiKey, body: message(other.agent.handle) });
     const write = (conversationId: string) =>
-      call(url, 'POST', '/v1/messages', {
+      call(url(), 'POST', '/v1/messages', {
         key: stranger.apiKey,
         body: { conversation_id: conversationId, client_msg_id: 'c', content: 'hi' },
       });
@@ -141,7 +126,7 @@ describe('conventions over HTTP', () => {
 
   test('conventions#12: a preflight lists the client headers; the dashboard is closed to unlisted origins', async () => {
     const preflight = (path: string) =>
-      call(url, 'OPTIONS', path, {
+      call(url(), 'OPTIONS', path, {
         headers: { origin: 'https://anywhere.example', 'access-control-request-method': 'POST' },
       });
     const { status, headers } = await preflight('/v1/messages');
@@ -149,21 +134,21 @@ describe('conventions over HTTP', () => {
     expect(headers.get('access-control-allow-headers')).toContain('X-AgentChat-Client,');
     expect(headers.get('access-control-allow-headers')).toContain('X-AgentChat-Client-Version');
     expect((await preflight('/dashboard/me')).headers.get('access-control-allow-origin')).toBeNull();
-    const refused = await call(url, 'GET', '/v1/agents/me', { headers: { origin: 'https://anywhere.example' } });
+    const refused = await call(url(), 'GET', '/v1/agents/me', { headers: { origin: 'https://anywhere.example' } });
     expect(refused.headers.get('access-control-allow-origin')).toBe('*');
     expect(refused.headers.get('access-control-expose-headers')).toContain('X-Request-Id');
   });
 
   test('conventions#15: a chunked body above 1 MiB is 413, at 1 MiB it is read', async () => {
-    expect(await chunked(port, 1_048_577)).toMatchObject({ status: 413, body: { code: 'PAYLOAD_TOO_LARGE' } });
-    expect(await chunked(port, 1_048_576)).toMatchObject({ status: 400, body: { code: 'VALIDATION_ERROR' } });
+    expect(await chunked(port(), 1_048_577)).toMatchObject({ status: 413, body: { code: 'PAYLOAD_TOO_LARGE' } });
+    expect(await chunked(port(), 1_048_576)).toMatchObject({ status: 400, body: { code: 'VALIDATION_ERROR' } });
   });
 
   test('conventions#1: bytes that are no HTTP are answered with the flat envelope', async () => {
     const broken = ['nonsense\r\n\r\n', 'GET / HTTP/1.1\r\nHost x\r\n\r\n', '\u0000\u0001\r\n\r\n'];
     const overflow = `GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(100_000)}\r\n\r\n`;
     for (const bytes of [...broken, overflow]) {
-      const { status, head, body } = await exchange(port, Buffer.from(bytes, 'latin1'));
+      const { status, head, body } = await exchange(port(), Buffer.from(bytes, 'latin1'));
       expect([400, 431]).toContain(status);
       expect(body).toEqual({ code: 'VALIDATION_ERROR', message: expect.any(String) });
       expect(head.toLowerCase()).toContain('x-request-id: ');
@@ -212,13 +197,13 @@ describe('conventions over HTTP', () => {
           Buffer.from(`\r\nContent-Length: ${content.length}\r\n\r\n`),
           content,
         ]);
-        const { status } = await exchange(port, request);
+        const { status } = await exchange(port(), request);
         expect(status).toBeGreaterThanOrEqual(200);
         expect(status).toBeLessThan(500);
       }),
       { numRuns: 400 },
     );
-    expect((await call(url, 'GET', '/v1/health')).body.mongodb).toBe(true);
+    expect((await call(url(), 'GET', '/v1/health')).body.mongodb).toBe(true);
   });
 });
 

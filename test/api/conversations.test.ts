@@ -1,36 +1,23 @@
-import type { Database } from '../../store/database';
-import { setStatus } from '../../store/transactions/account-facts';
-import { setPause } from '../../store/transactions/set-pause';
+import { setStatus } from '../../store/accounts/account-facts';
+import { setPause } from '../../store/accounts/set-pause';
 import { SocketClient } from '../realtime/socket-client';
 import { callsOf, say, seqsOf, startTalk } from '../support/conversations';
 import { expectExactCounters } from '../support/exact';
-import { startStack, type Stack } from '../support/stack';
-import { makeSenders, openStackDatabase, request, send, type Sender } from '../support/traffic';
+import { makeSenders, request, send, type Sender } from '../support/traffic';
 import { countWebhook } from '../support/webhooks';
+import { useStack } from '../support/use-stack';
 
 describe('conversations', () => {
-  let stack: Stack;
-  let database: Database;
-  let url: string;
-
-  beforeAll(async () => {
-    stack = await startStack({ workers: 0 });
-    database = openStackDatabase(stack);
-    url = stack.baseUrls[0] ?? '';
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { database, url } = useStack({ workers: 0 });
 
   const post = (from: Sender, to: Sender, body: object) =>
-    request(`${url}/v1/messages`, from.key, 'POST', { to: to.handle, ...body });
+    request(`${url()}/v1/messages`, from.key, 'POST', { to: to.handle, ...body });
 
   test('an entry of the list: counterparty, preview, times and unread fields as either side sees them', async () => {
-    const { a, b, conversationId } = await startTalk(database, url);
-    const [, , last] = await say(url, a, b, 3);
+    const { a, b, conversationId } = await startTalk(database, url());
+    const [, , last] = await say(url(), a, b, 3);
     await database.agents.updateOne({ _id: a.id }, { $set: { displayName: 'Ada', avatarKey: 'k.webp' } });
-    const [seenByB] = await callsOf(url, b).conversations();
+    const [seenByB] = await callsOf(url(), b).conversations();
     const created = last?.['created_at'];
     expect(seenByB).toEqual({
       id: conversationId,
@@ -51,7 +38,7 @@ describe('conversations', () => {
       newest_unread_seq: 5,
       is_muted: false,
     });
-    const [seenByA] = await callsOf(url, a).conversations();
+    const [seenByA] = await callsOf(url(), a).conversations();
     expect(seenByA).toMatchObject({
       id: conversationId,
       last_message_is_own: true,
@@ -63,23 +50,24 @@ describe('conversations', () => {
   });
 
   test('messaging#25: reading seq 5 leaves 1 to 4 unread in the list and the context', async () => {
-    const { a, b, conversationId } = await startTalk(database, url);
-    const sent = await say(url, a, b, 3);
-    const { read, conversations, get } = callsOf(url, b);
+    const { a, b, conversationId } = await startTalk(database, url());
+    const sent = await say(url(), a, b, 3);
+    const { read, conversations, get } = callsOf(url(), b);
     await read(String(sent[2]?.id));
     expect(await conversations()).toMatchObject([{ unread_count: 3, oldest_unread_seq: 1, newest_unread_seq: 4 }]);
     const context = await get(`/v1/conversations/${conversationId}/context`);
     expect(context.body['unread']).toEqual({ count: 3, oldest_seq: 1, newest_seq: 4 });
-    for (const row of await callsOf(url, b).history(conversationId)) if (row['sender'] === a.handle) await read(row.id);
+    for (const row of await callsOf(url(), b).history(conversationId))
+      if (row['sender'] === a.handle) await read(row.id);
     expect(await conversations()).toMatchObject([
       { unread_count: 0, oldest_unread_seq: null, newest_unread_seq: null },
     ]);
   });
 
   test('messaging#26: a hidden message is neither previewed nor unread', async () => {
-    const { a, b } = await startTalk(database, url);
-    const [kept, hidden] = await say(url, a, b, 2);
-    const { hide, conversations } = callsOf(url, b);
+    const { a, b } = await startTalk(database, url());
+    const [kept, hidden] = await say(url(), a, b, 2);
+    const { hide, conversations } = callsOf(url(), b);
     await hide(String(hidden?.id));
     expect(await conversations()).toMatchObject([
       {
@@ -90,22 +78,22 @@ describe('conversations', () => {
         newest_unread_seq: 3,
       },
     ]);
-    expect(await callsOf(url, a).conversations()).toMatchObject([
+    expect(await callsOf(url(), a).conversations()).toMatchObject([
       { last_message_preview: (hidden?.['content'] as { text: string }).text },
     ]);
   });
 
-  test('messaging#27: a hidden conversation is listed again with an own send, and only that message is visible', async () => {
-    const { a, b, conversationId } = await startTalk(database, url);
-    await say(url, a, b, 2);
-    const { hideConversation, conversations, history, sync } = callsOf(url, b);
+  test('messaging#27: an own send lists a hidden conversation again, with that message alone', async () => {
+    const { a, b, conversationId } = await startTalk(database, url());
+    await say(url(), a, b, 2);
+    const { hideConversation, conversations, history, sync } = callsOf(url(), b);
     const pending = await sync();
     expect(await hideConversation(conversationId)).toMatchObject({ status: 200, body: { ok: true, hidden: true } });
     expect(await hideConversation(conversationId)).toMatchObject({ status: 200, body: { ok: true, hidden: true } });
     expect(await conversations()).toEqual([]);
     expect(await history(conversationId)).toEqual([]);
     expect(await sync()).toEqual(pending);
-    const [own] = await say(url, b, a);
+    const [own] = await say(url(), b, a);
     expect(seqsOf(await history(conversationId))).toEqual([own?.seq]);
     expect(await conversations()).toMatchObject([
       {
@@ -115,17 +103,17 @@ describe('conversations', () => {
         last_message_preview: (own?.['content'] as { text: string }).text,
       },
     ]);
-    expect(await callsOf(url, a).history(conversationId)).toHaveLength(5);
-    expect(await callsOf(url, a).conversations()).toHaveLength(1);
+    expect(await callsOf(url(), a).history(conversationId)).toHaveLength(5);
+    expect(await callsOf(url(), a).conversations()).toHaveLength(1);
     await expectExactCounters(database, b, [conversationId]);
   });
 
   test('an inbound message un-hides too; a later hide moves the cut-off forward', async () => {
-    const { a, b, conversationId } = await startTalk(database, url);
-    const { hideConversation, conversations, history, read } = callsOf(url, b);
-    const [old] = await say(url, a, b);
+    const { a, b, conversationId } = await startTalk(database, url());
+    const { hideConversation, conversations, history, read } = callsOf(url(), b);
+    const [old] = await say(url(), a, b);
     await hideConversation(conversationId);
-    const [fresh] = await say(url, a, b);
+    const [fresh] = await say(url(), a, b);
     expect(seqsOf(await history(conversationId, '?after_seq=0'))).toEqual([fresh?.seq]);
     expect(await conversations()).toMatchObject([
       { unread_count: 1, oldest_unread_seq: fresh?.seq, newest_unread_seq: fresh?.seq },
@@ -139,19 +127,19 @@ describe('conversations', () => {
   });
 
   test('messaging#28: messages of a muted sender stay in sync and count as unread; no push, no webhook', async () => {
-    const { a, b, conversationId } = await startTalk(database, url);
-    const mute = (body: object) => request(`${url}/v1/mutes`, b.key, 'POST', body);
+    const { a, b, conversationId } = await startTalk(database, url());
+    const mute = (body: object) => request(`${url()}/v1/mutes`, b.key, 'POST', body);
     await countWebhook(database, b.id, 1);
     await mute({ target_kind: 'agent', target_handle: a.handle });
-    const { conversations, sync, ack } = callsOf(url, b);
+    const { conversations, sync, ack } = callsOf(url(), b);
     await ack((await sync()).at(-1)?.['delivery_id']);
-    const client = await SocketClient.hello(url, b.key, ['ack']);
-    const [message] = await say(url, a, b);
+    const client = await SocketClient.hello(url(), b.key, ['ack']);
+    const [message] = await say(url(), a, b);
     expect((await sync()).map(({ id }) => id)).toContain(message?.id);
     expect(await conversations()).toMatchObject([{ unread_count: 2, is_muted: true }]);
-    await request(`${url}/v1/mutes/agent/${a.handle}`, b.key, 'DELETE');
+    await request(`${url()}/v1/mutes/agent/${a.handle}`, b.key, 'DELETE');
     expect(await conversations()).toMatchObject([{ is_muted: false }]);
-    const [loud] = await say(url, a, b);
+    const [loud] = await say(url(), a, b);
     await client.untilMessages(1);
     expect(client.messages().map(({ id }) => id)).toEqual([loud?.id]);
     expect(await database.outbox.find({ kind: 'message.new', targetId: b.id }).toArray()).toMatchObject([
@@ -162,18 +150,17 @@ describe('conversations', () => {
     expect(await conversations()).toMatchObject([{ is_muted: true }]);
     await database.mutes.updateMany({ muterId: b.id }, { $set: { mutedUntil: new Date(0) } });
     expect(await conversations()).toMatchObject([{ is_muted: false }]);
-    expect(await callsOf(url, a).conversations()).toMatchObject([{ is_muted: false }]);
+    expect(await callsOf(url(), a).conversations()).toMatchObject([{ is_muted: false }]);
   });
 
   test('order and pages: newest message first, ties by id; limit and offset are clamped, words are 400', async () => {
     const [me, ...others] = await makeSenders(database, 6);
-    if (me === undefined) throw new Error('an agent is needed');
-    for (const other of others) await send(url, other, me, 'open');
-    const { conversations, get } = callsOf(url, me);
-    const heads = await database.heads.find({ listedFor: me.id }).toArray();
+    for (const other of others) await send(url(), other, me, 'open');
+    const { conversations, get } = callsOf(url(), me);
+    const guards = await database.guards.find({ listedFor: me.id }).toArray();
     const at = new Date();
-    await database.heads.updateMany(
-      { _id: { $in: heads.slice(0, 3).map(({ _id }) => _id) } },
+    await database.guards.updateMany(
+      { _id: { $in: guards.slice(0, 3).map(({ _id }) => _id) } },
       { $set: { lastMessageAt: at } },
     );
     const all = await conversations();
@@ -198,8 +185,8 @@ describe('conversations', () => {
   });
 
   test('previews by type; the counterparty is listed whatever became of its account', async () => {
-    const { a, b, conversationId } = await startTalk(database, url);
-    const { conversations, get } = callsOf(url, b);
+    const { a, b, conversationId } = await startTalk(database, url());
+    const { conversations, get } = callsOf(url(), b);
     const cases: [object, string | null, string][] = [
       [{ content: '  two \n\t words  ' }, 'two words', 'text'],
       [{ content: ' \n ' }, null, 'text'],
@@ -222,11 +209,10 @@ describe('conversations', () => {
   });
 
   test('the context tells who the counterparty is to the caller; strangers get 404 everywhere', async () => {
-    const { a, b, conversationId } = await startTalk(database, url);
+    const { a, b, conversationId } = await startTalk(database, url());
     const [stranger] = await makeSenders(database, 1);
-    if (stranger === undefined) throw new Error('a stranger is needed');
-    await request(`${url}/v1/contacts/${a.handle}`, b.key, 'PATCH', { notes: 'works at the desk' });
-    const context = await callsOf(url, b).get(`/v1/conversations/${conversationId}/context`);
+    await request(`${url()}/v1/contacts/${a.handle}`, b.key, 'PATCH', { notes: 'works at the desk' });
+    const context = await callsOf(url(), b).get(`/v1/conversations/${conversationId}/context`);
     expect(context.body).toEqual({
       conversation_id: conversationId,
       type: 'direct',
@@ -235,24 +221,24 @@ describe('conversations', () => {
       relationship: { is_contact: true, added_at: expect.any(String) as string, note: 'works at the desk' },
       unread: { count: 1, oldest_seq: 1, newest_seq: 1 },
     });
-    await request(`${url}/v1/contacts/${a.handle}`, b.key, 'DELETE');
-    const after = await callsOf(url, b).get(`/v1/conversations/${conversationId}/context`);
+    await request(`${url()}/v1/contacts/${a.handle}`, b.key, 'DELETE');
+    const after = await callsOf(url(), b).get(`/v1/conversations/${conversationId}/context`);
     expect(after.body['relationship']).toEqual({ is_contact: false, added_at: null, note: null });
     for (const id of [conversationId, 'conv_unknown', 'grp_unknown', 'x']) {
       for (const path of ['participants', 'context']) {
-        const answer = await callsOf(url, stranger).get(`/v1/conversations/${id}/${path}`);
+        const answer = await callsOf(url(), stranger).get(`/v1/conversations/${id}/${path}`);
         expect([answer.status, answer.body.code]).toEqual([404, 'CONVERSATION_NOT_FOUND']);
       }
-      const hidden = await callsOf(url, stranger).hideConversation(id);
+      const hidden = await callsOf(url(), stranger).hideConversation(id);
       expect([hidden.status, hidden.body.code]).toEqual([404, 'CONVERSATION_NOT_FOUND']);
     }
   });
 
   test('lists are read under either pause', async () => {
-    const { b, conversationId } = await startTalk(database, url);
+    const { b, conversationId } = await startTalk(database, url());
     for (const mode of ['send', 'full'] as const) {
       await setPause(database, b.id, mode, new Date());
-      expect(await callsOf(url, b).conversations()).toMatchObject([{ id: conversationId }]);
+      expect(await callsOf(url(), b).conversations()).toMatchObject([{ id: conversationId }]);
     }
   });
 });

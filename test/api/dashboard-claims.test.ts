@@ -4,13 +4,13 @@ import { CLAIMS_REFUSED } from '../../contract/limits';
 import { claim, signInOwner, type TestOwner } from '../support/owners';
 import { useStack } from '../support/use-stack';
 import { waitFor } from '../support/wait';
-import { inboxInId, senderHeadId } from '../../domain/heads';
+import { inboxInId, senderGuardId } from '../../domain/guards';
 import { newApiKey } from '../../platform/ids';
-import { setStatus } from '../../store/transactions/account-facts';
-import { setPause } from '../../store/transactions/set-pause';
-import { deleteAgent } from '../../store/transactions/delete-agent';
-import { swapKey } from '../../store/transactions/swap-key';
-import { agentActor } from '../../store/audit';
+import { setStatus } from '../../store/accounts/account-facts';
+import { setPause } from '../../store/accounts/set-pause';
+import { deleteAgent } from '../../store/accounts/delete-agent';
+import { swapKey } from '../../store/accounts/swap-key';
+import { agentActor } from '../../store/schema/audit';
 import { hashApiKey } from '../../platform/ids';
 
 describe('claims of agents by owners', () => {
@@ -23,10 +23,10 @@ describe('claims of agents by owners', () => {
       ({ action }) => action !== 'agent.created',
     );
   const actionsOf = async (targetId: string) => (await eventsOf(targetId)).map(({ action }) => action).sort();
-  const ownersInHeads = async (agentId: string) => {
-    const ids = [senderHeadId(agentId), inboxInId(agentId)];
-    const heads = await database.heads.find({ _id: { $in: ids } }).toArray();
-    return heads.map((head) => ('ownerId' in head ? head.ownerId : undefined));
+  const ownersInGuards = async (agentId: string) => {
+    const ids = [senderGuardId(agentId), inboxInId(agentId)];
+    const guards = await database.guards.find({ _id: { $in: ids } }).toArray();
+    return guards.map((guard) => ('ownerId' in guard ? guard.ownerId : undefined));
   };
   const rotate = async (agentId: string) => {
     const apiKey = newApiKey();
@@ -55,7 +55,7 @@ describe('claims of agents by owners', () => {
     expect(await eventsOf(agent._id)).toMatchObject([
       { action: 'agent.claimed', actorType: 'owner', actorId: owner.id, metadata: {} },
     ]);
-    expect(await ownersInHeads(agent._id)).toEqual([owner.id, owner.id]);
+    expect(await ownersInGuards(agent._id)).toEqual([owner.id, owner.id]);
     expect((await owner.call('GET', '/dashboard/agents')).body).toEqual({ agents: [first.body] });
   });
 
@@ -66,7 +66,7 @@ describe('claims of agents by owners', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409]);
     const winner = owners[answers.findIndex(({ status }) => status === 201)];
     expect(await database.claims.findOne({ _id: agent._id })).toMatchObject({ ownerId: winner?.id });
-    expect(await ownersInHeads(agent._id)).toEqual([winner?.id, winner?.id]);
+    expect(await ownersInGuards(agent._id)).toEqual([winner?.id, winner?.id]);
     expect(await actionsOf(agent._id)).toEqual(['agent.claim_attempted', 'agent.claim_attempted', 'agent.claimed']);
   });
 
@@ -78,7 +78,7 @@ describe('claims of agents by owners', () => {
     expect(await actionsOf(agent._id)).toEqual(['agent.claimed']);
   });
 
-  test('dashboard#7: a wrong key is 404 and leaves nothing behind, a deleted agent too; a system agent is 409', async () => {
+  test('dashboard#7: a claim with a wrong or dead key is 404, of a system agent 409, and leaves nothing', async () => {
     const owner = await signInOwner(stack);
     const before = await database.auditEvents.countDocuments();
     expect(await paste(owner, 'ac_live_wrong')).toMatchObject({ status: 404, body: { code: 'INVALID_API_KEY' } });
@@ -99,7 +99,7 @@ describe('claims of agents by owners', () => {
     if (holder === undefined || other === undefined || third === undefined) throw new Error('no owners');
     // Refusals are counted in windows by the clock: one that ended in between would let the sixth through.
     const { windowMs } = CLAIMS_REFUSED;
-    await waitFor(() => Date.now() % windowMs < windowMs - 10_000, { timeoutMs: 20_000 });
+    await waitFor(() => Date.now() % windowMs < windowMs - 10_000);
     const { agent, apiKey } = await createTestAgent(database);
     await claim(holder, { apiKey });
     const agents = ['  Some Browser  ', 'x'.repeat(300), ''];
@@ -175,8 +175,8 @@ describe('claims of agents by owners', () => {
     await setPause(database, agent._id, 'full', new Date());
     expect((await owner.call('DELETE', `/dashboard/agents/@${agent.handle}`)).status).toBe(200);
     expect(await database.agents.findOne({ _id: agent._id })).toMatchObject({ pausedByOwner: 'none' });
-    expect(await ownersInHeads(agent._id)).toEqual([null, null]);
-    expect(await database.heads.countDocuments({ _id: /agt/, pausedByOwner: 'full' })).toBe(0);
+    expect(await ownersInGuards(agent._id)).toEqual([null, null]);
+    expect(await database.guards.countDocuments({ _id: /agt/, pausedByOwner: 'full' })).toBe(0);
     const events = await eventsOf(agent._id);
     expect(events.find(({ action }) => action === 'agent.unpaused')).toMatchObject({
       actorType: 'system',
@@ -200,14 +200,14 @@ describe('claims of agents by owners', () => {
     expect(await actionsOf(one.agent._id)).toEqual(['agent.claimed', 'agent.released']);
   });
 
-  test('dashboard#12: a new key ends claim and pause in one commit, with their events; without a claim only one', async () => {
+  test('dashboard#12: a new key ends claim and pause in one commit, with an event for each', async () => {
     const owner = await signInOwner(stack);
     const { agent, apiKey } = await createTestAgent(database);
     await claim(owner, { apiKey });
     await setPause(database, agent._id, 'send', new Date());
     const newKey = await rotate(agent._id);
     expect(await database.claims.findOne({ _id: agent._id })).toBeNull();
-    expect(await ownersInHeads(agent._id)).toEqual([null, null]);
+    expect(await ownersInGuards(agent._id)).toEqual([null, null]);
     expect(await database.agents.findOne({ _id: agent._id })).toMatchObject({ pausedByOwner: 'none' });
     const events = await eventsOf(agent._id);
     expect(events.find(({ action }) => action === 'agent.claim_revoked')).toMatchObject({
@@ -236,7 +236,7 @@ describe('claims of agents by owners', () => {
       const [claimed] = await Promise.all([paste(owner, apiKey), rotate(agent._id)]);
       expect([201, 404]).toContain(claimed.status);
       expect(await database.claims.findOne({ _id: agent._id })).toBeNull();
-      expect(await ownersInHeads(agent._id)).toEqual([null, null]);
+      expect(await ownersInGuards(agent._id)).toEqual([null, null]);
       const revoked = claimed.status === 201 ? ['agent.claim_revoked', 'agent.claimed'] : [];
       expect(await actionsOf(agent._id)).toEqual([...revoked, 'agent.key_rotated']);
     }
@@ -248,7 +248,7 @@ describe('claims of agents by owners', () => {
     await claim(owner, one);
     await deleteAgent(database, one.agent._id, new Date());
     expect(await database.claims.findOne({ _id: one.agent._id })).toBeNull();
-    expect(await ownersInHeads(one.agent._id)).toEqual([null, null]);
+    expect(await ownersInGuards(one.agent._id)).toEqual([null, null]);
     expect((await owner.call('GET', '/dashboard/agents')).body).toEqual({ agents: [] });
     const gone = await owner.call('GET', `/dashboard/agents/${one.agent.handle}`);
     expect(gone).toMatchObject({ status: 404, body: { code: 'AGENT_NOT_FOUND' } });

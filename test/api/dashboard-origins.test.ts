@@ -27,8 +27,8 @@ describe('calls that pages of other sites make', () => {
         '/dashboard/agents/:handle/pause': { mode: 'full' },
       };
       const state = async () => {
-        const { owners, claims, ownerSessions, pendings, auditEvents, agents, heads } = database;
-        const all = [owners, claims, ownerSessions, pendings, auditEvents, agents, heads];
+        const { owners, claims, ownerSessions, pendings, auditEvents, agents, guards } = database;
+        const all = [owners, claims, ownerSessions, pendings, auditEvents, agents, guards];
         return Promise.all(all.map((collection) => collection.find({}).sort({ _id: 1 }).toArray()));
       };
       const before = await state();

@@ -2,8 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { codeProof } from '../../platform/codes';
 import { parseConfig } from '../../platform/config';
 import { newOutboxId } from '../../platform/ids';
-import { codeFlowId } from '../../workflows/ids';
-import { stateQuery, verifyUpdate } from '../../workflows/messages';
+import { codeFlowId, stateQuery, verifyUpdate } from '../../workflows/messages/code-by-mail';
 import { call } from '../support/agents';
 import { clearCooldown, codeFor, notCode } from '../support/codes';
 import { afterSetCookie, callAs, signInOwner } from '../support/owners';
@@ -75,7 +74,7 @@ describe('sign-in of owners by mailed codes', () => {
     expect(await database.ownerSessions.countDocuments({ ownerId: owner?._id })).toBe(1);
   });
 
-  test('dashboard#2: two first sign-ins at once make one owner; case and padding of the address do not matter', async () => {
+  test('dashboard#2: two first sign-ins at once make one owner, however the address is typed', async () => {
     const email = newEmail();
     const one = await begin(`  ${email.toUpperCase()} `.trim());
     await clearCooldown(database, email);

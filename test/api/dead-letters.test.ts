@@ -1,32 +1,17 @@
-import type { Database } from '../../store/database';
-import type { Webhook } from '../../store/collections/webhooks';
+import type { Webhook } from '../../store/schema/collections/webhooks';
 import { call } from '../support/agents';
-import { startReceiver, type Receiver } from '../support/receiver';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { startReceiver, LOCAL_RECEIVERS } from '../support/receiver';
 import { waitFor } from '../support/wait';
 import { secretsOf, seedDeliveries, seedWebhook } from '../support/webhook-rig';
+import { use } from '../support/use';
+import { useStack } from '../support/use-stack';
 
 const OPS_TOKEN = 'operator-token-of-at-least-32-characters';
-const WEBHOOK_ENV = { WEBHOOK_ALLOW_HTTP: 'on', WEBHOOK_ALLOW_PRIVATE: 'on' };
-
 describe('dead letters of webhooks (webhooks.md §8)', () => {
-  let stack: Stack;
-  let database: Database;
-  let receiver: Receiver;
+  const receiver = use(startReceiver, (receiver) => receiver.close());
+  const { stack, database, url } = useStack({ env: { OPS_ADMIN_TOKEN: OPS_TOKEN, ...LOCAL_RECEIVERS } });
 
-  beforeAll(async () => {
-    receiver = await startReceiver();
-    stack = await startStack({ env: { OPS_ADMIN_TOKEN: OPS_TOKEN, ...WEBHOOK_ENV } });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-    await receiver.close();
-  });
-
-  const ops = (method: string, path: string, key = OPS_TOKEN) => call(stack.baseUrls[0] ?? '', method, path, { key });
+  const ops = (method: string, path: string, key = OPS_TOKEN) => call(url(), method, path, { key });
   const replay = (id: string) => ops('POST', `/internal/dead-letters/${id}/replay`);
   async function deadAt(webhook: Webhook, at: Date) {
     const [row] = await seedDeliveries(database, webhook, 1, {

@@ -1,46 +1,38 @@
 import { ADDRESS_LIMITS, AGENT_LIMITS } from '../../contract/limits';
-import type { Database } from '../../store/database';
-import { hitRateWindow } from '../../store/rate-windows';
-import { setStatus } from '../../store/transactions/account-facts';
-import { deleteAgent } from '../../store/transactions/delete-agent';
-import { addContact } from '../../store/transactions/relations';
+import { hitRateWindow } from '../../store/schema/rate-windows';
+import { setStatus } from '../../store/accounts/account-facts';
+import { deleteAgent } from '../../store/accounts/delete-agent';
+import { addContact } from '../../store/contacts/relations';
 import { call, createTestAgent, type CallAnswer, type TestAgent } from '../support/agents';
-import { startStack, type ApiChild, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
+import { use } from '../support/use';
+import { useStack } from '../support/use-stack';
+import { exactly } from '../support/exactly';
 
 const ROW_FIELDS = ['avatar_url', 'created_at', 'description', 'display_name', 'handle'];
 
 describe('the directory', () => {
-  let stack: Stack;
-  let database: Database;
-  let limited: ApiChild;
-  let closed: ApiChild;
   let caller: TestAgent;
   let groups = 0;
 
+  const { stack, database, url } = useStack({ workers: 0 });
+  const limited = use(() => stack.startApi({ RATE_LIMITS: 'on', TRUST_PROXY: 'on' }));
+  const closed = use(() => stack.startApi({ DIRECTORY_REQUIRE_AUTH: 'on' }));
+
   beforeAll(async () => {
-    stack = await startStack({ workers: 0 });
-    database = openStackDatabase(stack);
-    limited = await stack.startApi({ RATE_LIMITS: 'on', TRUST_PROXY: 'on' });
-    closed = await stack.startApi({ DIRECTORY_REQUIRE_AUTH: 'on' });
     caller = await createTestAgent(database);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
   });
 
   /** Agents whose handles share a beginning that nobody else has. */
-  async function family(...endings: string[]): Promise<{ prefix: string; agents: TestAgent[] }> {
+  async function family<Endings extends string[]>(...endings: Endings) {
     const prefix = `fam${(groups += 1)}x`;
-    const agents = await Promise.all(
-      endings.map((ending) => createTestAgent(database, { handle: `${prefix}${ending}` })),
+    const agents = await exactly<TestAgent, Endings['length']>(endings.length, (index) =>
+      createTestAgent(database, { handle: `${prefix}${endings[index]}` }),
     );
     return { prefix, agents };
   }
   const search = (query: string, key: string | null = caller.apiKey) =>
-    call(stack.baseUrls[0] ?? '', 'GET', `/v1/directory?${query}`, key === null ? {} : { key });
+    call(url(), 'GET', `/v1/directory?${query}`, key === null ? {} : { key });
   const handles = ({ body }: CallAnswer): string[] => body.agents.map((row: { handle: string }) => row.handle);
 
   test('identity#28: the query is the literal beginning of a handle, however it is typed', async () => {
@@ -80,10 +72,9 @@ describe('the directory', () => {
       expect(Object.keys(row).sort()).toEqual(ROW_FIELDS);
   });
 
-  test('identity#29: restricted and own rows are listed, suspended and deleted ones are not; contacts are one-way', async () => {
+  test('identity#29: the directory lists restricted agents and the caller, not suspended or deleted ones', async () => {
     const { prefix, agents } = await family('a', 'b', 'c', 'd', 'e');
     const [a, b, c, d] = agents;
-    if (!a || !b || !c || !d) throw new Error('five agents are needed');
     await setStatus(database, b.agent._id, 'restricted', new Date());
     await setStatus(database, c.agent._id, 'suspended', new Date());
     await deleteAgent(database, d.agent._id, new Date());
@@ -112,21 +103,20 @@ describe('the directory', () => {
     expect((await search(`q=${prefix}`)).body.total).toBe(4);
   });
 
-  test('identity#21: who is not discoverable is not listed but answers by its handle; a system agent always is listed', async () => {
+  test('identity#21: an undiscoverable agent is not listed but answers by handle; system agents are listed', async () => {
     const { prefix, agents } = await family('a', 'b');
     const system = await createTestAgent(database, { handle: `${prefix}s`, isSystem: true });
     const hide = (who: TestAgent, discoverable: boolean) =>
-      call(stack.baseUrls[0] ?? '', 'PATCH', `/v1/agents/${who.agent.handle}`, {
+      call(url(), 'PATCH', `/v1/agents/${who.agent.handle}`, {
         key: who.apiKey,
         body: { settings: { discoverable } },
       });
     const [a] = agents;
-    if (a === undefined) throw new Error('an agent is needed');
     await hide(system, false);
     expect((await hide(a, false)).body.settings.discoverable).toBe(false);
     expect(handles(await search(`q=${prefix}`))).toEqual([`${prefix}b`, `${prefix}s`]);
     expect((await search(`q=${prefix}`, a.apiKey)).body.total).toBe(2);
-    expect((await call(stack.baseUrls[0] ?? '', 'GET', `/v1/agents/${prefix}a`)).status).toBe(200);
+    expect((await call(url(), 'GET', `/v1/agents/${prefix}a`)).status).toBe(200);
     await setStatus(database, a.agent._id, 'suspended', new Date());
     await hide(a, true);
     await setStatus(database, a.agent._id, 'active', new Date());
@@ -173,7 +163,7 @@ describe('the directory', () => {
     await setStatus(database, gone.agent._id, 'suspended', new Date());
     expect((await search('q=al', gone.apiKey)).body.code).toBe('SUSPENDED');
     for (const authorization of ['garbage', 'Bearer nothing', `Basic ${caller.apiKey}`, 'Bearer ', '']) {
-      const refused = await call(stack.baseUrls[0] ?? '', 'GET', '/v1/directory?q=a', { headers: { authorization } });
+      const refused = await call(url(), 'GET', '/v1/directory?q=a', { headers: { authorization } });
       expect([authorization, refused.status]).toEqual([authorization, 401]);
     }
     expect((await search('q=al', null)).status).toBe(200);

@@ -1,15 +1,13 @@
-import { addContact, setBlock } from '../../store/transactions/relations';
-import { setStatus } from '../../store/transactions/account-facts';
+import { addContact, setBlock } from '../../store/contacts/relations';
+import { setStatus } from '../../store/accounts/account-facts';
 import type { Parsed, TestAgent } from '../support/agents';
 import { eventOf, groupCalls, outcomeOf } from '../support/groups';
-import { startStack } from '../support/stack';
-import { useStack } from '../support/use-stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack, withStack } from '../support/use-stack';
 import { waitFor } from '../support/wait';
 import { SocketClient } from '../realtime/socket-client';
 
 describe('adding to a group', () => {
-  const { stack, database } = useStack({ apis: 2, workers: 0, env: { RATE_LIMITS: 'on' } });
+  const { stack, database, url } = useStack({ apis: 2, workers: 0, env: { RATE_LIMITS: 'on' } });
   const api = groupCalls(stack, database);
 
   const contactsOnly = (who: TestAgent) =>
@@ -57,7 +55,7 @@ describe('adding to a group', () => {
   test('an invitation is told live once, shows the group as it is now, and is answered once', async () => {
     const [me, invitee] = await api.two();
     const groupId = await api.groupOf(me);
-    const socket = await SocketClient.hello(stack.baseUrls[1] ?? '', invitee.apiKey);
+    const socket = await SocketClient.hello(url(1), invitee.apiKey);
     const { body } = await api.add(me, groupId, invitee);
     await waitFor(() => socket.frames.some(({ type }) => type === 'group.invite.received'));
     await api.add(me, groupId, invitee);
@@ -88,7 +86,7 @@ describe('adding to a group', () => {
     socket.end();
   });
 
-  test('a rejected invitation leaves no trace, and the agent may be invited again; an accept needs nobody’s consent', async () => {
+  test('a rejected invitation leaves no trace, and the agent may be invited again', async () => {
     const [me, invitee] = await api.two();
     const groupId = await api.groupOf(me);
     const first = await api.add(me, groupId, invitee);
@@ -163,16 +161,11 @@ describe('adding to a group', () => {
 });
 
 test('the deployment switch `consent` turns every allowed add into an invitation', async () => {
-  const stack = await startStack({ workers: 0, env: { GROUP_ADD_MODE: 'consent' } });
-  const database = openStackDatabase(stack);
-  try {
+  await withStack({ workers: 0, env: { GROUP_ADD_MODE: 'consent' } }, async ({ stack, database }) => {
     const api = groupCalls(stack, database);
     const [me, friend] = await api.two();
     await api.saves(friend, me);
     const groupId = await api.groupOf(me);
     expect((await api.add(me, groupId, friend)).body.outcome).toBe('invited');
-  } finally {
-    await database.client.close();
-    await stack.stop();
-  }
+  });
 });

@@ -1,37 +1,25 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { Database } from '../../store/database';
+import { readdir } from 'node:fs/promises';
 import { call, type TestAgent } from '../support/agents';
 import { eventOf, groupCalls, outcomeOf } from '../support/groups';
 import { avatarKeyOf, pictureAs } from '../support/images';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
+import { useFolder } from '../support/folder';
+import { useStack } from '../support/use-stack';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 describe('the picture of a group', () => {
-  let stack: Stack;
-  let database: Database;
-  let api: ReturnType<typeof groupCalls>;
-  let folder: string;
-
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'agentchat-blobs-'));
-    stack = await startStack({ apis: 2, workers: 0, env: { RATE_LIMITS: 'on', BLOB_STORE: `file:${folder}` } });
-    database = openStackDatabase(stack);
-    api = groupCalls(stack, database);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
+  const folder = useFolder('blobs');
+  const { stack, database, url } = useStack(() => ({
+    apis: 2,
+    workers: 0,
+    env: { RATE_LIMITS: 'on', BLOB_STORE: `file:${folder.path}` },
+  }));
+  const api = groupCalls(stack, database);
 
   const put = (who: TestAgent, groupId: string, body: Buffer, node = 0) =>
-    call(stack.baseUrls[node] ?? '', 'PUT', `/v1/groups/${groupId}/avatar`, {
+    call(url(node), 'PUT', `/v1/groups/${groupId}/avatar`, {
       key: who.apiKey,
       body: new Uint8Array(body),
     });
@@ -48,7 +36,7 @@ describe('the picture of a group', () => {
     expect(again.body).toEqual(first.body);
     expect((await api.get(member, groupId)).body.avatar_url).toBe(first.body.avatar_url);
     const shown = new URL(first.body.avatar_url).pathname;
-    const served = await fetch((stack.baseUrls[0] ?? '') + shown);
+    const served = await fetch(url() + shown);
     expect(Object.fromEntries(served.headers)).toMatchObject({
       'content-type': 'image/webp',
       'cache-control': 'public, max-age=31536000, immutable',
@@ -56,10 +44,10 @@ describe('the picture of a group', () => {
     });
     const key = avatarKeyOf(groupId, Buffer.from(await served.arrayBuffer()));
     expect([shown, first.body.avatar_key]).toEqual([`/avatars/${key}`, key]);
-    const url = 'https://example.com/a.png';
-    const patched = await api.as(me, 'PATCH', `/v1/groups/${groupId}`, { body: { avatar_url: url } });
-    expect(patched.body.avatar_url).toBe(url);
-    expect((await fetch((stack.baseUrls[0] ?? '') + shown)).status).toBe(404);
+    const elsewhere = 'https://example.com/a.png';
+    const patched = await api.as(me, 'PATCH', `/v1/groups/${groupId}`, { body: { avatar_url: elsewhere } });
+    expect(patched.body.avatar_url).toBe(elsewhere);
+    expect((await fetch(url() + shown)).status).toBe(404);
     expect((await clear(me, groupId)).body).toEqual({ ok: true });
     expect(outcomeOf(await clear(me, groupId))).toEqual([404, 'NOT_FOUND']);
     expect((await api.get(me, groupId)).body.avatar_url).toBeNull();
@@ -71,36 +59,36 @@ describe('the picture of a group', () => {
   test.each([
     ['an external URL', 'https://example.com/b.png'],
     ['null', null],
-  ])('a managed picture that PATCH replaces by %s goes with its object in the same commit', async (_name, url) => {
+  ])('a managed picture that PATCH replaces by %s goes with its object in the same commit', async (_name, given) => {
     const me = await api.agent();
     const groupId = await api.groupOf(me);
     const { avatar_key: key } = (await put(me, groupId, await pictureAs('png'))).body;
     const objects = async () =>
-      (await readdir(folder, { recursive: true })).filter((name) => name.includes(key.replaceAll('/', '-')));
+      (await readdir(folder.path, { recursive: true })).filter((name) => name.includes(key.replaceAll('/', '-')));
     expect(await objects()).toHaveLength(1);
     // A change of something else leaves it alone.
     await api.as(me, 'PATCH', `/v1/groups/${groupId}`, { body: { name: 'another name' } });
     expect(await database.avatars.countDocuments({ _id: key })).toBe(1);
-    const patched = await api.as(me, 'PATCH', `/v1/groups/${groupId}`, { body: { avatar_url: url }, node: 1 });
-    expect([patched.status, patched.body.avatar_url]).toEqual([200, url]);
+    const patched = await api.as(me, 'PATCH', `/v1/groups/${groupId}`, { body: { avatar_url: given }, node: 1 });
+    expect([patched.status, patched.body.avatar_url]).toEqual([200, given]);
     expect(await database.avatars.countDocuments({ _id: key })).toBe(0);
     await waitFor(async () => (await objects()).length === 0);
     const again = await put(me, groupId, await pictureAs('png'));
     expect(again.body.avatar_key).toBe(key);
-    expect((await fetch((stack.baseUrls[1] ?? '') + new URL(again.body.avatar_url).pathname)).status).toBe(200);
+    expect((await fetch(url(1) + new URL(again.body.avatar_url).pathname)).status).toBe(200);
   });
 
   test('the picture of a deleted group goes with it: the URL from the answer on, then the bytes', async () => {
     const [me, member] = await api.two();
     const groupId = await api.groupOf(me, member);
-    const { avatar_key: key, avatar_url: url } = (await put(me, groupId, await pictureAs('png'))).body;
-    const shown = async (node: number) => (await fetch((stack.baseUrls[node] ?? '') + new URL(url).pathname)).status;
+    const { avatar_key: key, avatar_url: shownUrl } = (await put(me, groupId, await pictureAs('png'))).body;
+    const shown = async (node: number) => (await fetch(url(node) + new URL(shownUrl).pathname)).status;
     expect([await shown(0), await shown(1)]).toEqual([200, 200]);
     expect((await api.deleteGroup(me, groupId)).status).toBe(200);
     expect([await shown(0), await shown(1)]).toEqual([404, 404]);
     expect(await database.avatars.countDocuments({ _id: key })).toBe(0);
     await waitFor(async () =>
-      (await readdir(folder, { recursive: true })).every((name) => !name.includes(key.replaceAll('/', '-'))),
+      (await readdir(folder.path, { recursive: true })).every((name) => !name.includes(key.replaceAll('/', '-'))),
     );
     // A repeat takes nothing else along, and the refused one neither.
     expect(outcomeOf(await api.deleteGroup(me, groupId))).toEqual([410, 'GROUP_DELETED']);
@@ -121,7 +109,9 @@ describe('the picture of a group', () => {
     const folderOfGroup = `g/${sha256(groupId).slice(0, 16)}`;
     expect(await database.avatars.countDocuments({ _id: { $regex: `^${folderOfGroup}/` } })).toBe(0);
     await waitFor(async () =>
-      (await readdir(folder, { recursive: true })).every((name) => !name.includes(folderOfGroup.replace('/', '-'))),
+      (await readdir(folder.path, { recursive: true })).every(
+        (name) => !name.includes(folderOfGroup.replace('/', '-')),
+      ),
     );
   });
 
@@ -132,12 +122,12 @@ describe('the picture of a group', () => {
     const { avatar_key: key } = (await put(me, groupId, image)).body;
     const take = (node: number) => api.as(me, 'PATCH', `/v1/groups/${groupId}`, { body: { avatar_url: null }, node });
     await Promise.all([put(me, groupId, image), take(0), put(me, groupId, image, 1), take(1), take(0), take(1)]);
-    const { avatar_url: url } = (await api.get(me, groupId)).body;
-    const status = url === null ? null : (await fetch((stack.baseUrls[0] ?? '') + new URL(url).pathname)).status;
+    const { avatar_url: left } = (await api.get(me, groupId)).body;
+    const status = left === null ? null : (await fetch(url() + new URL(left).pathname)).status;
     expect([null, 200]).toContain(status);
     await waitFor(async () => {
-      const names = await readdir(folder, { recursive: true });
-      return names.filter((name) => name.includes(key.replaceAll('/', '-'))).length === (url === null ? 0 : 1);
+      const names = await readdir(folder.path, { recursive: true });
+      return names.filter((name) => name.includes(key.replaceAll('/', '-'))).length === (left === null ? 0 : 1);
     });
   });
 

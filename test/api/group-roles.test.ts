@@ -1,4 +1,4 @@
-import { setStatus } from '../../store/transactions/account-facts';
+import { setStatus } from '../../store/accounts/account-facts';
 import { eventOf, groupCalls, outcomeOf } from '../support/groups';
 import { useStack } from '../support/use-stack';
 
@@ -68,7 +68,7 @@ describe('roles, metadata and who may do what in a group', () => {
     expect((await api.deleteGroup(me, groupId)).status).toBe(200);
   });
 
-  test('groups#11: each changed field is announced once and in order; equal values, {} and settings change nothing', async () => {
+  test('groups#11: each changed field is announced once and in order, an equal value never', async () => {
     const [me, member] = await api.two();
     const groupId = await api.groupOf(me, member);
     await api.drain(member);

@@ -1,24 +1,21 @@
-import { groupHeadId, type GroupHead } from '../../domain/group';
-import { inboxInId } from '../../domain/heads';
-import { setStatus } from '../../store/transactions/account-facts';
-import { setPause } from '../../store/transactions/set-pause';
-import { setMute } from '../../store/transactions/mutes';
-import { setBlock } from '../../store/transactions/relations';
+import { groupGuardId, type GroupGuard } from '../../domain/group';
+import { setStatus } from '../../store/accounts/account-facts';
+import { setPause } from '../../store/accounts/set-pause';
+import { setMute } from '../../store/contacts/set-mute';
+import { setBlock } from '../../store/contacts/relations';
 import type { CallAnswer, TestAgent } from '../support/agents';
 import { eventOf, groupCalls, outcomeOf } from '../support/groups';
-import { startStack } from '../support/stack';
-import { useStack } from '../support/use-stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack, withStack } from '../support/use-stack';
 import { SocketClient } from '../realtime/socket-client';
+import { pretendBacklog } from '../support/backlog';
 
 describe('messages in a group', () => {
-  const { stack, database } = useStack({ apis: 2, workers: 0 });
+  const { stack, database, url } = useStack({ apis: 2, workers: 0 });
   const api = groupCalls(stack, database);
 
-  const setBacklog = (who: TestAgent, enqueued: number) =>
-    database.heads.updateOne({ _id: inboxInId(api.idOf(who)) }, { $set: { enqueued }, $inc: { v: 1 } });
+  const setBacklog = (who: TestAgent, undelivered: number) => pretendBacklog(database, api.idOf(who), undelivered);
 
-  test('groups#14, messaging#18: a full member is named and skipped, others are not; the notice reaches it all the same', async () => {
+  test('groups#14, messaging#18: a full member is named and skipped; the notice reaches it all the same', async () => {
     const [me, full, other] = await api.three();
     const groupId = await api.groupOf(me, full, other);
     await Promise.all([api.drain(full), api.drain(other)]);
@@ -28,7 +25,7 @@ describe('messages in a group', () => {
     expect(sent.headers.get('x-backlog-warning')).toBeNull();
     expect((await api.sync(full)).length).toBe(0);
     expect(await api.sync(other)).toHaveLength(1);
-    const group = await database.heads.findOne<GroupHead>({ _id: groupHeadId(groupId) });
+    const group = await database.guards.findOne<GroupGuard>({ _id: groupGuardId(groupId) });
     expect(group?.missed[api.idOf(full)]).toBe(1);
     expect(group?.missed[api.idOf(other)]).toBeUndefined();
     await api.deleteGroup(me, groupId);
@@ -50,9 +47,7 @@ describe('messages in a group', () => {
     const mute = { kind: 'conversation', targetId: groupId, at: new Date() } as const;
     await setMute(database, { ...mute, muterId: api.idOf(muted), mutedUntil: null });
     await setMute(database, { ...mute, muterId: api.idOf(expired), mutedUntil: new Date(Date.now() - 1) });
-    const sockets = await Promise.all(
-      [muted, expired].map((who) => SocketClient.hello(stack.baseUrls[0] ?? '', who.apiKey, ['ack'])),
-    );
+    const sockets = await Promise.all([muted, expired].map((who) => SocketClient.hello(url(), who.apiKey, ['ack'])));
     const sent = await api.send(me, groupId, 'psst');
     await sockets[1]?.untilMessages(1);
     const dm = await api.as(me, 'POST', '/v1/messages', {
@@ -68,7 +63,7 @@ describe('messages in a group', () => {
     const [me, member, late] = await api.three();
     const groupId = await api.groupOf(me, member);
     await api.saves(late, me);
-    const socket = await SocketClient.hello(stack.baseUrls[1] ?? '', late.apiKey, ['ack']);
+    const socket = await SocketClient.hello(url(1), late.apiKey, ['ack']);
     const sends = Array.from({ length: 20 }, (_, index) => api.send(me, groupId, `m${index}`, { node: index % 2 }));
     expect((await api.add(me, groupId, late)).body.outcome).toBe('joined');
     await Promise.all(sends);
@@ -82,7 +77,7 @@ describe('messages in a group', () => {
     socket.end();
   });
 
-  test('order of checks: body, size, replay, group, membership, pause; blocks, modes and restriction do not act', async () => {
+  test('a group send is checked in order: body, size, replay, group, membership, pause', async () => {
     const [me, member, stranger] = await api.three();
     const groupId = await api.groupOf(me, member);
     const post = (who: TestAgent, body: object) => api.as(who, 'POST', '/v1/messages', { body }).then(outcomeOf);
@@ -121,11 +116,11 @@ describe('messages in a group', () => {
     expect(outcomeOf(await open('two'))).toEqual([403, 'AWAITING_REPLY']);
   });
 
-  test('realtime#13: sends of several members through two nodes reach every socket in ascending seq without a gap', async () => {
+  test('realtime#13: sends of several members on two nodes reach every socket in ascending seq', async () => {
     const [me, a, b] = await api.three();
     const groupId = await api.groupOf(me, a, b);
     const readers = await Promise.all(
-      [me, a, b].map((who, index) => SocketClient.hello(stack.baseUrls[index % 2] ?? '', who.apiKey, ['ack'])),
+      [me, a, b].map((who, index) => SocketClient.hello(url(index % 2), who.apiKey, ['ack'])),
     );
     const senders = [me, a, b];
     await Promise.all(
@@ -145,9 +140,7 @@ describe('messages in a group', () => {
 });
 
 test('groups#12, messaging#19: 20 sends of all members in one second on two nodes, other groups unaffected', async () => {
-  const stack = await startStack({ apis: 2, workers: 0, env: { RATE_LIMITS: 'on' } });
-  const database = openStackDatabase(stack);
-  try {
+  await withStack({ apis: 2, workers: 0, env: { RATE_LIMITS: 'on' } }, async ({ stack, database }) => {
     const api = groupCalls(stack, database);
     const [me, a, b] = await api.three();
     const groupId = await api.groupOf(me, a, b);
@@ -172,8 +165,5 @@ test('groups#12, messaging#19: 20 sends of all members in one second on two node
     expect(refused?.body).toMatchObject({ code: 'RATE_LIMITED', details: { scope: 'group', limit: 20 } });
     expect(refused?.headers.get('retry-after')).toBe('1');
     expect((await api.send(me, otherId, 'x')).status).toBe(201);
-  } finally {
-    await database.client.close();
-    await stack.stop();
-  }
+  });
 });

@@ -1,4 +1,4 @@
-import { setBlock } from '../../store/transactions/relations';
+import { setBlock } from '../../store/contacts/relations';
 import { eventOf, groupCalls, outcomeOf } from '../support/groups';
 import { useStack } from '../support/use-stack';
 

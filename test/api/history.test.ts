@@ -1,28 +1,15 @@
-import type { Database } from '../../store/database';
 import { callsOf, say, seqsOf, startTalk } from '../support/conversations';
-import { startStack, type Stack } from '../support/stack';
-import { makeSenders, openStackDatabase } from '../support/traffic';
+import { makeSenders } from '../support/traffic';
+import { useStack } from '../support/use-stack';
 
 describe('history of a direct conversation', () => {
-  let stack: Stack;
-  let database: Database;
-  let url: string;
-
-  beforeAll(async () => {
-    stack = await startStack({ workers: 0 });
-    database = openStackDatabase(stack);
-    url = stack.baseUrls[0] ?? '';
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { database, url } = useStack({ workers: 0 });
 
   test('messaging#20: newest first by default and before a seq, oldest first after one; own messages too', async () => {
-    const { a, b, conversationId } = await startTalk(database, url);
-    await say(url, a, b, 4);
+    const { a, b, conversationId } = await startTalk(database, url());
+    await say(url(), a, b, 4);
     for (const agent of [a, b]) {
-      const { history } = callsOf(url, agent);
+      const { history } = callsOf(url(), agent);
       expect(seqsOf(await history(conversationId))).toEqual([6, 5, 4, 3, 2, 1]);
       expect(seqsOf(await history(conversationId, '?before_seq=4&limit=2'))).toEqual([3, 2]);
       expect(seqsOf(await history(conversationId, '?after_seq=2&limit=3'))).toEqual([3, 4, 5]);
@@ -34,9 +21,9 @@ describe('history of a direct conversation', () => {
   });
 
   test('messaging#20: two cursors or a bad one are 400, limits are clamped into 1 to 200', async () => {
-    const { a, b, conversationId } = await startTalk(database, url);
-    await say(url, a, b, 199);
-    const { history, get } = callsOf(url, b);
+    const { a, b, conversationId } = await startTalk(database, url());
+    await say(url(), a, b, 199);
+    const { history, get } = callsOf(url(), b);
     const anchor = (await history(conversationId, '?limit=1'))[0]?.id;
     for (const query of [
       'before_seq=1&after_seq=1',
@@ -59,11 +46,11 @@ describe('history of a direct conversation', () => {
   });
 
   test('around_message_id: that message is row 0; unknown ids and those of other conversations are 404', async () => {
-    const { a, b, conversationId } = await startTalk(database, url);
-    const [third] = await say(url, a, b, 3);
-    const other = await startTalk(database, url);
-    const [foreign] = await say(url, other.a, other.b);
-    const { history, get } = callsOf(url, b);
+    const { a, b, conversationId } = await startTalk(database, url());
+    const [third] = await say(url(), a, b, 3);
+    const other = await startTalk(database, url());
+    const [foreign] = await say(url(), other.a, other.b);
+    const { history, get } = callsOf(url(), b);
     const rows = await history(conversationId, `?around_message_id=${String(third?.id)}&limit=2`);
     expect(rows.map(({ id, seq }) => [id, seq])).toEqual([
       [third?.id, 3],
@@ -76,29 +63,28 @@ describe('history of a direct conversation', () => {
   });
 
   test('both sides see the state of the recipient; only the recipient has a delivery id', async () => {
-    const { a, b, conversationId } = await startTalk(database, url);
-    const [sent] = await say(url, a, b);
+    const { a, b, conversationId } = await startTalk(database, url());
+    const [sent] = await say(url(), a, b);
     const stored = { id: sent?.id, status: 'stored', delivered_at: null, read_at: null };
-    expect((await callsOf(url, a).history(conversationId, '?limit=1'))[0]).toMatchObject({
+    expect((await callsOf(url(), a).history(conversationId, '?limit=1'))[0]).toMatchObject({
       ...stored,
       delivery_id: null,
     });
-    const [row] = await callsOf(url, b).history(conversationId, '?limit=1');
-    const [pending] = (await callsOf(url, b).sync()).slice(-1);
+    const [row] = await callsOf(url(), b).history(conversationId, '?limit=1');
+    const [pending] = (await callsOf(url(), b).sync()).slice(-1);
     expect(row).toMatchObject(stored);
     expect(row).toEqual(pending);
-    await callsOf(url, b).ack(row?.['delivery_id']);
+    await callsOf(url(), b).ack(row?.['delivery_id']);
     for (const agent of [a, b]) {
-      const [after] = await callsOf(url, agent).history(conversationId, '?limit=1');
+      const [after] = await callsOf(url(), agent).history(conversationId, '?limit=1');
       expect(after).toMatchObject({ status: 'delivered', delivered_at: expect.any(String) as string, read_at: null });
     }
   });
 
   test('a conversation of others is as unknown as one that never was', async () => {
-    const { conversationId } = await startTalk(database, url);
+    const { conversationId } = await startTalk(database, url());
     const [stranger] = await makeSenders(database, 1);
-    if (stranger === undefined) throw new Error('a stranger is needed');
-    const { get } = callsOf(url, stranger);
+    const { get } = callsOf(url(), stranger);
     for (const id of [conversationId, 'conv_never', 'grp_never', 'x', '%00']) {
       const answer = await get(`/v1/messages/${id}`);
       expect([id, answer.status, answer.body.code]).toEqual([id, 404, 'CONVERSATION_NOT_FOUND']);
@@ -106,11 +92,11 @@ describe('history of a direct conversation', () => {
   });
 
   test('reading history changes nothing and is allowed under a full pause', async () => {
-    const { a, b, conversationId } = await startTalk(database, url);
-    await say(url, a, b);
+    const { a, b, conversationId } = await startTalk(database, url());
+    await say(url(), a, b);
     await database.agents.updateOne({ _id: b.id }, { $set: { pausedByOwner: 'full' } });
     const before = await database.envelopes.find({ recipientId: b.id }).toArray();
-    expect(seqsOf(await callsOf(url, b).history(conversationId))).toEqual([3, 2, 1]);
+    expect(seqsOf(await callsOf(url(), b).history(conversationId))).toEqual([3, 2, 1]);
     expect(await database.envelopes.find({ recipientId: b.id }).toArray()).toEqual(before);
   });
 });

@@ -1,62 +1,38 @@
 import { randomBytes } from 'node:crypto';
-import { z } from 'zod';
-import { publicRoute, agentRoute, type AgentContext, type Reply, type Route } from '../../api/route';
-import type { Endpoint } from '../../contract/endpoint';
+import { publicRoute, agentRoute, type AgentContext, type Reply, type Route } from '../../api/http/route';
 import { ENDPOINTS } from '../../contract/endpoints';
 import { AppError } from '../../contract/errors';
 import { takesIdempotencyKey } from '../../contract/idempotency';
 import { hashApiKey, newApiKey } from '../../platform/ids';
-import { setStatus } from '../../store/transactions/account-facts';
+import { setStatus } from '../../store/accounts/account-facts';
 import { call, createTestAgent, type CallOptions, type TestAgent } from '../support/agents';
-import { startProbeApi, type ProbeApi } from '../support/probe-api';
+import { startProbeApi, type ProbeApi, useProbeApis, probeEndpoint } from '../support/probe-api';
 import { waitFor } from '../support/wait';
 
 type Handler = (ctx: AgentContext) => Promise<Reply>;
 
 /** Two servers of one database, with routes whose work the test decides and counts. */
 describe('Idempotency-Key', () => {
-  let one: ProbeApi;
-  let two: ProbeApi;
   let runs = 0;
   let work: Handler;
 
-  const endpoint = (method: Endpoint['method'], path: string, more: Partial<Endpoint> = {}): Endpoint => ({
-    method,
-    path,
-    operationId: `probe${method}${path}`,
-    summary: 'Probe',
-    tag: 'Probe',
-    auth: 'agent',
-    responses: { 200: { description: 'Done', schema: z.looseObject({}) } },
-    errors: [],
-    ...more,
-  });
   const counted: Handler = (ctx) => {
     runs += 1;
     return work(ctx);
   };
   const routes: Route[] = [
-    agentRoute(endpoint('POST', '/v1/probe'), counted),
-    agentRoute(endpoint('PUT', '/v1/probe/:name'), counted),
-    agentRoute(endpoint('DELETE', '/v1/probe'), counted),
-    agentRoute(endpoint('GET', '/v1/probe'), counted),
-    agentRoute(endpoint('POST', '/v1/probe-without', { ignoresIdempotencyKey: true }), counted),
-    publicRoute(endpoint('POST', '/v1/probe-open', { auth: 'none' }), () => {
+    agentRoute(probeEndpoint('POST', '/v1/probe'), counted),
+    agentRoute(probeEndpoint('PUT', '/v1/probe/:name'), counted),
+    agentRoute(probeEndpoint('DELETE', '/v1/probe'), counted),
+    agentRoute(probeEndpoint('GET', '/v1/probe'), counted),
+    agentRoute(probeEndpoint('POST', '/v1/probe-without', { ignoresIdempotencyKey: true }), counted),
+    publicRoute(probeEndpoint('POST', '/v1/probe-open', { auth: 'none' }), () => {
       runs += 1;
       return Promise.resolve({ status: 200, body: { run: runs } });
     }),
   ];
 
-  beforeAll(async () => {
-    const dbName = `test-idempotency-${randomBytes(6).toString('hex')}`;
-    one = await startProbeApi(dbName, routes);
-    two = await startProbeApi(dbName, routes, { PORT: '1' });
-  });
-  afterAll(async () => {
-    await two.stop();
-    await one.database.db.dropDatabase();
-    await one.stop();
-  });
+  const [one, two] = useProbeApis(routes, {}, { PORT: '1' });
   beforeEach(() => {
     runs = 0;
     work = () => Promise.resolve({ status: 201, body: { run: runs, at: new Date().toISOString() } });

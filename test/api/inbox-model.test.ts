@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { markReadThrough } from '../../store/transactions/read-messages';
+import { markReadThrough } from '../../store/conversations/read-messages';
 import { callsOf, say, seqsOf, startTalk, type Talk } from '../support/conversations';
 import { expectExactCounters } from '../support/exact';
 import { useStack } from '../support/use-stack';
@@ -52,9 +52,7 @@ const step: fc.Arbitrary<Step> = fc.record({
 });
 
 describe('any order of sends, acks, reads and hides by both sides of a conversation, on two processes', () => {
-  const { stack, database } = useStack({ apis: 2, workers: 0 });
-
-  const url = (node: number): string => stack.baseUrls[node] ?? '';
+  const { database, url } = useStack({ apis: 2, workers: 0 });
 
   async function take(talk: Talk, model: Model, { kind, side, node, pick }: Step): Promise<void> {
     const [self, other] = side === 'a' ? [talk.a, talk.b] : [talk.b, talk.a];

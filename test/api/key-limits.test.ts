@@ -2,10 +2,10 @@ import { call, createTestAgent, type CallAnswer, type TestAgent } from '../suppo
 import { useStack } from '../support/use-stack';
 
 describe('request windows of key recovery and rotation', () => {
-  const { stack, database } = useStack({ workers: 0, env: { RATE_LIMITS: 'on', TRUSTED_IP_HEADER: 'x-edge-ip' } });
+  const { database, url } = useStack({ workers: 0, env: { RATE_LIMITS: 'on', TRUSTED_IP_HEADER: 'x-edge-ip' } });
 
   const post = (path: string, ip: string, options: { key?: string; body?: unknown } = {}): Promise<CallAnswer> =>
-    call(stack.baseUrls[0] ?? '', 'POST', path, { ...options, headers: { 'x-edge-ip': ip } });
+    call(url(), 'POST', path, { ...options, headers: { 'x-edge-ip': ip } });
   const codes = async (times: number, ask: () => Promise<CallAnswer>): Promise<string[]> => {
     const seen: string[] = [];
     for (let asked = 0; asked < times; asked += 1) seen.push((await ask()).body.code);

@@ -1,7 +1,7 @@
 import { ENDPOINTS } from '../../contract/endpoints';
 import { call } from '../support/agents';
 import { servedEndpoints } from '../support/routes';
-import { startStack, type Stack } from '../support/stack';
+import { useStack } from '../support/use-stack';
 
 /** One answer, as the check of every test run sees it (support/check-responses.cjs). */
 interface Seen {
@@ -87,12 +87,10 @@ describe('the check of every answer', () => {
 });
 
 describe('a stack', () => {
-  let stack: Stack;
-  beforeAll(async () => (stack = await startStack({ workers: 0 })));
-  afterAll(() => stack.stop());
+  const { url } = useStack({ workers: 0 });
 
   test('serves the document of its own address', async () => {
-    const { status, body } = await call(stack.baseUrls[0] ?? '', 'GET', '/v1/openapi.json');
+    const { status, body } = await call(url(), 'GET', '/v1/openapi.json');
     expect([status, body.openapi, body.components.securitySchemes.BearerAuth.scheme]).toEqual([200, '3.1.0', 'bearer']);
     expect(body.servers).toEqual([{ url: 'http://localhost:0' }]);
     expect(Object.values(body.paths).flatMap((path) => Object.keys(path as object))).toHaveLength(ENDPOINTS.length);

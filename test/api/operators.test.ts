@@ -1,34 +1,21 @@
 import { CHATFATHER_ID } from '../../contract/ids';
 import { SERVICE_LIMITS } from '../../contract/limits';
-import type { Database } from '../../store/database';
-import { hitRateWindow } from '../../store/rate-windows';
-import { seedSystemAgents } from '../../store/system-agents';
-import { deleteAgent } from '../../store/transactions/delete-agent';
+import { hitRateWindow } from '../../store/schema/rate-windows';
+import { seedSystemAgents } from '../../store/accounts/system-agents';
+import { deleteAgent } from '../../store/accounts/delete-agent';
 import { SocketClient } from '../realtime/socket-client';
-import { call, createTestAgent, type CallOptions } from '../support/agents';
-import { startStack, type ApiChild, type Stack } from '../support/stack';
+import { call, createTestAgent, type CallOptions, createTestAgents } from '../support/agents';
 import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
+import { use } from '../support/use';
+import { useStack } from '../support/use-stack';
 
 const OPS_TOKEN = 'operator-token-of-at-least-32-characters';
 const ROTATE = '/internal/rotate-system-agent-key';
 
 describe('system agents and operators', () => {
-  let stack: Stack;
-  let database: Database;
-  let limited: ApiChild;
-
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, env: { OPS_ADMIN_TOKEN: OPS_TOKEN } });
-    limited = await stack.startApi({ RATE_LIMITS: 'on' });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
-
-  const url = (node = 0) => stack.baseUrls[node] ?? '';
+  const { stack, database, url } = useStack({ apis: 2, env: { OPS_ADMIN_TOKEN: OPS_TOKEN } });
+  const limited = use(() => stack.startApi({ RATE_LIMITS: 'on' }));
   const rotate = (body: unknown, options: CallOptions = {}) =>
     call(url(), 'POST', ROTATE, { key: OPS_TOKEN, body, ...options });
   const events = (query: string) => call(url(1), 'GET', `/internal/audit-events?${query}`, { key: OPS_TOKEN });
@@ -43,12 +30,12 @@ describe('system agents and operators', () => {
     expect(await database.agents.find({ isSystem: true }).toArray()).toEqual(before);
   });
 
-  test('ten first starts at once seed one chatfather with its heads', async () => {
+  test('ten first starts at once seed one chatfather with its guards', async () => {
     const fresh = openStackDatabase({ ...stack, dbName: `${stack.dbName}-seed` });
     try {
       await Promise.all(Array.from({ length: 10 }, () => seedSystemAgents(fresh, new Date())));
       expect(await fresh.agents.countDocuments()).toBe(1);
-      expect(await fresh.heads.countDocuments()).toBe(3);
+      expect(await fresh.guards.countDocuments()).toBe(3);
       expect(await fresh.auditEvents.countDocuments()).toBe(1);
     } finally {
       await fresh.db.dropDatabase();
@@ -115,10 +102,8 @@ describe('system agents and operators', () => {
   });
 
   test('audit events are read by agent, by action or all, newest first, page by page', async () => {
-    const made = [];
-    for (let index = 0; index < 5; index += 1) made.push(await createTestAgent(database));
+    const made = await createTestAgents(database, 5);
     const [one] = made;
-    if (one === undefined) throw new Error('an agent is needed');
     await deleteAgent(database, one.agent._id, new Date());
     const own = await events(`handle=@${one.agent.handle.toUpperCase()}`);
     expect(own.body).toEqual({

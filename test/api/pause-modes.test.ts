@@ -1,15 +1,16 @@
 import { ENDPOINTS } from '../../contract/endpoints';
-import type { PauseMode } from '../../domain/heads';
+import type { PauseMode } from '../../domain/guards';
 import type { TestAgent } from '../support/agents';
 import { groupCalls, outcomeOf } from '../support/groups';
 import { pictureAs } from '../support/images';
 import { pausingOwner } from '../support/releases';
 import { useStack } from '../support/use-stack';
+import { LOCAL_RECEIVERS } from '../support/receiver';
 
 /** dashboard.md §8.3, the table of endpoints and modes: what it does not name is as without a pause. */
 describe('what a paused agent can do', () => {
   const { stack, database } = useStack({
-    env: { WEBHOOK_ALLOW_HTTP: 'on', WEBHOOK_ALLOW_PRIVATE: 'on' },
+    env: LOCAL_RECEIVERS,
   });
 
   type Step = [operation: string, outcome: [number, string | undefined], note?: string];
@@ -177,9 +178,9 @@ describe('what a paused agent can do', () => {
       const expected = free.map(([operation, outcome]) => [operation, EXCEPTIONS[mode][operation] ?? outcome]);
       expect([mode, await outcomesIn(mode)]).toEqual([mode, expected]);
     }
-  }, 120_000);
+  });
 
-  test('dashboard#17: a refused send says the mode, uses no budget and makes no conversation; replay comes first, suspension wins', async () => {
+  test('dashboard#17: a refused send names the pause, uses no budget and makes no conversation', async () => {
     const api = groupCalls(stack, database);
     const [p, q] = await api.two();
     const { set } = await pausingOwner(stack, p);
@@ -189,13 +190,13 @@ describe('what a paused agent can do', () => {
       });
     for (const mode of ['send', 'full'] as const) {
       await set(p, mode);
-      const before = await database.heads.findOne({ _id: `sender:${api.idOf(p)}` });
+      const before = await database.guards.findOne({ _id: `sender:${api.idOf(p)}` });
       for (let index = 0; index < 3; index += 1) {
         const answer = await send(`refused-${index}`);
         expect(answer.status).toBe(403);
         expect(answer.body).toMatchObject({ code: 'AGENT_PAUSED_BY_OWNER', details: { paused_by_owner: mode } });
       }
-      expect(await database.heads.findOne({ _id: `sender:${api.idOf(p)}` })).toEqual(before);
+      expect(await database.guards.findOne({ _id: `sender:${api.idOf(p)}` })).toEqual(before);
     }
     expect((await api.as(q, 'GET', '/v1/conversations')).body).toEqual([]);
     expect(await database.messages.countDocuments({ senderId: api.idOf(p) })).toBe(0);

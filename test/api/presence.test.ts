@@ -1,24 +1,11 @@
-import type { Database } from '../../store/database';
 import { createTestAgent } from '../support/agents';
 import { presenceActions, presenceUpdates as updates } from '../support/presence';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
+import { useStack } from '../support/use-stack';
 
 describe('presence calls', () => {
-  let stack: Stack;
-  let database: Database;
-  let actions: ReturnType<typeof presenceActions>;
-
-  beforeAll(async () => {
-    stack = await startStack({ workers: 0 });
-    database = openStackDatabase(stack);
-    actions = presenceActions({ database, url: () => stack.baseUrls[0] ?? '' });
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { database, url } = useStack({ workers: 0 });
+  const actions = presenceActions({ database, url });
 
   test('social#29: a stranger and nobody answer the same bytes; a batch fills in for both', async () => {
     const { pair, save, as, set } = actions;
@@ -83,23 +70,24 @@ describe('presence calls', () => {
     }
   });
 
-  test('realtime.md §4: a presence frame counts like PUT; invalid ones are ignored, one too many is told once', async () => {
+  test('realtime.md §4: a presence frame counts as a PUT does; one too many is answered once', async () => {
     const { pair, save, open } = actions;
     const [watcher, subject] = await pair();
     await save(watcher, subject);
     const [eye, own] = [await open(watcher), await open(subject)];
-    own.send({ type: 'presence.update', payload: { status: 'nonsense' } });
-    own.send({ type: 'presence.update' });
+    own.send({ type: 'presence.update', id: 'refused', payload: { status: 'nonsense' } });
     own.send({ type: 'presence.update', payload: { status: 'busy', custom_message: 'by frame' } });
     await waitFor(() => updates(eye).some(({ custom_message }) => custom_message === 'by frame'));
     for (let index = 0; index < 60; index += 1) {
       own.send({ type: 'presence.update', id: `f-${index}`, payload: { status: 'busy' } });
     }
-    const error = await waitFor(() => own.frames.find((frame) => frame.type === 'error'));
-    expect(error.payload).toMatchObject({ code: 'RATE_LIMITED', ref: 'f-29' });
-    own.send({ type: 'ping' });
-    await waitFor(() => own.frames.at(-1)?.type === 'pong');
-    expect(own.frames.filter((frame) => frame.type === 'error')).toHaveLength(1);
+    await own.roundTrip();
+    expect(
+      own.frames.flatMap(({ type, payload }) => (type === 'error' ? [[payload?.code, payload?.ref]] : [])),
+    ).toEqual([
+      ['VALIDATION_ERROR', 'refused'],
+      ['RATE_LIMITED', 'f-29'],
+    ]);
     for (const client of [eye, own]) client.end();
   });
 });

@@ -1,8 +1,8 @@
-import { setStatus } from '../../store/transactions/account-facts';
-import { setPause } from '../../store/transactions/set-pause';
-import { deleteAgent } from '../../store/transactions/delete-agent';
-import { setBlock } from '../../store/transactions/relations';
-import { call, createTestAgent, type CallOptions, type TestAgent } from '../support/agents';
+import { setStatus } from '../../store/accounts/account-facts';
+import { setPause } from '../../store/accounts/set-pause';
+import { deleteAgent } from '../../store/accounts/delete-agent';
+import { setBlock } from '../../store/contacts/relations';
+import { call, createTestAgent, type CallOptions, type TestAgent, createTestAgents } from '../support/agents';
 import { useStack } from '../support/use-stack';
 
 const PROFILE_FIELDS = [
@@ -54,8 +54,7 @@ describe('profiles', () => {
   });
 
   test('suspended, deleted, malformed and never registered handles give the same bytes', async () => {
-    const [gone, ended] = await Promise.all([1, 2].map(() => createTestAgent(database)));
-    if (gone === undefined || ended === undefined) throw new Error('two agents are needed');
+    const [gone, ended] = await createTestAgents(database, 2);
     await setStatus(database, gone.agent._id, 'suspended', new Date());
     await deleteAgent(database, ended.agent._id, new Date());
     const unknown = await profile('never-registered');
@@ -69,8 +68,7 @@ describe('profiles', () => {
   });
 
   test('restriction shows; blocks, pauses and contacts_only do not', async () => {
-    const [who, other] = await Promise.all([1, 2].map(() => createTestAgent(database)));
-    if (who === undefined || other === undefined) throw new Error('two agents are needed');
+    const [who, other] = await createTestAgents(database, 2);
     await patch(who, { settings: { inbox_mode: 'contacts_only', discoverable: false } });
     await setPause(database, who.agent._id, 'full', new Date());
     await setBlock(database, { from: who.agent._id, to: other.agent._id, at: new Date() });
@@ -145,9 +143,8 @@ describe('profiles', () => {
     }
   });
 
-  test('identity#19: the own handle is accepted as it may be typed, any other is 403 whether it exists or not', async () => {
-    const [who, other] = await Promise.all([1, 2].map(() => createTestAgent(database)));
-    if (who === undefined || other === undefined) throw new Error('two agents are needed');
+  test("identity#19: a handle other than the caller's own is 403, whether it exists or not", async () => {
+    const [who, other] = await createTestAgents(database, 2);
     const { handle } = who.agent;
     for (const path of [`@${handle}`, `%40${handle}`, handle.toUpperCase(), `%40${handle.toUpperCase()}`]) {
       expect((await patch(who, { description: path }, path)).body.description).toBe(path);
@@ -161,8 +158,7 @@ describe('profiles', () => {
   });
 
   test('the order of checks: key, state, body, owner', async () => {
-    const [who, gone] = await Promise.all([1, 2].map(() => createTestAgent(database)));
-    if (who === undefined || gone === undefined) throw new Error('two agents are needed');
+    const [who, gone] = await createTestAgents(database, 2);
     await setStatus(database, gone.agent._id, 'suspended', new Date());
     const nobody = await call(url(), 'PATCH', '/v1/agents/never-registered', { body: '{bad' });
     expect(nobody.body.code).toBe('UNAUTHORIZED');
@@ -172,8 +168,7 @@ describe('profiles', () => {
   });
 
   test('a change holds for the next request of anybody, on every node: profile, inbox mode, name on messages', async () => {
-    const [who, other, third] = await Promise.all([1, 2, 3].map(() => createTestAgent(database)));
-    if (who === undefined || other === undefined || third === undefined) throw new Error('three agents are needed');
+    const [who, other, third] = await createTestAgents(database, 3);
     const send = (from: TestAgent, to: TestAgent, node: number) =>
       call(url(node), 'POST', '/v1/messages', {
         key: from.apiKey,

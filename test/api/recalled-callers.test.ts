@@ -1,31 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { inboxInId, senderHeadId } from '../../domain/heads';
+import { inboxInId, senderGuardId } from '../../domain/guards';
 import { hashApiKey, newApiKey } from '../../platform/ids';
-import { withTransaction, type Database } from '../../store/database';
-import { setStatus } from '../../store/transactions/account-facts';
-import { deleteAgent } from '../../store/transactions/delete-agent';
+import { withTransaction } from '../../store/schema/database';
+import { setStatus } from '../../store/accounts/account-facts';
+import { deleteAgent } from '../../store/accounts/delete-agent';
 import { call, createTestAgent, type TestAgent } from '../support/agents';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack } from '../support/use-stack';
 
 /** A node remembers the callers of its sends; what changed about them elsewhere must count at once all the same. */
 describe('a sender that this node knows from before', () => {
-  let stack: Stack;
-  let database: Database;
-  let base: string;
-
-  beforeAll(async () => {
-    stack = await startStack({ workers: 0 });
-    database = openStackDatabase(stack);
-    base = stack.baseUrls[0] ?? '';
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { database, url } = useStack({ workers: 0 });
 
   const post = (from: TestAgent, to: string, content: unknown = { text: 'hello' }) =>
-    call(base, 'POST', '/v1/messages', {
+    call(url(), 'POST', '/v1/messages', {
       key: from.apiKey,
       body: { to, client_msg_id: randomBytes(8).toString('hex'), content },
     });
@@ -51,8 +38,8 @@ describe('a sender that this node knows from before', () => {
         { $set: { apiKeyHash: next }, $inc: { keyVersion: 1 } },
         { session },
       );
-      await database.heads.updateOne(
-        { _id: senderHeadId(one.agent._id) },
+      await database.guards.updateOne(
+        { _id: senderGuardId(one.agent._id) },
         { $inc: { keyVersion: 1, v: 1 } },
         { session },
       );
@@ -73,11 +60,11 @@ describe('a sender that this node knows from before', () => {
     async (state, status, code) => {
       const [one, other] = await acquainted();
       const repeat = { to: other.agent.handle, client_msg_id: 'the-same', content: { text: 'hello' } };
-      expect((await call(base, 'POST', '/v1/messages', { key: one.apiKey, body: repeat })).status).toBe(201);
+      expect((await call(url(), 'POST', '/v1/messages', { key: one.apiKey, body: repeat })).status).toBe(201);
       if (state === 'deleted') await deleteAgent(database, one.agent._id, new Date());
       else await setStatus(database, one.agent._id, state, new Date());
       for (const body of [repeat, { ...repeat, client_msg_id: 'another' }, { to: 7 }]) {
-        const answer = await call(base, 'POST', '/v1/messages', { key: one.apiKey, body });
+        const answer = await call(url(), 'POST', '/v1/messages', { key: one.apiKey, body });
         expect([answer.status, answer.body.code]).toEqual([status, code]);
       }
       await nothingNew(one, 3);
@@ -88,11 +75,11 @@ describe('a sender that this node knows from before', () => {
     const [one, other] = await acquainted();
     const before = await outcomes();
     const body = { to: other.agent.handle, client_msg_id: 'repeated', content: { text: 'hello' } };
-    const first = await call(base, 'POST', '/v1/messages', { key: one.apiKey, body });
-    const second = await call(base, 'POST', '/v1/messages', { key: one.apiKey, body });
+    const first = await call(url(), 'POST', '/v1/messages', { key: one.apiKey, body });
+    const second = await call(url(), 'POST', '/v1/messages', { key: one.apiKey, body });
     expect([first.status, second.status]).toEqual([201, 200]);
     expect(second.body.id).toBe(first.body.id);
-    await database.heads.updateOne(
+    await database.guards.updateOne(
       { _id: inboxInId(other.agent._id) },
       { $set: { status: 'deleted' }, $inc: { v: 1 } },
     );
@@ -102,7 +89,7 @@ describe('a sender that this node knows from before', () => {
   });
 
   async function outcomes(): Promise<number[]> {
-    const { text } = await call(base, 'GET', '/internal/metrics');
+    const { text } = await call(url(), 'GET', '/internal/metrics');
     return ['accepted', 'replayed', 'AGENT_NOT_FOUND'].map((outcome) =>
       Number(new RegExp(`^agentchat_sends_total{outcome="${outcome}"} (\\d+)`, 'm').exec(text)?.[1] ?? 0),
     );

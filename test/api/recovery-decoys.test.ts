@@ -1,38 +1,20 @@
-import { Client, Connection } from '@temporalio/client';
 import type { Document } from 'mongodb';
-import type { Database } from '../../store/database';
-import { deleteAgent } from '../../store/transactions/delete-agent';
-import { accountDeletionId, codeFlowId } from '../../workflows/ids';
+import { deleteAgent } from '../../store/accounts/delete-agent';
+import { accountDeletionId } from '../../workflows/messages/account-deletion';
+import { codeFlowId } from '../../workflows/messages/code-by-mail';
 import { call, createTestAgent, type CallAnswer } from '../support/agents';
 import { codeFor } from '../support/codes';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
+import { useStack } from '../support/use-stack';
 
 /**
  * Whether an email backs an agent must not show, neither in an answer nor in what the answer costs. Bytes are compared
  * directly; time is proved by its causes: the same database commands and the same steps of the same flow.
  */
 describe('a recovery that no agent stands behind', () => {
-  let stack: Stack;
-  let database: Database;
-  let connection: Connection;
-  let temporal: Client;
+  const { stack, database, client: temporal, url } = useStack();
 
-  beforeAll(async () => {
-    stack = await startStack();
-    database = openStackDatabase(stack);
-    connection = await Connection.connect({ address: stack.temporalAddress });
-    temporal = new Client({ connection, namespace: stack.namespace });
-  });
-  afterAll(async () => {
-    await connection.close();
-    await database.client.close();
-    await stack.stop();
-  });
-
-  const post = (path: string, body: object): Promise<CallAnswer> =>
-    call(stack.baseUrls[0] ?? '', 'POST', path, { body });
+  const post = (path: string, body: object): Promise<CallAnswer> => call(url(), 'POST', path, { body });
   const recover = (email: string) => post('/v1/agents/recover', { email });
   const verify = (pending_id: string, code: string) => post('/v1/agents/recover/verify', { pending_id, code });
   const flowOf = (pendingId: string) => temporal.workflow.getHandle(codeFlowId('recovery', pendingId));
@@ -50,9 +32,7 @@ describe('a recovery that no agent stands behind', () => {
     ];
     await deleteAgent(database, deleted.agent._id, new Date());
     // What a deletion does in the background must not be taken for steps of a recovery.
-    await waitFor(() => temporal.workflow.getHandle(accountDeletionId(deleted.agent._id)).result(), {
-      timeoutMs: 60_000,
-    });
+    await waitFor(() => temporal.workflow.getHandle(accountDeletionId(deleted.agent._id)).result(), {});
     return {
       known: known.agent.email,
       deleted: deleted.agent.email,
@@ -103,7 +83,7 @@ describe('a recovery that no agent stands behind', () => {
     await database.db.command({ profile: 0 });
     const rows = await database.db
       .collection('system.profile')
-      .find({ ns: { $regex: /\.(agents|pendings|recoveries|codeCounters|emailHeads|auditEvents)$/ } })
+      .find({ ns: { $regex: /\.(agents|pendings|recoveries|codeCounters|emailGuards|auditEvents)$/ } })
       .sort({ ts: 1 })
       .toArray();
     await database.db.collection('system.profile').drop();

@@ -1,35 +1,27 @@
-import type { Database } from '../../store/database';
-import { setStatus } from '../../store/transactions/account-facts';
-import { setPause } from '../../store/transactions/set-pause';
-import { deleteAgent } from '../../store/transactions/delete-agent';
-import { createAgent, emailKey } from '../../store/transactions/create-agent';
+import { setStatus } from '../../store/accounts/account-facts';
+import { setPause } from '../../store/accounts/set-pause';
+import { deleteAgent } from '../../store/accounts/delete-agent';
+import { createAgent, emailKey } from '../../store/accounts/create-agent';
 import { hashApiKey, newApiKey, newId } from '../../platform/ids';
 import { call, createTestAgent, type CallAnswer } from '../support/agents';
 import { clearCooldown, codeFor, notCode } from '../support/codes';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
+import { useStack } from '../support/use-stack';
 
-let stack: Stack;
-let database: Database;
-
-const post = (path: string, body: object): Promise<CallAnswer> => call(stack.baseUrls[0] ?? '', 'POST', path, { body });
-const recover = (email: unknown, more: object = {}) => post('/v1/agents/recover', { email, ...more });
-const verify = (pending_id: string, code: string) => post('/v1/agents/recover/verify', { pending_id, code });
-const me = (key: string) => call(stack.baseUrls[0] ?? '', 'GET', '/v1/agents/me', { key });
-
-async function open(env: Readonly<Record<string, string>> = {}): Promise<void> {
-  stack = await startStack({ env });
-  database = openStackDatabase(stack);
-}
-async function close(): Promise<void> {
-  await database.client.close();
-  await stack.stop();
+/** The calls that a recovery is made of. */
+function callsTo(url: () => string) {
+  const post = (path: string, body: object): Promise<CallAnswer> => call(url(), 'POST', path, { body });
+  return {
+    post,
+    recover: (email: unknown, more: object = {}) => post('/v1/agents/recover', { email, ...more }),
+    verify: (pending_id: string, code: string) => post('/v1/agents/recover/verify', { pending_id, code }),
+    me: (key: string) => call(url(), 'GET', '/v1/agents/me', { key }),
+  };
 }
 
 describe('key recovery', () => {
-  beforeAll(() => open());
-  afterAll(close);
+  const { stack, database, url } = useStack();
+  const { post, recover, verify, me } = callsTo(url);
 
   test('the mailed code gives the handle and a new key; the old key is dead', async () => {
     const { agent, apiKey } = await createTestAgent(database);
@@ -68,7 +60,7 @@ describe('key recovery', () => {
     },
   );
 
-  test('identity#15: asked twice within a minute: the same pending, one mail; asked at once ten times: the same', async () => {
+  test('identity#15: a recovery that is asked for again within a minute has the same pending and one mail', async () => {
     const { agent } = await createTestAgent(database);
     const asked = await Promise.all(Array.from({ length: 10 }, () => recover(agent.email)));
     const later = await recover(agent.email);
@@ -79,7 +71,7 @@ describe('key recovery', () => {
     expect(stack.mailbox.messages(agent.email)).toHaveLength(1);
   });
 
-  test('identity#15: ten seconds after another code the answer is the same, and the mail comes when the cooldown ends', async () => {
+  test('identity#15: ten seconds after another code the mail comes when the cooldown ends', async () => {
     const { agent } = await createTestAgent(database);
     const now = Date.now();
     await database.codeCounters.insertOne({
@@ -105,7 +97,7 @@ describe('key recovery', () => {
     const { body } = await recover(agent.email);
     const swapped = await verify(body.pending_id, await codeFor(stack, agent.email));
     expect((await me(swapped.body.api_key)).body).toMatchObject({ status: 'suspended' });
-    const sync = await call(stack.baseUrls[0] ?? '', 'GET', '/v1/messages/sync', { key: swapped.body.api_key });
+    const sync = await call(url(), 'GET', '/v1/messages/sync', { key: swapped.body.api_key });
     expect(sync).toMatchObject({ status: 403, body: { code: 'SUSPENDED' } });
   });
 
@@ -132,7 +124,7 @@ describe('key recovery', () => {
     expect(await database.agents.findOne({ _id: agent._id })).toMatchObject({ keyVersion: 2 });
   });
 
-  test('identity#8: of tries at once five are compared, one burns the pending, and the right code is too late', async () => {
+  test('identity#8: of many tries at once five are compared; then even the right code is too late', async () => {
     const { agent } = await createTestAgent(database);
     const { body } = await recover(agent.email);
     const code = await codeFor(stack, agent.email);
@@ -171,7 +163,7 @@ describe('key recovery', () => {
     const { agent, apiKey } = await createTestAgent(database);
     await recover(agent.email);
     await codeFor(stack, agent.email);
-    const rotate = await call(stack.baseUrls[0] ?? '', 'POST', `/v1/agents/${agent.handle}/rotate-key`, {
+    const rotate = await call(url(), 'POST', `/v1/agents/${agent.handle}/rotate-key`, {
       key: apiKey,
     });
     expect(rotate).toMatchObject({ status: 429, body: { code: 'OTP_COOLDOWN' } });
@@ -199,8 +191,8 @@ describe('key recovery', () => {
 });
 
 describe('key recovery where an email may back several agents', () => {
-  beforeAll(() => open({ AGENTS_PER_EMAIL_LIVE: '3' }));
-  afterAll(close);
+  const { stack, database, url } = useStack({ env: { AGENTS_PER_EMAIL_LIVE: '3' } });
+  const { post, recover, verify } = callsTo(url);
 
   async function agentsOf(email: string, handles: string[]): Promise<string[]> {
     const ids: string[] = [];
@@ -223,7 +215,7 @@ describe('key recovery where an email may back several agents', () => {
     return ids;
   }
 
-  test('without a handle the right code ends in HANDLE_REQUIRED, oldest first; with one that agent gets the key', async () => {
+  test('a recovery without a handle ends in HANDLE_REQUIRED; with one, that agent gets the key', async () => {
     const email = 'family@example.com';
     const [, second] = await agentsOf(email, ['family-one', 'family-two', 'family-three']);
     const unnamed = await recover(email, { handle: null });

@@ -1,20 +1,20 @@
-import { pairId, type PairHead } from '../../domain/heads';
-import { setStatus } from '../../store/transactions/account-facts';
-import { deleteAgent } from '../../store/transactions/delete-agent';
+import { pairId, type PairGuard } from '../../domain/guards';
+import { setStatus } from '../../store/accounts/account-facts';
+import { deleteAgent } from '../../store/accounts/delete-agent';
 import { call, createTestAgent, type CallOptions, type TestAgent } from '../support/agents';
 import { useStack } from '../support/use-stack';
 import { countWebhook } from '../support/webhooks';
 
 /** Without a worker: nothing here depends on evaluations. */
 describe('reports', () => {
-  const { stack, database } = useStack({ apis: 2, workers: 0 });
+  const { database, url } = useStack({ apis: 2, workers: 0 });
 
   const two = async (): Promise<[TestAgent, TestAgent]> => [
     await createTestAgent(database),
     await createTestAgent(database),
   ];
   const as = (who: TestAgent, method: string, path: string, options: CallOptions & { node?: number } = {}) =>
-    call(stack.baseUrls[options.node ?? 0] ?? '', method, path, { key: who.apiKey, ...options });
+    call(url(options.node ?? 0), method, path, { key: who.apiKey, ...options });
   const report = (who: TestAgent, whom: TestAgent, options: CallOptions & { node?: number } = {}) =>
     as(who, 'POST', `/v1/contacts/${whom.agent.handle}/report`, options);
   const send = (from: TestAgent, to: TestAgent, id: string) =>
@@ -29,7 +29,7 @@ describe('reports', () => {
     requests: await database.outbox.countDocuments({ kind: 'enforcement.requested', targetId: to.agent._id }),
   });
 
-  test('social#11: a report without a conversation blocks and counts for nothing; a second one is refused for ever', async () => {
+  test('social#11: a report without a conversation blocks and counts for nothing; a second one is refused', async () => {
     const [a, b] = await two();
     await countWebhook(database, b.agent._id, 1);
     expect(await codeOf(report(a, b, { body: { reason: 'spam' } }))).toBe('200 ok');
@@ -54,7 +54,7 @@ describe('reports', () => {
     expect(await codeOf(report(a, b))).toBe('200 ok');
     const rows = await rowsOf(a, b);
     expect([rows.report?.counts, rows.block?.counts, rows.requests <= 1]).toEqual([true, true, true]);
-    expect((await database.heads.findOne<PairHead>({ _id: pairId(a.agent._id, b.agent._id) }))?.blockedBy).toEqual([
+    expect((await database.guards.findOne<PairGuard>({ _id: pairId(a.agent._id, b.agent._id) }))?.blockedBy).toEqual([
       a.agent._id,
     ]);
   });
@@ -67,7 +67,7 @@ describe('reports', () => {
     expect((await rowsOf(a, b)).block).toEqual(block);
   });
 
-  test('social#12: of parallel reports by one agent one is taken; with one Idempotency-Key there is one effect', async () => {
+  test('social#12: of parallel reports by one agent one is taken, also under one Idempotency-Key', async () => {
     for (let round = 0; round < 5; round += 1) {
       const [a, b] = await two();
       const answers = await Promise.all([0, 1, 0, 1].map((node) => codeOf(report(a, b, { node }))));

@@ -1,34 +1,14 @@
-import type { Database } from '../../store/database';
-import { countUndelivered } from '../../store/inbox';
+import { countUndelivered } from '../../store/inbox/backlog';
 import { ScheduleOverlapPolicy } from '@temporalio/client';
-import { Client, Connection } from '@temporalio/client';
 import { callsOf, say, seqsOf, startTalk } from '../support/conversations';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
+import { useStack } from '../support/use-stack';
 
 const DAY_MS = 86_400_000;
 const daysAgo = (days: number): Date => new Date(Date.now() - days * DAY_MS);
 
 describe('what time removes', () => {
-  let stack: Stack;
-  let database: Database;
-  let connection: Connection;
-  let client: Client;
-  let url: string;
-
-  beforeAll(async () => {
-    stack = await startStack({ env: { UNDELIVERED_TTL_DAYS: '90' } });
-    database = openStackDatabase(stack);
-    connection = await Connection.connect({ address: stack.temporalAddress });
-    client = new Client({ connection, namespace: stack.namespace });
-    url = stack.baseUrls[0] ?? '';
-  });
-  afterAll(async () => {
-    await connection.close();
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database, client, url } = useStack({ env: { UNDELIVERED_TTL_DAYS: '90' } });
 
   /** Runs a sweep as an operator would, and waits for its end. */
   async function sweep(task: string): Promise<{ changed: number }> {
@@ -40,7 +20,7 @@ describe('what time removes', () => {
         const { recentActions } = (await handle.describe()).info;
         return recentActions.length > before ? recentActions.at(-1) : null;
       },
-      { timeoutMs: 40_000, describe: `a run of housekeeping:${task}` },
+      { describe: `a run of housekeeping:${task}` },
     );
     const { workflowId, firstExecutionRunId } = run.action.workflow;
     return (await client.workflow.getHandle(workflowId, firstExecutionRunId).result()) as { changed: number };
@@ -68,9 +48,9 @@ describe('what time removes', () => {
   });
 
   test('messages that were undelivered for 90 days leave sync and backlog, not the history', async () => {
-    const { a, b, conversationId } = await startTalk(database, url);
-    const calls = callsOf(url, b);
-    await say(url, a, b, 4);
+    const { a, b, conversationId } = await startTalk(database, url());
+    const calls = callsOf(url(), b);
+    await say(url(), a, b, 4);
     await calls.ack((await calls.sync())[0]?.['delivery_id']);
     const rows = await calls.sync();
     expect(seqsOf(rows)).toEqual([3, 4, 5, 6]);
@@ -97,9 +77,9 @@ describe('what time removes', () => {
   });
 
   test('acks beside the sweep leave counters that equal the rows', async () => {
-    const { a, b } = await startTalk(database, url);
-    const calls = callsOf(url, b);
-    await say(url, a, b, 20);
+    const { a, b } = await startTalk(database, url());
+    const calls = callsOf(url(), b);
+    await say(url(), a, b, 20);
     await database.envelopes.updateMany(
       { recipientId: b.id, seq: { $lte: 12 } },
       { $set: { createdAt: daysAgo(100) } },
@@ -112,15 +92,15 @@ describe('what time removes', () => {
   });
 
   test('messages of more than 12 months go with envelopes and hides; the conversation and its seq stay', async () => {
-    const { a, b, conversationId } = await startTalk(database, url);
-    const calls = callsOf(url, b);
-    const said = await say(url, a, b, 6);
+    const { a, b, conversationId } = await startTalk(database, url());
+    const calls = callsOf(url(), b);
+    const said = await say(url(), a, b, 6);
     await calls.hide(said[0]?.id ?? '');
     const before = new Date();
     before.setUTCMonth(before.getUTCMonth() - 12);
     const old = new Date(before.getTime() - 60_000);
     await database.messages.updateMany({ conversationId, seq: { $lte: 5 } }, { $set: { createdAt: old } });
-    await database.heads.updateOne({ conversationId }, { $set: { createdAt: old } });
+    await database.guards.updateOne({ conversationId }, { $set: { createdAt: old } });
     await sweep('retention');
     expect(seqsOf(await calls.history(conversationId))).toEqual([8, 7, 6]);
     expect(await database.messages.countDocuments({ conversationId })).toBe(3);
@@ -129,20 +109,20 @@ describe('what time removes', () => {
     expect(seqsOf(await calls.sync())).toEqual([6, 7, 8]);
     expect([await countUndelivered(database, b.id), await storedRows(b.id)]).toEqual([3, 3]);
     expect([await countUndelivered(database, a.id), await storedRows(a.id)]).toEqual([0, 0]);
-    expect(seqsOf(await say(url, a, b, 1))).toEqual([9]);
+    expect(seqsOf(await say(url(), a, b, 1))).toEqual([9]);
   });
 
   test('an attachment that was never uploaded is gone after the sweep', async () => {
-    const { a } = await startTalk(database, url);
-    const response = await fetch(`${url}/v1/uploads`, {
+    const { a } = await startTalk(database, url());
+    const response = await fetch(`${url()}/v1/uploads`, {
       method: 'POST',
       headers: { authorization: `Bearer ${a.key}` },
       body: JSON.stringify({ filename: 'a', content_type: 'text/plain', size: 1, sha256: '0'.repeat(64) }),
     });
     const { attachment_id } = (await response.json()) as { attachment_id: string };
     const _id = `attachment:${attachment_id}`;
-    await database.heads.updateOne({ _id }, { $set: { dueAt: daysAgo(1) } });
+    await database.guards.updateOne({ _id }, { $set: { dueAt: daysAgo(1) } });
     await sweep('attachments');
-    expect(await database.heads.findOne({ _id })).toBeNull();
+    expect(await database.guards.findOne({ _id })).toBeNull();
   });
 });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { emailKey } from '../../store/transactions/create-agent';
-import { setStatus } from '../../store/transactions/account-facts';
-import { setPause } from '../../store/transactions/set-pause';
+import { emailKey } from '../../store/accounts/create-agent';
+import { setStatus } from '../../store/accounts/account-facts';
+import { setPause } from '../../store/accounts/set-pause';
 import { call, createTestAgent, type CallAnswer, type TestAgent } from '../support/agents';
 import { clearCooldown, codeFor, notCode } from '../support/codes';
 import { claim, signInOwner } from '../support/owners';
@@ -9,18 +9,18 @@ import { useStack } from '../support/use-stack';
 import { waitFor } from '../support/wait';
 
 describe('key rotation', () => {
-  const { stack, database } = useStack();
+  const { stack, database, url } = useStack();
 
   const post = (path: string, key: string, body?: object): Promise<CallAnswer> =>
-    call(stack.baseUrls[0] ?? '', 'POST', path, { key, body });
+    call(url(), 'POST', path, { key, body });
   const rotate = ({ agent, apiKey }: TestAgent, handle = agent.handle) =>
     post(`/v1/agents/${handle}/rotate-key`, apiKey);
   const verify = ({ agent, apiKey }: TestAgent, pending_id: string, code: string, handle = agent.handle) =>
     post(`/v1/agents/${handle}/rotate-key/verify`, apiKey, { pending_id, code });
-  const me = (key: string) => call(stack.baseUrls[0] ?? '', 'GET', '/v1/agents/me', { key });
+  const me = (key: string) => call(url(), 'GET', '/v1/agents/me', { key });
   const eventsOf = (id: string) => database.auditEvents.find({ targetId: id }).sort({ createdAt: 1 }).toArray();
 
-  test('identity#17: the mailed code swaps the key; the old one is 401 at once, the pause is gone, the event is there', async () => {
+  test('identity#17: the mailed code swaps the key: the old one is 401 at once, the pause is over', async () => {
     const one = await createTestAgent(database);
     await setPause(database, one.agent._id, 'full', new Date());
     const started = await rotate(one);
@@ -104,7 +104,7 @@ describe('key rotation', () => {
     expect((await verify(one, body.pending_id, code, `@${handle.toUpperCase()}`)).status).toBe(200);
   });
 
-  test('the order of checks: 401, 403 SUSPENDED, own handle, system agent, then the code counters of the email', async () => {
+  test('a rotation is checked in order: key, suspension, own handle, system agent, then the code counters', async () => {
     const [one, other] = [await createTestAgent(database), await createTestAgent(database)];
     expect((await post(`/v1/agents/${one.agent.handle}/rotate-key`, 'ac_live_wrong')).status).toBe(401);
     await setStatus(database, other.agent._id, 'suspended', new Date());

@@ -6,7 +6,7 @@ import { useStack } from '../support/use-stack';
 
 /** Operators change keys while codes are in mailboxes: the first key signs, all that are listed verify. */
 describe('SECRET_KEYS', () => {
-  const { stack, database } = useStack();
+  const { stack, database, url } = useStack();
 
   const newKey = (id: string): string => `${id}:${randomBytes(32).toString('base64')}`;
 
@@ -19,7 +19,7 @@ describe('SECRET_KEYS', () => {
 
   test('codes made under an old key verify while it is still listed; without it they have expired', async () => {
     const agents = [await createTestAgent(database), await createTestAgent(database)];
-    const base = stack.baseUrls[0] ?? '';
+    const base = url();
     const started = await Promise.all(
       agents.map(({ agent }) => call(base, 'POST', '/v1/agents/recover', { body: { email: agent.email } })),
     );

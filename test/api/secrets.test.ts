@@ -1,27 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import type { Database } from '../../store/database';
 import { call, createTestAgent, type CallAnswer } from '../support/agents';
 import { callAs, signInOwner } from '../support/owners';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
+import { useStack } from '../support/use-stack';
 
 const OPS_TOKEN = 'operator-token-of-at-least-32-characters';
 
 /** Logs and metrics are the most copied data of all: what callers send in confidence must not be in them. */
 describe('what a run leaves in logs, metrics and refusals', () => {
-  let stack: Stack;
-  let database: Database;
-  beforeAll(async () => {
-    stack = await startStack({ workers: 0, env: { LOG_LEVEL: 'trace', OPS_ADMIN_TOKEN: OPS_TOKEN } });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
-
-  const url = () => stack.baseUrls[0] ?? '';
+  const { stack, database, url } = useStack({ workers: 0, env: { LOG_LEVEL: 'trace', OPS_ADMIN_TOKEN: OPS_TOKEN } });
   /** The logs so far, once `line` is among them: a process's output arrives a moment after its answers. */
   async function logsWith(line: string): Promise<string> {
     const read = () => stack.apis.flatMap((child) => child.tail()).join('\n');

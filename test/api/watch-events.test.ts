@@ -3,10 +3,10 @@ import { claim, signInOwner, type TestOwner } from '../support/owners';
 import { useStack } from '../support/use-stack';
 import { framesOf, openDashboard, ownerOf, view } from '../support/watch';
 import { waitFor } from '../support/wait';
-import { agentActor } from '../../store/audit';
+import { agentActor } from '../../store/schema/audit';
 import { hashApiKey, newApiKey } from '../../platform/ids';
-import { setPause } from '../../store/transactions/set-pause';
-import { swapKey } from '../../store/transactions/swap-key';
+import { setPause } from '../../store/accounts/set-pause';
+import { swapKey } from '../../store/accounts/swap-key';
 
 const OPS_TOKEN = 'operator-token-of-at-least-32-characters';
 
@@ -145,7 +145,7 @@ describe('the activity log', () => {
     expect((await eventsOf(owner, agent, 'before=2026-03-01T11:00:00.5005%2B01:00')).events).toHaveLength(7);
   });
 
-  test('with messages: both directions between the recorded events, with peer or group, as short as a preview', async () => {
+  test('an activity log with messages merges both directions with the recorded events, as previews', async () => {
     const { owner, agent } = await one();
     const peer = await createTestAgent(database);
     const say = (from: TestAgent, body: object) =>

@@ -24,7 +24,7 @@ describe('what the dashboard never says', () => {
     ]);
   }
 
-  test('dashboard#8: somebody else’s agent and one that never was are the same bytes, for every call about an agent', async () => {
+  test('dashboard#8: an agent of somebody else and an unknown one are answered with the same bytes', async () => {
     const { owner: a, agent, places } = await startWorld(stack, database);
     const b = await signInOwner(stack);
     const calls = agentCalls(agent.agent.handle, places);

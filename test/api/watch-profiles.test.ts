@@ -3,7 +3,7 @@ import { groupCalls } from '../support/groups';
 import { useStack } from '../support/use-stack';
 import { ownerOf, view } from '../support/watch';
 import { SocketClient } from '../realtime/socket-client';
-import { setStatus } from '../../store/transactions/account-facts';
+import { setStatus } from '../../store/accounts/account-facts';
 import { waitFor } from '../support/wait';
 
 /** Whom an owner may look up, and how much of them: neither a directory nor a way to see who is online. */

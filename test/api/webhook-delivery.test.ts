@@ -1,35 +1,23 @@
 import { randomBytes } from 'node:crypto';
 import type * as Sdk from 'agentchatme' with { 'resolution-mode': 'import' };
-import { inboxInId, inboxOutId, type InboxInHead, type InboxOutHead } from '../../domain/heads';
-import type { Database } from '../../store/database';
-import { setPause } from '../../store/transactions/set-pause';
+import { countUndelivered } from '../../store/inbox/backlog';
+import { setPause } from '../../store/accounts/set-pause';
 import { call, createTestAgent, type Parsed, type TestAgent } from '../support/agents';
-import { startReceiver, type Received, type Receiver } from '../support/receiver';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { startReceiver, type Received, LOCAL_RECEIVERS, useReceiver } from '../support/receiver';
 import { waitFor } from '../support/wait';
+import { useStack } from '../support/use-stack';
 
 // The published package has a CommonJS build whose types are declared for ES modules only.
 const { verifyWebhook } = jest.requireActual<typeof Sdk>('agentchatme');
 
 describe('webhooks from the message to the receiver', () => {
-  let stack: Stack;
-  let database: Database;
-  let receiver: Receiver;
   let sender: TestAgent;
   let recipient: TestAgent;
   let secret: string;
 
-  beforeAll(async () => {
-    stack = await startStack({ env: { WEBHOOK_ALLOW_HTTP: 'on', WEBHOOK_ALLOW_PRIVATE: 'on' } });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { database, url } = useStack({ env: LOCAL_RECEIVERS });
+  const receiver = useReceiver();
   beforeEach(async () => {
-    receiver = await startReceiver();
     sender = await createTestAgent(database);
     recipient = await createTestAgent(database);
     const webhook = { url: receiver.url, events: ['message.new'] };
@@ -43,10 +31,9 @@ describe('webhooks from the message to the receiver', () => {
       content: { text: 'hi' },
     });
   });
-  afterEach(() => receiver.close());
 
   const as = (who: TestAgent, method: string, path: string, body?: object) =>
-    call(stack.baseUrls[0] ?? '', method, path, { key: who.apiKey, ...(body === undefined ? {} : { body }) });
+    call(url(), method, path, { key: who.apiKey, ...(body === undefined ? {} : { body }) });
   const send = async (text: string, id = randomBytes(6).toString('hex')): Promise<Parsed> => {
     const to = recipient.agent.handle;
     const answer = await as(sender, 'POST', '/v1/messages', { to, client_msg_id: id, content: { text } });
@@ -56,13 +43,9 @@ describe('webhooks from the message to the receiver', () => {
   const textOf = ({ body }: Received): string => JSON.parse(body.toString('utf8')).data.content.text;
   const synced = async (): Promise<string[]> =>
     (await as(recipient, 'GET', '/v1/messages/sync')).body.map((message: Parsed) => message.id);
-  const undelivered = async (): Promise<number> => {
-    const _id = { in: inboxInId(recipient.agent._id), out: inboxOutId(recipient.agent._id) };
-    const enqueued = (await database.heads.findOne<InboxInHead>({ _id: _id.in }))?.enqueued ?? 0;
-    return enqueued - ((await database.heads.findOne<InboxOutHead>({ _id: _id.out }))?.dequeued ?? 0);
-  };
+  const undelivered = (): Promise<number> => countUndelivered(database, recipient.agent._id);
 
-  test('webhooks#23, webhooks#5: a message arrives signed; the 2xx marks it delivered and sync has it no more', async () => {
+  test('webhooks#23, webhooks#5: a 2xx to a signed message marks it delivered and takes it out of sync', async () => {
     const message = await send('for the hook');
     const [request] = await receiver.received(1);
     const signature = String(request?.headers['agentchat-signature']);
@@ -134,7 +117,7 @@ describe('webhooks from the message to the receiver', () => {
     await waitFor(async () => (await undelivered()) === 0);
   });
 
-  test('webhooks#22: what failed before a pause is repeated right after it, with the attempts that it had left', async () => {
+  test('webhooks#22: what failed before a pause is repeated right after it and keeps its attempts', async () => {
     receiver.answer(500);
     const message = await send('held');
     await receiver.received(1);

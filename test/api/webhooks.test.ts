@@ -1,36 +1,24 @@
-import { inboxInId, type InboxInHead } from '../../domain/heads';
-import type { Database } from '../../store/database';
-import { announceAgent } from '../../store/intents/announce-agent';
-import { createWebhookSecrets } from '../../store/webhook-secrets';
+import { inboxInId, type InboxInGuard } from '../../domain/guards';
+import { announceAgent } from '../../store/webhooks/intents/announce-agent';
+import { createWebhookSecrets } from '../../store/webhooks/webhook-secrets';
 import { call, createTestAgent, type CallAnswer, type CallOptions, type TestAgent } from '../support/agents';
 import { bodyOf, intentWorker } from '../support/intents';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack, withStack } from '../support/use-stack';
 
 /** An address needs no name server. */
 const URL = 'https://8.8.8.8/hook';
 
 describe('the resource /v1/webhooks', () => {
-  let stack: Stack;
-  let database: Database;
-
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 0 });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database, url } = useStack({ apis: 2, workers: 0 });
 
   const on = (node: number, by: TestAgent, method: string, path: string, options: CallOptions = {}) =>
-    call(stack.baseUrls[node] ?? '', method, path, { key: by.apiKey, ...options });
+    call(url(node), method, path, { key: by.apiKey, ...options });
   const create = (by: TestAgent, body: object = {}, options: CallOptions = {}, node = 0): Promise<CallAnswer> =>
     on(node, by, 'POST', '/v1/webhooks', { body: { url: URL, events: ['message.new'], ...body }, ...options });
   const list = async (by: TestAgent): Promise<{ id: string }[]> =>
     (await on(1, by, 'GET', '/v1/webhooks')).body.webhooks;
   const counted = async ({ agent }: TestAgent): Promise<number | undefined> =>
-    (await database.heads.findOne<InboxInHead>({ _id: inboxInId(agent._id) }))?.webhooks;
+    (await database.guards.findOne<InboxInGuard>({ _id: inboxInId(agent._id) }))?.webhooks;
 
   test('identity.md §4: system agents may ask for agent.created, ordinary ones may not', async () => {
     const [ada, system] = [await createTestAgent(database), await createTestAgent(database, { isSystem: true })];
@@ -171,7 +159,7 @@ describe('the resource /v1/webhooks', () => {
 
   test('webhooks.md §2: no key is 401, a suspended agent 403; restricted and paused ones manage theirs', async () => {
     const ada = await createTestAgent(database);
-    expect((await call(stack.baseUrls[0] ?? '', 'GET', '/v1/webhooks')).body.code).toBe('UNAUTHORIZED');
+    expect((await call(url(), 'GET', '/v1/webhooks')).body.code).toBe('UNAUTHORIZED');
     const become = (facts: object) => database.agents.updateOne({ _id: ada.agent._id }, { $set: facts });
     await become({ status: 'restricted', pausedByOwner: 'full' });
     expect((await create(ada)).status).toBe(201);
@@ -196,11 +184,9 @@ describe('the resource /v1/webhooks', () => {
 
 describe('the window of creations', () => {
   test('the 31st creation of an agent in a minute is 429, also when none of them was valid', async () => {
-    const stack = await startStack({ workers: 0, env: { RATE_LIMITS: 'on' } });
-    const database = openStackDatabase(stack);
-    try {
+    await withStack({ workers: 0, env: { RATE_LIMITS: 'on' } }, async ({ database, url }) => {
       const ada = await createTestAgent(database);
-      const create = () => call(stack.baseUrls[0] ?? '', 'POST', '/v1/webhooks', { key: ada.apiKey, body: {} });
+      const create = () => call(url(), 'POST', '/v1/webhooks', { key: ada.apiKey, body: {} });
       const codes: string[] = [];
       // A window may end in between: then its limit is met in the next one.
       while (codes.at(-1) !== 'RATE_LIMITED' && codes.length < 62) codes.push((await create()).body.code);
@@ -208,9 +194,6 @@ describe('the window of creations', () => {
       const refused = await create();
       expect(refused).toMatchObject({ status: 429, body: { details: { scope: 'webhook_create', limit: 30 } } });
       expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
-    } finally {
-      await database.client.close();
-      await stack.stop();
-    }
+    });
   });
 });

@@ -1,28 +1,25 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { BrowserContext, Page } from 'playwright-core';
 import { call, createTestAgent, type TestAgent } from '../support/agents';
 import { openBrowser } from '../support/browser';
 import { claim, signInOwner, type TestOwner } from '../support/owners';
 import { useStack } from '../support/use-stack';
 import { waitFor } from '../support/wait';
+import { use } from '../support/use';
 
 /** Slow machines are slow: what is waited for decides, not how long it takes. */
 const PATIENCE_MS = 60_000;
 jest.setTimeout(2 * PATIENCE_MS);
 
 const { stack, database, url } = useStack();
-let browser: Browser;
+const browser = use(openBrowser, (opened) => opened.close());
 const contexts: BrowserContext[] = [];
 /** What a page complained of: errors of its own and what the content security policy refused. */
 const complaints: string[] = [];
 
-beforeAll(async () => {
-  browser = await openBrowser();
-});
 afterEach(async () => {
   await Promise.all(contexts.splice(0).map((context) => context.close()));
   expect(complaints.splice(0)).toEqual([]);
 });
-afterAll(() => browser.close());
 
 /** A browser of its own, on the owners' page. */
 async function openPage(path: string, owner?: TestOwner): Promise<Page> {

@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ERRORS, NEVER_EMITTED } from '../../contract/codes';
+import { ENDPOINTS } from '../../contract/endpoints';
 import { isHandle, isReservedHandle } from '../../contract/handles';
 import { ID_PREFIX } from '../../contract/ids';
 import { ADDRESS_LIMITS, AGENT_LIMITS, SERVICE_LIMITS } from '../../contract/limits';
@@ -8,6 +10,12 @@ import { CONFIG_NAMES } from '../../platform/config';
 
 const read = (file: string): string => readFileSync(join(__dirname, '../..', file), 'utf8');
 const conventions = read('docs/contract/conventions.md');
+
+/** Every file of the repository, by its path. */
+const trackedFiles = (): string[] =>
+  execFileSync('git', ['ls-files'], { cwd: join(__dirname, '../..'), encoding: 'utf8' })
+    .trim()
+    .split('\n');
 
 /** The cells of the table rows of `text`. */
 function rowsOf(text: string): string[][] {
@@ -42,34 +50,48 @@ describe('docs and code agree', () => {
     for (const code of NEVER_EMITTED) expect([code, code in ERRORS]).toEqual([code, false]);
   });
 
-  test('conventions.md lists every request window with its limit', () => {
+  test('conventions.md lists every request window with its limit and its length', () => {
     const rows = rowsOf(section(conventions, '## 10. Rate limits'));
-    const limits = { ...ADDRESS_LIMITS, ...SERVICE_LIMITS };
-    for (const [scope, { limit }] of Object.entries(limits)) {
-      const row = rows.find(([names = '', subject = '']) => codesIn(names).includes(scope) && subject !== 'agent');
+    const listed = (scope: string, isOfAgents: boolean): [number, number] => {
+      const row = rows.find(
+        ([names = '', subject = '']) => codesIn(names).includes(scope) && (subject === 'agent') === isOfAgents,
+      );
       if (row === undefined) throw new Error(`${scope} is not in the table`);
-      const [names = '', , listed = ''] = row;
-      const place = codesIn(names).indexOf(scope);
-      const numbers = names.includes('/') ? listed : (listed.match(/\d[\d,]*/)?.[0] ?? '');
-      expect([scope, numbers.replaceAll(',', '')]).toEqual([scope, expect.stringContaining(String(limit))]);
-      expect(place).toBeGreaterThanOrEqual(0);
+      const [names = '', , limit = '', window = ''] = row;
+      // One row for several scopes names limit and window of each, in their order: `5/h, 10/10 min`.
+      const own = names.includes(' / ')
+        ? (limit.split(', ')[codesIn(names).indexOf(scope)] ?? '')
+        : `${limit}/${window}`;
+      return [Number.parseInt(own.replaceAll(',', ''), 10), windowMsOf(own.slice(own.indexOf('/')))];
+    };
+    for (const [scope, { limit, windowMs }] of Object.entries({ ...ADDRESS_LIMITS, ...SERVICE_LIMITS })) {
+      expect([scope, ...listed(scope, false)]).toEqual([scope, limit, windowMs]);
     }
     for (const scope of ['directory', 'directory_daily', 'group_invite', 'mute_write', 'avatar_write'] as const) {
-      const row = rows.find(([names = '', subject = '']) => codesIn(names).includes(scope) && subject === 'agent');
-      expect([scope, row?.[2]?.replaceAll(',', '')]).toEqual([
-        scope,
-        expect.stringMatching(new RegExp(`^${AGENT_LIMITS[scope].limit}\\b`)),
-      ]);
+      const { limit, windowMs } = AGENT_LIMITS[scope];
+      expect([scope, ...listed(scope, true)]).toEqual([scope, limit, windowMs]);
     }
   });
 
-  test('every reserved word of conventions.md is reserved, and so is every path segment that could be a handle', () => {
+  test('every reserved word of conventions.md is reserved', () => {
     const text = section(conventions, '## 7. Handles');
     const lists = [...text.slice(text.indexOf('Reserved handles')).matchAll(/: `([^`]+)`/g)].flatMap(([, words = '']) =>
       words.split(/\s+/),
     );
     expect(lists.length).toBeGreaterThan(100);
-    for (const word of lists.filter(isHandle)) expect([word, isReservedHandle(word)]).toEqual([word, true]);
+    expect(lists.filter((word) => isHandle(word) && !isReservedHandle(word))).toEqual([]);
+  });
+
+  test('no handle can be taken that a path means otherwise', () => {
+    const paths = ENDPOINTS.map(({ path }) => path.split('/'));
+    const taken = paths.flatMap((own) => {
+      const place = own.indexOf(':handle');
+      const isSibling = (other: string[]) => other.slice(0, place).join('/') === own.slice(0, place).join('/');
+      return place < 0 ? [] : paths.filter(isSibling).flatMap((other) => other[place] ?? []);
+    });
+    const literals = [...new Set(taken)].filter((word) => isHandle(word));
+    expect(literals).toContain('batch');
+    expect(literals.filter((word) => !isReservedHandle(word))).toEqual([]);
   });
 
   test('conventions.md lists the prefix of every id on the wire', () => {
@@ -86,10 +108,23 @@ describe('docs and code agree', () => {
 
   test('every command that a document names exists', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
-    for (const file of ['README.md', 'docs/operations.md', 'test/README.md', 'bench/README.md', 'local/README.md']) {
-      for (const [, name = ''] of read(file).matchAll(/npm run ([\w:-]+)/g)) {
-        expect([file, name, name in scripts]).toEqual([file, name, true]);
-      }
-    }
+    const documents = trackedFiles().filter(
+      (file) => /\.(md|yml|json)$/.test(file) && !file.startsWith('docs/contract/'),
+    );
+    expect(documents).toEqual(expect.arrayContaining(['README.md', 'CONTRIBUTING.md', 'docs/operations.md']));
+    const named = documents.flatMap((file) =>
+      [...read(file).matchAll(/npm (?:run (?:--silent )?([\w:-]*\w)|(start|test)\b)/g)].map(([, script, short]) => ({
+        file,
+        script: script ?? short ?? '',
+      })),
+    );
+    expect(named.length).toBeGreaterThan(20);
+    expect(named.filter(({ script }) => !(script in scripts))).toEqual([]);
   });
 });
+
+/** The length of a window that a cell tells in words: `10 min fixed`, `rolling 24 h`, `/h`. */
+function windowMsOf(words: string): number {
+  const [, count = '', unit = ''] = /(\d*) ?(h|min|s)\b/.exec(words) ?? [];
+  return Number(count || 1) * ({ h: 3_600_000, min: 60_000, s: 1_000 }[unit] ?? Number.NaN);
+}

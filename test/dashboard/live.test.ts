@@ -1,5 +1,5 @@
 import { HIDDEN_CLOSE_MS, LATER, Live, SIGNED_OUT, type LiveSocket } from '../../dashboard/src/net/live';
-import type { Frame } from '../../dashboard/src/wire';
+import type { Frame } from '../../dashboard/src/model/wire';
 
 interface FakeSocket extends LiveSocket {
   ticket: string;

@@ -7,7 +7,7 @@ import { presenceLine } from '../../dashboard/src/model/presence';
 import { agentPath, parseRoute, pathOf } from '../../dashboard/src/model/route';
 import { agoLabel, dayLabel, listTimeLabel } from '../../dashboard/src/model/times';
 import { TONE_COUNT, toneOf } from '../../dashboard/src/model/tones';
-import type { ActivityEvent, ClaimedAgent } from '../../dashboard/src/wire';
+import type { ActivityEvent, ClaimedAgent } from '../../dashboard/src/model/wire';
 import { conversation, message } from './samples';
 
 const place = { locale: 'en-GB', timeZone: 'UTC' };

@@ -1,4 +1,4 @@
-import type { ConversationRow, Message } from '../../dashboard/src/wire';
+import type { ConversationRow, Message } from '../../dashboard/src/model/wire';
 
 /** A conversation as the page reads it. */
 export function conversation(fields: Partial<ConversationRow> = {}): ConversationRow {

@@ -1,37 +1,23 @@
 import type * as Sdk from 'agentchatme' with { 'resolution-mode': 'import' };
-import { recordLost } from '../../store/attempts/lost';
-import { claimFirst } from '../../store/attempts/claims';
-import { recordAttempts } from '../../store/attempts/record-attempts';
-import type { Delivery } from '../../store/collections/deliveries';
-import { startReceiver, type Receiver } from '../support/receiver';
+import { recordLost } from '../../store/webhooks/attempts/lost';
+import { leaseFirst } from '../../store/webhooks/attempts/leases';
+import { recordAttempts } from '../../store/webhooks/attempts/record-attempts';
+import type { Delivery } from '../../store/schema/collections/deliveries';
+import { startReceiver, useReceiver } from '../support/receiver';
 import { waitFor } from '../support/wait';
-import {
-  openWebhookRig,
-  SECRET,
-  sealSecret,
-  seedDeliveries,
-  seedWebhook,
-  type WebhookRig,
-} from '../support/webhook-rig';
+import { SECRET, sealSecret, seedDeliveries, seedWebhook, useWebhookRig } from '../support/webhook-rig';
+import { useEach } from '../support/use';
 
 // The published package has a CommonJS build whose types are declared for ES modules only.
 const { verifyWebhook } = jest.requireActual<typeof Sdk>('agentchatme');
 
 describe('first attempts of webhook deliveries', () => {
-  let rig: WebhookRig;
-  let receiver: Receiver;
-
-  beforeAll(async () => {
-    rig = await openWebhookRig({ timeoutMs: 2_000 });
-  });
-  afterAll(() => rig.close());
-  beforeEach(async () => {
-    receiver = await startReceiver();
-  });
-  afterEach(async () => {
-    await rig.stopWorkers();
-    await receiver.close();
-  });
+  const rig = useWebhookRig();
+  const receiver = useReceiver();
+  useEach(
+    () => rig,
+    ({ stopWorkers }) => stopWorkers(),
+  );
 
   const rowOf = (delivery: Delivery | undefined) => rig.database.deliveries.findOne({ _id: delivery?._id ?? '' });
   const untilStatus = (delivery: Delivery | undefined, status: Delivery['status']) =>
@@ -40,7 +26,7 @@ describe('first attempts of webhook deliveries', () => {
         const row = await rowOf(delivery);
         return row?.status === status ? row : null;
       },
-      { describe: `a delivery that is ${status}`, timeoutMs: 30_000 },
+      { describe: `a delivery that is ${status}` },
     );
   const troubleOf = (webhookId: string) => rig.database.outbox.findOne({ _id: `webhook.trouble:${webhookId}` });
 
@@ -102,7 +88,7 @@ describe('first attempts of webhook deliveries', () => {
     receiver.answer(() => undefined);
     const webhook = await seedWebhook(rig.database, receiver.url);
     const [delivery] = await seedDeliveries(rig.database, webhook);
-    rig.startWorker().wake(webhook._id);
+    rig.startWorker(1_000).wake(webhook._id);
     const row = await untilStatus(delivery, 'failed');
     expect(row).toMatchObject({ lastStatus: null, lastError: 'timeout' });
     receiver.answer(200);
@@ -173,7 +159,7 @@ describe('first attempts of webhook deliveries', () => {
     const later = new Date(Date.now() + 7_200_000);
     for (const { _id } of [deleted, held, inactive]) {
       expect(
-        (await claimFirst(rig.database, { webhookId: _id, count: 5, newToken: () => 'x', now: later })).claims,
+        (await leaseFirst(rig.database, { webhookId: _id, count: 5, newToken: () => 'x', now: later })).leases,
       ).toEqual([]);
       expect(await rig.attemptDue(_id, later)).toMatchObject({ attempted: 0 });
     }
@@ -197,13 +183,13 @@ describe('first attempts of webhook deliveries', () => {
   test('webhooks#18: an attempt whose worker died counts, and its repetition is due at once', async () => {
     const webhook = await seedWebhook(rig.database, receiver.url);
     const [delivery] = await seedDeliveries(rig.database, webhook);
-    const claimed = await claimFirst(rig.database, {
+    const leased = await leaseFirst(rig.database, {
       webhookId: webhook._id,
       count: 1,
       newToken: () => 'dead',
       now: new Date(),
     });
-    expect(claimed.claims).toHaveLength(1);
+    expect(leased.leases).toHaveLength(1);
     expect(await recordLost(rig.database, new Date(), 10)).toBe(0);
     const later = new Date(Date.now() + 60_000);
     expect(await recordLost(rig.database, later, 10)).toBe(1);

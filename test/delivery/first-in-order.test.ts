@@ -3,18 +3,19 @@ import type { AttemptDeps } from '../../delivery/attempt';
 import { startFirstAttempts } from '../../delivery/first-attempts';
 import { startIntentRelay } from '../../delivery/intent-relay';
 import { attemptDue } from '../../delivery/retries';
-import { pairId } from '../../domain/heads';
+import { pairId } from '../../domain/guards';
 import { systemClock } from '../../platform/clock';
 import { createEgress } from '../../platform/egress/egress';
 import { createLogger } from '../../platform/logger';
 import { createMetrics } from '../../platform/metrics';
-import { createAgentReader } from '../../store/agents';
-import { AckLane } from '../../store/committer/ack-lane';
+import { createAgentReader } from '../../store/agents/agents';
+import { AckLane } from '../../store/sending/ack-lane';
 import { call, createTestAgent, type Parsed, type TestAgent } from '../support/agents';
-import { startReceiver, type Received, type Receiver } from '../support/receiver';
+import { type Received, LOCAL_RECEIVERS, useReceiver } from '../support/receiver';
 import { useStack } from '../support/use-stack';
 import { waitFor } from '../support/wait';
 import { secretsOf } from '../support/webhook-rig';
+import { useEach } from '../support/use';
 
 const HOUR_MS = 3_600_000;
 
@@ -23,27 +24,24 @@ describe('first attempts at an endpoint, from the commit on', () => {
   const { stack, database, url } = useStack({
     apis: 2,
     workers: 0,
-    env: { WEBHOOK_ALLOW_HTTP: 'on', WEBHOOK_ALLOW_PRIVATE: 'on' },
+    env: LOCAL_RECEIVERS,
   });
-  let receiver: Receiver;
+  const receiver = useReceiver();
   let recipient: TestAgent;
-  let senders: TestAgent[];
+  let senders: [TestAgent, TestAgent];
   let webhookId: string;
-  let worker: ReturnType<typeof startWorker> | null = null;
+  const workers = useEach(
+    (): { stop: () => Promise<void> }[] => [],
+    (all) => Promise.all(all.map((worker) => worker.stop())),
+  );
 
   beforeEach(async () => {
-    receiver = await startReceiver();
     recipient = await createTestAgent(database);
     senders = [await createTestAgent(database), await createTestAgent(database)];
     // A message first, so that any number of answers may follow.
     for (const sender of senders) await send(recipient, sender, 'hi');
     const hook = { url: receiver.url, events: ['message.new'] };
     webhookId = (await as(recipient, 'POST', '/v1/webhooks', hook)).body.id;
-  });
-  afterEach(async () => {
-    await worker?.stop();
-    worker = null;
-    await receiver.close();
   });
 
   const as = (who: TestAgent, method: string, path: string, body: object, node = 0) =>
@@ -86,7 +84,7 @@ describe('first attempts at an endpoint, from the commit on', () => {
     const agents = createAgentReader(database);
     const publicBaseUrl = 'http://chat.example.com';
     const relay = startIntentRelay({ database, agents, publicBaseUrl, log, wake: first.wake }, everyMs);
-    return {
+    const worker = {
       deps,
       /** Messages in the order in which their attempts started. */
       started,
@@ -96,6 +94,8 @@ describe('first attempts at an endpoint, from the commit on', () => {
         await acks.idle();
       },
     };
+    workers.push(worker);
+    return worker;
   }
 
   const dataOf = (body: Buffer): Parsed => JSON.parse(body.toString('utf8')).data;
@@ -110,9 +110,9 @@ describe('first attempts at an endpoint, from the commit on', () => {
     // As a node whose clock is an hour ahead leaves it: messages of a conversation never go back in time.
     const ahead = { lastMessageAt: new Date(Date.now() + HOUR_MS) };
     const pair = pairId(senders[0]?.agent._id ?? '', recipient.agent._id);
-    expect((await database.heads.updateOne({ _id: pair }, { $set: ahead, $inc: { v: 1 } })).modifiedCount).toBe(1);
+    expect((await database.guards.updateOne({ _id: pair }, { $set: ahead, $inc: { v: 1 } })).modifiedCount).toBe(1);
     for (let index = 0; index < 24; index += 1) await sendBy(index, `waits ${index}`);
-    worker = startWorker();
+    const worker = startWorker();
     await receiver.received(24);
     const lanes = Array.from({ length: 6 }, async (_, lane) => {
       for (let index = 0; index < 10; index += 1) await sendBy(lane, `${lane} sends ${index}`);
@@ -128,7 +128,7 @@ describe('first attempts at an endpoint, from the commit on', () => {
       const isRefused = count <= 6 && dataOf(request.body).content.text === 'third';
       response.writeHead(isRefused ? 503 : 200).end();
     });
-    worker = startWorker();
+    const worker = startWorker();
     const texts = ['first', 'second', 'third', 'fourth', 'fifth', 'sixth'];
     for (const text of texts) await sendBy(0, text);
     await receiver.received(6);
@@ -145,7 +145,7 @@ describe('first attempts at an endpoint, from the commit on', () => {
   });
 
   test('webhooks#G8: the commit itself has the first attempt made, on whichever node; no timer is needed', async () => {
-    worker = startWorker(HOUR_MS);
+    startWorker(HOUR_MS);
     // The first ones may be committed before the worker listens.
     await waitFor(async () => {
       await sendBy(0, 'is it there?');

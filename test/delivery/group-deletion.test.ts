@@ -1,31 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { claimFirst } from '../../store/attempts/claims';
-import type { Database } from '../../store/database';
+import { leaseFirst } from '../../store/webhooks/attempts/leases';
 import { groupCalls } from '../support/groups';
 import { bodyOf, intentWorker } from '../support/intents';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
 import { addWebhook } from '../support/webhooks';
+import { useStack } from '../support/use-stack';
 
 describe('webhooks of the members of a deleted group', () => {
-  let stack: Stack;
-  let database: Database;
-  let api: ReturnType<typeof groupCalls>;
-  let worker: ReturnType<typeof intentWorker>;
+  const { stack, database } = useStack();
+  const api = groupCalls(stack, database);
+  const worker = intentWorker(database);
 
-  beforeAll(async () => {
-    stack = await startStack();
-    database = openStackDatabase(stack);
-    api = groupCalls(stack, database);
-    worker = intentWorker(database);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
-
-  test('groups#21, groups#G7: what waits for a retry when the group is deleted is not attempted again; the notice and group.deleted are', async () => {
+  test('groups#21, groups#G7: a retry of a deleted group is not attempted again; its notice is', async () => {
     const [creator, member] = await api.two();
     const groupId = await api.groupOf(creator, member);
     const memberId = api.idOf(member);
@@ -54,22 +40,9 @@ describe('webhooks of the members of a deleted group', () => {
 });
 
 describe('the moment between a deletion and its flow', () => {
-  let stack: Stack;
-  let database: Database;
-  let api: ReturnType<typeof groupCalls>;
-  let worker: ReturnType<typeof intentWorker>;
-
-  beforeAll(async () => {
-    // No worker: it lasts as long as the test.
-    stack = await startStack({ workers: 0 });
-    database = openStackDatabase(stack);
-    api = groupCalls(stack, database);
-    worker = intentWorker(database);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database } = useStack({ workers: 0 });
+  const api = groupCalls(stack, database);
+  const worker = intentWorker(database);
 
   test('groups#G7: an attempt that comes due before the flow of the deletion got to it is not started', async () => {
     const [creator, member] = await api.two();
@@ -80,8 +53,8 @@ describe('the moment between a deletion and its flow', () => {
     await worker.expandAll();
     expect((await api.deleteGroup(creator, groupId)).status).toBe(200);
     await worker.expandAll();
-    const { claims } = await claimFirst(database, { webhookId, count: 10, newToken: randomUUID, now: new Date() });
-    expect(claims.map(({ delivery }) => bodyOf(delivery).data.content.data?.event)).toEqual(['group_deleted']);
+    const { leases } = await leaseFirst(database, { webhookId, count: 10, newToken: randomUUID, now: new Date() });
+    expect(leases.map(({ delivery }) => bodyOf(delivery).data.content.data?.event)).toEqual(['group_deleted']);
     expect(await database.deliveries.findOne({ messageId })).toMatchObject({ status: 'cancelled', attempts: 0 });
     expect((await database.webhooks.findOne({ _id: webhookId }))?.slots).toHaveLength(1);
   });

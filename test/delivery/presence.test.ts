@@ -1,31 +1,17 @@
-import type { Database } from '../../store/database';
-import { announcePresence } from '../../store/intents/announce-presence';
-import { setPause } from '../../store/transactions/set-pause';
+import { announcePresence } from '../../store/webhooks/intents/announce-presence';
+import { setPause } from '../../store/accounts/set-pause';
 import { SocketClient } from '../realtime/socket-client';
 import type { TestAgent } from '../support/agents';
 import { groupCalls } from '../support/groups';
 import { bodyOf, intentWorker } from '../support/intents';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
 import { addWebhook } from '../support/webhooks';
+import { useStack } from '../support/use-stack';
 
 describe('presence.update to webhooks', () => {
-  let stack: Stack;
-  let database: Database;
-  let api: ReturnType<typeof groupCalls>;
-  let worker: ReturnType<typeof intentWorker>;
-
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 0 });
-    database = openStackDatabase(stack);
-    api = groupCalls(stack, database);
-    worker = intentWorker(database);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database, url } = useStack({ apis: 2, workers: 0 });
+  const api = groupCalls(stack, database);
+  const worker = intentWorker(database);
 
   /** A subject, and somebody who saved it and has a webhook. */
   const watched = async (): Promise<{ subject: TestAgent; watcher: TestAgent }> => {
@@ -63,7 +49,7 @@ describe('presence.update to webhooks', () => {
       data: { handle, status: 'busy', custom_message: 'in a meeting' },
       id: expect.stringMatching(/^evt_/),
     });
-    const socket = await SocketClient.hello(stack.baseUrls[1] ?? '', subject.apiKey);
+    const socket = await SocketClient.hello(url(1), subject.apiKey);
     expect(await take(watcher)).toMatchObject([{ data: { handle, status: 'online', custom_message: null } }]);
     socket.end();
     expect(await take(watcher)).toMatchObject([{ data: { handle, status: 'offline', custom_message: null } }]);
@@ -118,7 +104,7 @@ describe('presence.update to webhooks', () => {
     for (const delivery of waiting) {
       expect(bodyOf(delivery).data).toMatchObject({ status: 'online', custom_message: 'change 99' });
     }
-  }, 60_000);
+  });
 
   test('webhooks#28: what comes late from another node does not take the place of what is newer', async () => {
     const { subject, watcher } = await watched();

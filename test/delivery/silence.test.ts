@@ -1,36 +1,22 @@
 import { expandIntents } from '../../delivery/expand-intents';
 import { releaseStep } from '../../delivery/release-parked';
-import { createAgentReader } from '../../store/agents';
-import type { Database } from '../../store/database';
-import { setPause } from '../../store/transactions/set-pause';
-import { operateEnforcement, type OperatorAction } from '../../store/transactions/operate-enforcement';
-import { swapKey } from '../../store/transactions/swap-key';
-import { agentActor } from '../../store/audit';
+import { createAgentReader } from '../../store/agents/agents';
+import { setPause } from '../../store/accounts/set-pause';
+import { operateEnforcement, type OperatorAction } from '../../store/enforcement/operate-enforcement';
+import { swapKey } from '../../store/accounts/swap-key';
+import { agentActor } from '../../store/schema/audit';
 import { hashApiKey, newApiKey } from '../../platform/ids';
 import type { TestAgent } from '../support/agents';
 import { groupCalls } from '../support/groups';
 import { bodyOf, intentWorker } from '../support/intents';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
 import { addWebhook } from '../support/webhooks';
+import { useStack } from '../support/use-stack';
 
 /** While an agent is fully paused or suspended nothing goes to its webhooks; afterwards they get what it still has. */
 describe('webhooks of paused and suspended agents', () => {
-  let stack: Stack;
-  let database: Database;
-  let api: ReturnType<typeof groupCalls>;
-  let worker: ReturnType<typeof intentWorker>;
-
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 0 });
-    database = openStackDatabase(stack);
-    api = groupCalls(stack, database);
-    worker = intentWorker(database);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database } = useStack({ apis: 2, workers: 0 });
+  const api = groupCalls(stack, database);
+  const worker = intentWorker(database);
 
   let sent = 0;
   const send = async (by: TestAgent, to: TestAgent, text: string): Promise<string> => {
@@ -118,7 +104,7 @@ describe('webhooks of paused and suspended agents', () => {
     expect([await heldOf(b), after.held]).toEqual([[null, null], null]);
   });
 
-  test('dashboard.md §8.5 G5: a pause in the middle of a release stops it; the next one goes on, nothing comes twice', async () => {
+  test('dashboard.md §8.5 G5: a release that a pause stopped goes on with the next one, without repeats', async () => {
     const [a, b] = await friends();
     await addWebhook(database, api.idOf(b), ['message.new']);
     await pause(b, 'full');
@@ -138,7 +124,7 @@ describe('webhooks of paused and suspended agents', () => {
     expect(await told(b)).toEqual([...texts, 'during the second']);
   });
 
-  test('dashboard#G1, dashboard#G10: what comes while a release is under way joins its end; after it messages are told at once again', async () => {
+  test('dashboard#G1, dashboard#G10: what comes during a release joins its end', async () => {
     const [a, b] = await friends();
     await addWebhook(database, api.idOf(b), ['message.new']);
     await pause(b, 'full');
@@ -171,7 +157,7 @@ describe('webhooks of paused and suspended agents', () => {
     ]);
   });
 
-  test('webhooks.md §5: a suspension is like a full pause; reinstatement releases, unless the owner pauses too', async () => {
+  test('webhooks.md §5: a suspension holds webhooks as a full pause does; reinstatement releases them', async () => {
     const [a, b] = await friends();
     const groupId = await api.groupOf(a, b);
     await api.drain(b);
@@ -218,7 +204,7 @@ describe('webhooks of paused and suspended agents', () => {
     expect(deliveries.map(({ messageId }) => messageId).sort()).toEqual(accepted.sort());
   });
 
-  test('groups#G13, groups#G14: the notice of a deleted group reaches webhooks of a muter; of a paused member after the pause', async () => {
+  test('groups#G13, groups#G14: the notice of a deleted group reaches webhooks of a muter', async () => {
     const [creator, muter, paused] = await api.three();
     const groupId = await api.groupOf(creator, muter, paused);
     for (const who of [muter, paused]) {

@@ -6,7 +6,7 @@ import { countTry, newCodeFlow, outcomeOf, ruleOnTry, type CodeFlowState } from 
 describe('tries at a code', () => {
   const waiting = (): CodeFlowState => newCodeFlow('waiting_for_code');
 
-  test('identity#8: at most five tries are ever compared and at most one wins, in whatever order comparisons return', () => {
+  test('identity#8: at most five tries are compared and at most one wins, in any order of comparisons', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.boolean(), fc.nat(5)), { maxLength: 30 }), (tries) => {
         let state = waiting();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { decideEnforcement, suspensionReason, type EnforcementFacts } from '../../domain/enforcement';
-import type { AccountStatus } from '../../domain/heads';
+import type { AccountStatus } from '../../domain/guards';
 
 const NOW = new Date('2030-06-15T12:00:00.000Z');
 const HOUR = 3_600_000;
@@ -89,7 +89,7 @@ describe('what blocks and reports decide (social.md §5)', () => {
     reportTimes: anyTimes,
   });
 
-  test('social#G3, social#G6: deciding again changes nothing, and severity falls only from restricted to active', () => {
+  test('social#G3, social#G6: deciding again changes nothing; only restricted falls back to active', () => {
     const severity = { active: 0, restricted: 1, suspended: 2, deleted: 3 };
     fc.assert(
       fc.property(anyFacts, (facts) => {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { findMember, hasAdmin, newGroup, type GroupHead } from '../../domain/group';
+import { findMember, hasAdmin, newGroup, type GroupGuard } from '../../domain/group';
 import { decideAdd, routeOfAdd, type AddState } from '../../domain/group-add';
 import {
   decideDelete,
@@ -12,11 +12,11 @@ import {
 import type { Actor, GroupDecision } from '../../domain/group-decision';
 import { decideGroupSend, withMessage } from '../../domain/group-send';
 import { noticeWaitMs, NOTICE_ATTEMPTS_MAX } from '../../domain/notice-retry';
-import type { SenderHead } from '../../domain/heads';
+import type { SenderGuard } from '../../domain/guards';
 
 const at = (ms: number): Date => new Date(Date.UTC(2026, 0, 1) + ms);
 const actor = (index: number): Actor => ({ id: `agt_${index}`, handle: `agent-${index}` });
-const founded = (): GroupHead =>
+const founded = (): GroupGuard =>
   newGroup({
     groupId: 'grp_x',
     name: 'x',
@@ -26,10 +26,10 @@ const founded = (): GroupHead =>
     at: at(0),
   });
 
-/** The head as a commit leaves it: after the change, with one seq per note. */
-function commit<T>(group: GroupHead, decision: GroupDecision<T>, now: Date): GroupHead {
+/** The guard as a commit leaves it: after the change, with one seq per note. */
+function commit<T>(group: GroupGuard, decision: GroupDecision<T>, now: Date): GroupGuard {
   if (decision.kind !== 'changed') return group;
-  return decision.effects.notes.reduce((head) => withMessage(head, now).group, decision.effects.group);
+  return decision.effects.notes.reduce((guard) => withMessage(guard, now).group, decision.effects.group);
 }
 
 describe('the add pipeline', () => {
@@ -74,7 +74,7 @@ describe('whatever members do to each other', () => {
     { maxLength: 60 },
   );
 
-  test('no group has members but no admin, the creator is never removed or demoted, seqs only grow, deletion is the end', () => {
+  test('no order of changes leaves a group without an admin, or removes its creator', () => {
     fc.assert(
       fc.property(steps, (sequence) => {
         let group = founded();
@@ -135,7 +135,7 @@ describe('whatever members do to each other', () => {
 });
 
 describe('a send into a group', () => {
-  const sender: SenderHead = {
+  const sender: SenderGuard = {
     _id: 'sender:agt_0',
     v: 1,
     status: 'active',
@@ -147,7 +147,7 @@ describe('a send into a group', () => {
   };
   const command = { senderId: 'agt_0', senderIsSystem: false, senderKeyVersion: 1, now: at(500), limitRate: true };
 
-  test('the 21st of a second is refused with the wait until the next; the sender’s slot is spent all the same', () => {
+  test('the 21st send of a second is refused with the wait until the next second', () => {
     const second = Math.floor(at(500).getTime() / 1000);
     const full = { ...founded(), window: { second, count: 20 } };
     expect(decideGroupSend({ sender, group: full, wasMember: false }, command)).toMatchObject({

@@ -54,7 +54,7 @@ describe('the rules of presence', () => {
     expect(isNews(NEVER_SEEN, set(NEVER_SEEN, { status: 'offline', customMessage: null }, at(0)), 0)).toBe(false);
   });
 
-  test('any order of opening, closing and setting: shown as offline exactly when nothing is open or set since', () => {
+  test('an agent is shown as offline exactly when no socket is open and nothing was set since', () => {
     const ids = fc.constantFrom('a', 'b', 'c');
     const command = fc.oneof(
       fc.record({ do: fc.constant('open' as const), id: ids }),

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
-import { emptyPair, pairId, type InboxInHead, type PairHead, type SenderHead } from '../../domain/heads';
+import { emptyPair, pairId, type InboxInGuard, type PairGuard, type SenderGuard } from '../../domain/guards';
 import { decideDirectSend, settleOpener, type DirectSendCommand, type DirectSendState } from '../../domain/send';
 
 const NOW = new Date('2026-04-22T12:00:00.250Z');
 const PAIR = pairId('agt_a', 'agt_b');
 
-const sender = (change: Partial<SenderHead> = {}): SenderHead => ({
+const sender = (change: Partial<SenderGuard> = {}): SenderGuard => ({
   _id: 'sender:agt_a',
   v: 1,
   status: 'active',
@@ -17,7 +17,7 @@ const sender = (change: Partial<SenderHead> = {}): SenderHead => ({
   ...change,
 });
 
-const inbox = (change: Partial<InboxInHead> = {}): InboxInHead => ({
+const inbox = (change: Partial<InboxInGuard> = {}): InboxInGuard => ({
   _id: 'inbox-in:agt_b',
   v: 1,
   nextPosition: 1,
@@ -31,7 +31,7 @@ const inbox = (change: Partial<InboxInHead> = {}): InboxInHead => ({
   ...change,
 });
 
-const thread = (change: Partial<PairHead> = {}): PairHead => ({
+const thread = (change: Partial<PairGuard> = {}): PairGuard => ({
   ...emptyPair(PAIR),
   conversationId: 'conv_1',
   createdAt: new Date('2026-04-22T11:00:00.000Z'),
@@ -54,13 +54,13 @@ const command = (change: Partial<DirectSendCommand> = {}): DirectSendCommand => 
 });
 
 const state = (change: {
-  sender?: SenderHead;
-  head?: InboxInHead;
+  sender?: SenderGuard;
+  guard?: InboxInGuard;
   dequeued?: number;
-  pair?: PairHead;
+  pair?: PairGuard;
 }): DirectSendState => ({
   sender: change.sender ?? sender(),
-  recipient: { head: change.head ?? inbox(), dequeued: change.dequeued ?? 0 },
+  recipient: { guard: change.guard ?? inbox(), dequeued: change.dequeued ?? 0 },
   pair: change.pair ?? emptyPair(PAIR),
 });
 
@@ -83,8 +83,8 @@ describe('the order of checks of a direct send', () => {
       'AGENT_NOT_FOUND',
       { ...state({ sender: sender(spent) }), recipient: null },
     ],
-    ['a suspended recipient is unknown', 'AGENT_NOT_FOUND', state({ head: inbox({ status: 'suspended' }) })],
-    ['a deleted recipient is unknown', 'AGENT_NOT_FOUND', state({ head: inbox({ status: 'deleted' }) })],
+    ['a suspended recipient is unknown', 'AGENT_NOT_FOUND', state({ guard: inbox({ status: 'suspended' }) })],
+    ['a deleted recipient is unknown', 'AGENT_NOT_FOUND', state({ guard: inbox({ status: 'deleted' }) })],
     [
       'paused beats blocked',
       'AGENT_PAUSED_BY_OWNER',
@@ -95,11 +95,11 @@ describe('the order of checks of a direct send', () => {
       'BLOCKED',
       state({ sender: sender({ status: 'restricted' }), pair: { ...emptyPair(PAIR), blockedBy: ['agt_a'] } }),
     ],
-    ['restricted beats inbox', 'RESTRICTED', state({ sender: sender({ status: 'restricted' }), head: inbox(closed) })],
-    ['inbox beats rate', 'INBOX_RESTRICTED', state({ sender: sender(spent), head: inbox(closed) })],
+    ['restricted beats inbox', 'RESTRICTED', state({ sender: sender({ status: 'restricted' }), guard: inbox(closed) })],
+    ['inbox beats rate', 'INBOX_RESTRICTED', state({ sender: sender(spent), guard: inbox(closed) })],
     ['rate beats cap', 'RATE_LIMITED', state({ sender: sender({ ...spent, ...capped }) })],
-    ['awaiting reply beats backlog', 'AWAITING_REPLY', state({ pair: thread(), head: inbox(full) })],
-    ['backlog is last', 'RECIPIENT_BACKLOGGED', state({ head: inbox(full) })],
+    ['awaiting reply beats backlog', 'AWAITING_REPLY', state({ pair: thread(), guard: inbox(full) })],
+    ['backlog is last', 'RECIPIENT_BACKLOGGED', state({ guard: inbox(full) })],
   ])('messaging#9: %s', (_title, code, given) => {
     expect(codeOf(decideDirectSend(given, command()))).toBe(code);
   });
@@ -131,8 +131,8 @@ describe('cold outreach', () => {
   });
 
   test('messaging#12: a reply frees the slot of its opener only', () => {
-    const head = sender({ coldOpeners: [{ pairId: PAIR, openedAt: NOW }, ...openers(2, NOW)] });
-    expect(settleOpener(head, PAIR).coldOpeners).toHaveLength(2);
+    const guard = sender({ coldOpeners: [{ pairId: PAIR, openedAt: NOW }, ...openers(2, NOW)] });
+    expect(settleOpener(guard, PAIR).coldOpeners).toHaveLength(2);
   });
 
   test('messaging#11: waiting_since is the time of the opener', () => {
@@ -151,13 +151,13 @@ describe('cold outreach', () => {
   });
 
   test('messaging#14: contacts_only admits the answer to its own opener, contacts and established threads', () => {
-    const head = inbox({ inboxMode: 'contacts_only' });
+    const guard = inbox({ inboxMode: 'contacts_only' });
     const codes = [
       thread({ initiatedBy: 'agt_b' }),
       { ...emptyPair(PAIR), contactsOf: ['agt_b'] },
       thread({ established: true }),
       { ...emptyPair(PAIR), contactsOf: ['agt_a'] },
-    ].map((pair) => codeOf(decideDirectSend(state({ head, pair }), command())));
+    ].map((pair) => codeOf(decideDirectSend(state({ guard, pair }), command())));
     expect(codes).toEqual(['accepted', 'accepted', 'accepted', 'INBOX_RESTRICTED']);
   });
 
@@ -170,7 +170,7 @@ describe('cold outreach', () => {
 describe('limits', () => {
   test('messaging#17: the backlog is told from 5,000 on and refused at 10,000', () => {
     const backlogOf = (enqueued: number, dequeued: number) => {
-      const decision = decideDirectSend(state({ head: inbox({ enqueued }), dequeued }), command());
+      const decision = decideDirectSend(state({ guard: inbox({ enqueued }), dequeued }), command());
       return decision.kind === 'accepted' ? decision.backlog : decision.details;
     };
     expect(backlogOf(4_999, 0)).toBeNull();
@@ -186,6 +186,16 @@ describe('limits', () => {
     expect(codeOf(decideDirectSend(spent, command({ senderIsSystem: true })))).toBe('accepted');
     expect(codeOf(decideDirectSend(spent, command({ now: new Date(NOW.getTime() + 750) })))).toBe('accepted');
     expect(codeOf(decideDirectSend(spent, command({ limitRate: false })))).toBe('accepted');
+  });
+
+  test('a node whose clock is a moment behind does not begin the window of a second anew', () => {
+    const second = Math.floor(NOW.getTime() / 1000);
+    const windowAt = (opened: number) =>
+      decideDirectSend(state({ sender: sender({ window: { second: opened, count: 60 } }) }), command());
+    expect(windowAt(second + 1)).toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: 1_750 });
+    // Farther ahead it is no moment: such a window would shut the sender out for as long.
+    expect(codeOf(windowAt(second + 2))).toBe('accepted');
+    expect(codeOf(windowAt(second - 1))).toBe('accepted');
   });
 
   test('messaging#9: a send refused after the rate check has taken its slot, one refused before has not', () => {
@@ -207,7 +217,7 @@ test('any sequence of sends keeps seq and position gapless, time ascending and o
       for (const { fromA, clockMs } of steps) {
         const me = fromA ? 'agt_a' : 'agt_b';
         const decision = decideDirectSend(
-          { sender: sender(), recipient: { head: fromA ? inboxes.b : inboxes.a, dequeued: 0 }, pair },
+          { sender: sender(), recipient: { guard: fromA ? inboxes.b : inboxes.a, dequeued: 0 }, pair },
           command({ senderId: me, recipientId: fromA ? 'agt_b' : 'agt_a', now: new Date(NOW.getTime() + clockMs) }),
         );
         const mustWait = pair.conversationId !== null && !pair.established && pair.initiatedBy === me;

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { watchedEventsQuerySchema } from '../../contract/watch';
+import { ownerViewEventsQuerySchema } from '../../contract/owner-views';
 import {
   cursorOf,
   latestOf,
@@ -27,7 +27,7 @@ function sourceOf(entries: TimelineEntry[], cursor: TimelineCursor, limit: numbe
 
 /** The cursor as it comes back over the wire. */
 function overTheWire(cursor: TimelineCursor): TimelineCursor {
-  const { before } = watchedEventsQuerySchema.parse({ before: presentCursor(cursor) });
+  const { before } = ownerViewEventsQuerySchema.parse({ before: presentCursor(cursor) });
   if (before === null) throw new Error('a cursor is a timestamp');
   return cursorOf(before);
 }
@@ -80,7 +80,7 @@ test('a source that ends within a page bounds it, and the next page goes on ther
 
 describe('times that callers send', () => {
   const latest = (before: string): string => {
-    const parsed = watchedEventsQuerySchema.parse({ before });
+    const parsed = ownerViewEventsQuerySchema.parse({ before });
     if (parsed.before === null) throw new Error('not a time');
     return new Date(latestOf(cursorOf(parsed.before))).toISOString();
   };
@@ -99,7 +99,7 @@ describe('times that callers send', () => {
   test.each(['yesterday', '2026-13-45T99:99:99Z', '2026-04-22', '12:00', '2026-04-22T12:00:00', 'null', '0'])(
     '%s is refused',
     (before) => {
-      expect(watchedEventsQuerySchema.safeParse({ before }).success).toBe(false);
+      expect(ownerViewEventsQuerySchema.safeParse({ before }).success).toBe(false);
     },
   );
 });

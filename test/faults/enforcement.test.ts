@@ -38,7 +38,7 @@ describe('community enforcement while parts of it are down', () => {
     );
   }
 
-  test('social#22, social#G1, social#G2: no worker, no Temporal, a killed api: blocks are answered, and later it becomes restricted', async () => {
+  test('social#22, social#G1, social#G2: blocks are answered while workers, Temporal and an api are down', async () => {
     const [withoutWorker, one] = await nearTheLine();
     expect((await block(one, withoutWorker)).status).toBe(200);
     await waitFor(async () => (await requests(withoutWorker)) === 0, { describe: 'the flow to be told' });
@@ -55,7 +55,6 @@ describe('community enforcement while parts of it are down', () => {
     await stack.startWorker();
     for (const agent of [withoutWorker, withoutTemporal]) {
       await waitFor(async () => (await statusOf(agent)) === 'restricted', {
-        timeoutMs: 30_000,
         describe: 'restricted',
       });
     }
@@ -79,10 +78,10 @@ describe('community enforcement while parts of it are down', () => {
     });
     // The sweep runs once a minute, and at the start of a worker.
     await stack.startWorker();
-    await waitFor(async () => (await statusOf(target)) === 'active', { timeoutMs: 30_000 });
+    await waitFor(async () => (await statusOf(target)) === 'active');
   });
 
-  test('social#G12: on the request path rows that cannot be read leave the state as it is, and the request is served', async () => {
+  test('social#G12: rows that cannot be read leave the state as it is, and the request is served', async () => {
     const target = await createTestAgent(database);
     await addBlocks(target, 15, new Date(Date.now() - DAY_MS - 60_000));
     await database.agents.updateOne({ _id: target.agent._id }, { $set: { status: 'restricted' } });

@@ -1,10 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import type { Database } from '../../store/database';
 import { call, createTestAgent, type CallAnswer, type TestAgent } from '../support/agents';
 import { pictureAs } from '../support/images';
-import { startStack, type ApiChild, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import type { ApiChild } from '../support/stack';
 import { waitFor } from '../support/wait';
+import { useStack } from '../support/use-stack';
 
 /** Images that an api holds. */
 const IMAGES_MAX = 32;
@@ -25,14 +24,12 @@ const isRunning = (pid: number): boolean =>
     .every(([id, state = '']) => Number(id) !== pid || state.startsWith('Z'));
 
 describe('the process that makes pictures', () => {
-  let stack: Stack;
-  let database: Database;
   let image: Buffer;
   let cleanUp: () => void = () => undefined;
 
+  const { stack, database } = useStack({ workers: 0, env: { RATE_LIMITS: 'off' } });
+
   beforeAll(async () => {
-    stack = await startStack({ workers: 0, env: { RATE_LIMITS: 'off' } });
-    database = openStackDatabase(stack);
     image = await pictureAs('png');
   });
   afterAll(async () => {
@@ -41,8 +38,6 @@ describe('the process that makes pictures', () => {
     } catch {
       // It has ended long ago.
     }
-    await database.client.close();
-    await stack.stop();
   });
 
   const put = (api: ApiChild, { agent, apiKey }: TestAgent): Promise<CallAnswer> =>
@@ -73,7 +68,7 @@ describe('the process that makes pictures', () => {
     const uploads = Array.from({ length: IMAGES_MAX + 1 }, () =>
       put(api, agent).then((answer) => answers.push(answer)),
     );
-    const [refused] = await waitFor(() => (answers.length > 0 ? answers : null), { timeoutMs: 30_000 });
+    const [refused] = await waitFor(() => (answers.length > 0 ? answers : null));
     expect([refused?.status, refused?.body.code]).toEqual([503, 'SERVICE_UNAVAILABLE']);
     expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
     expect((await call(api.baseUrl, 'GET', '/v1/agents/me', { key: agent.apiKey })).status).toBe(200);

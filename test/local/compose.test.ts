@@ -101,8 +101,16 @@ describe('Dockerfile', () => {
 
   test('builds on pinned images and runs without root', () => {
     const images = lines.filter((line) => line.startsWith('FROM ')).map((line) => line.split(' ')[1]);
-    for (const image of images) expect(image).toMatch(/:\d+\.\d+\.\d+/);
+    const stages = lines.map((line) => / AS (\w+)$/.exec(line)?.[1]);
+    for (const image of images.filter((name) => !stages.includes(name))) expect(image).toMatch(/:\d+\.\d+\.\d+/);
     expect(lines).toContain('USER node');
+  });
+
+  test('ships the packages of production only', () => {
+    expect(lines.filter((line) => line.includes('./node_modules'))).toEqual([
+      'COPY --from=dependencies /app/node_modules ./node_modules',
+    ]);
+    expect(lines[lines.indexOf('FROM manifest AS dependencies') + 1]).toBe('RUN npm ci --omit=dev');
   });
 
   test('copies only what exists or what the build makes', () => {

@@ -10,8 +10,7 @@ import { addressOf } from '../../local/ports';
 import { projectRoot } from '../../local/root';
 import { waitFor } from '../support/wait';
 
-const firstStartMsMax = 90_000;
-const laterStartMsMax = 20_000;
+const startMsMax = 90_000;
 const stopMsMax = 10_000;
 
 const stateShape = z.object({
@@ -73,7 +72,7 @@ async function register(state: z.infer<typeof stateShape>): Promise<string> {
       const [newest] = mailsShape.parse(await answer.json());
       return newest === undefined ? undefined : codeIn(newest);
     },
-    { timeoutMs: 20_000, describe: 'the mail with the code' },
+    { describe: 'the mail with the code' },
   );
   const { api_key } = await post(`${state.url}/v1/register/verify`, { pending_id, code });
   return z.string().parse(api_key);
@@ -92,14 +91,14 @@ describe('npm start', () => {
   beforeAll(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'agentchat-local-'));
     stack = await start(dataDir);
-    state = await untilReady(stack, dataDir, firstStartMsMax);
+    state = await untilReady(stack, dataDir, startMsMax);
     key = await register(state);
-  }, 120_000);
+  });
 
   afterAll(async () => {
     await stack.stop('SIGTERM', 15_000);
     await rm(dataDir, { recursive: true, force: true });
-  }, 30_000);
+  });
 
   test("ends with the addresses of API, reference, owners' page, Temporal UI and mailbox, and all answer", async () => {
     const output = stack.tail().join('\n');
@@ -116,11 +115,11 @@ describe('npm start', () => {
     async (name) => {
       const killed = (await readState(dataDir)).processes[name] ?? 0;
       process.kill(killed, 'SIGKILL');
-      await waitFor(() => stack.tail().includes(`${name} is back`), { timeoutMs: 30_000, describe: `${name} back` });
+      await waitFor(() => stack.tail().includes(`${name} is back`), { describe: `${name} back` });
       expect(stack.tail().some((line) => line.startsWith(`${name} ended (SIGKILL)`))).toBe(true);
       await waitFor(async () => (await readState(dataDir)).processes[name] !== killed);
-      await waitFor(async () => (await me(state.url, key)) === 200, { timeoutMs: 30_000, describe: 'the agent' });
-      await waitFor(async () => (await fetch(`${state.url}/v1/health`)).status === 200, { timeoutMs: 30_000 });
+      await waitFor(async () => (await me(state.url, key)) === 200, { describe: 'the agent' });
+      await waitFor(async () => (await fetch(`${state.url}/v1/health`)).status === 200);
     },
   );
 
@@ -137,7 +136,7 @@ describe('npm start', () => {
     expect(Date.now() - askedAt).toBeLessThan(stopMsMax);
     expect(Object.entries(processes).filter(([, pid]) => isAlive(pid))).toEqual([]);
     stack = await start(dataDir);
-    state = await untilReady(stack, dataDir, laterStartMsMax);
+    state = await untilReady(stack, dataDir, startMsMax);
     expect(await me(state.url, key)).toBe(200);
   });
 
@@ -145,11 +144,10 @@ describe('npm start', () => {
     const { processes } = await readState(dataDir);
     await stack.stop('SIGKILL', stopMsMax);
     await waitFor(() => Object.values(processes).every((pid) => !isAlive(pid)), {
-      timeoutMs: 15_000,
       describe: 'the end of the children',
     });
     stack = await start(dataDir);
-    state = await untilReady(stack, dataDir, laterStartMsMax);
+    state = await untilReady(stack, dataDir, startMsMax);
     expect(await me(state.url, key)).toBe(200);
   });
 });

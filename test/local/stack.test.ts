@@ -1,13 +1,9 @@
 import { createTransport } from 'nodemailer';
-import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
+import { useStack } from '../support/use-stack';
 
 describe('a stack of a test', () => {
-  let stack: Stack;
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2 });
-  });
-  afterAll(() => stack.stop());
+  const { stack } = useStack({ apis: 2 });
 
   test('several api processes answer on ports of their own', async () => {
     expect(new Set(stack.baseUrls).size).toBe(2);

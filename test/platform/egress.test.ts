@@ -6,22 +6,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isForbiddenAddress } from '../../domain/addresses';
 import { createEgress, EXCHANGE_MS_MAX, type Egress, type EgressOptions } from '../../platform/egress/egress';
-import { startReceiver, type Receiver } from '../support/receiver';
+import { startReceiver, useReceiver } from '../support/receiver';
 import { waitFor } from '../support/wait';
+import { useEach } from '../support/use';
 
 const request = { headers: { 'content-type': 'application/json' }, body: Buffer.from('{"a":1}') };
 
 describe('requests to strangers', () => {
-  const opened: Egress[] = [];
-  let receiver: Receiver;
-
-  beforeEach(async () => {
-    receiver = await startReceiver();
-  });
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((egress) => egress.close()));
-    await receiver.close();
-  });
+  const receiver = useReceiver();
+  const opened = useEach(
+    (): Egress[] => [],
+    (all) => Promise.all(all.map((egress) => egress.close())),
+  );
 
   function egressOf(options: Partial<EgressOptions> = {}): Egress {
     const egress = createEgress({

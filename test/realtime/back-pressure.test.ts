@@ -27,12 +27,12 @@ describe('load on sockets', () => {
         .sort((one, other) => one - other),
     );
     for (const message_id of received) client.send({ type: 'ack', message_id });
-    await waitFor(async () => (await countersOf(database, b)).counted === 0, { timeoutMs: 60_000 });
+    await waitFor(async () => (await countersOf(database, b)).counted === 0);
     expect(await countersOf(database, b)).toEqual({ counted: 0, stored: 0 });
     await client.roundTrip();
     expect(client.closed).toBeNull();
     client.end();
-  }, 240_000);
+  });
 
   test('a flood of acks that mean nothing harms nobody: others are served, real acks behind it count', async () => {
     const { a, b } = await startTalk(database, url());
@@ -45,7 +45,7 @@ describe('load on sockets', () => {
     flooding.send({ type: 'ack', message_id: flooding.messages()[0]?.id });
     await send(url(), b, a, 'meanwhile');
     await other.untilMessages(1);
-    await waitFor(async () => (await countersOf(database, b)).counted === 0, { timeoutMs: 30_000 });
+    await waitFor(async () => (await countersOf(database, b)).counted === 0);
     expect(flooding.closed).toBeNull();
     for (const client of [flooding, other]) client.end();
   });
@@ -53,7 +53,6 @@ describe('load on sockets', () => {
   test('1,000 sockets of a killed node come back at once elsewhere: all live, each with what it missed', async () => {
     const [sender] = await makeSenders(database, 1);
     const agents = await makeSenders(database, 100);
-    if (sender === undefined) throw new Error('a sender is needed');
     const node = await stack.startApi();
     // Refused with 1013 while the registry still counts the sockets of the killed node: a client tries again.
     const connect = (baseUrl: string, key: string): Promise<SocketClient> =>
@@ -62,7 +61,7 @@ describe('load on sockets', () => {
           const client = await SocketClient.bearer(baseUrl, key);
           return client.frames[0] === undefined ? null : client;
         },
-        { timeoutMs: 60_000, intervalMs: 200, describe: 'a place' },
+        { intervalMs: 200, describe: 'a place' },
       );
     const connectAll = (baseUrl: string) =>
       Promise.all(
@@ -73,7 +72,7 @@ describe('load on sockets', () => {
     const before = await connectAll(node.baseUrl);
     expect(before).toHaveLength(1_000);
     await stack.kill(node);
-    await Promise.all(before.map(({ client }) => client.untilClosed(30_000)));
+    await Promise.all(before.map(({ client }) => client.untilClosed()));
     const sent = new Map<string, unknown>();
     for (const agent of agents) {
       const { status, body } = await send(url(), sender, agent, `to ${agent.handle}`);
@@ -82,7 +81,7 @@ describe('load on sockets', () => {
     }
     const after = await connectAll(url());
     for (const { key, client } of after) {
-      await client.untilMessages(1, 60_000);
+      await client.untilMessages(1);
       expect(client.messages().map(({ id }) => id)).toEqual([sent.get(key)]);
     }
     expect(await database.connections.countDocuments({ agentId: { $in: agents.map(({ id }) => id) } })).toBe(1_000);
@@ -91,15 +90,13 @@ describe('load on sockets', () => {
       async () =>
         (await database.connections.countDocuments({ agentId: { $in: agents.map(({ id }) => id) } })) === 0 &&
         (await database.presences.countDocuments({ 'sockets.0': { $exists: true } })) === 0,
-      { timeoutMs: 60_000 },
     );
-  }, 240_000);
+  });
 
   test('a shutdown says goodbye to all sockets with 1001, spread over a while, and loses no ack', async () => {
     const { a, b } = await startTalk(database, url());
     const node = await stack.startApi();
     const [agent] = await makeSenders(database, 1);
-    if (agent === undefined) throw new Error('an agent is needed');
     const closedAtMs: number[] = [];
     const clients = await Promise.all(
       Array.from({ length: 10 }, async () => {
@@ -110,7 +107,7 @@ describe('load on sockets', () => {
     );
     await seedBacklog(database, a, b, 300);
     const acking = await SocketClient.hello(node.baseUrl, b.key, ['ack']);
-    await acking.untilMessages(301, 30_000);
+    await acking.untilMessages(301);
     for (const { id } of acking.messages()) acking.send({ type: 'ack', message_id: id });
     await acking.roundTrip();
     await stack.terminate(node);

@@ -1,10 +1,9 @@
 import fc from 'fast-check';
-import type { Database } from '../../store/database';
 import { countersOf } from '../support/backlog';
 import { startTalk, type Talk } from '../support/conversations';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase, send } from '../support/traffic';
+import { send } from '../support/traffic';
 import { SocketClient } from './socket-client';
+import { useStack } from '../support/use-stack';
 
 const TYPES = [
   'ack',
@@ -40,25 +39,17 @@ const anyFrame = fc.record(
 );
 
 describe('frames that nobody should send', () => {
-  let stack: Stack;
-  let database: Database;
   let talk: Talk;
-  let url: string;
+
+  const { database, url } = useStack({ workers: 0 });
 
   beforeAll(async () => {
-    stack = await startStack({ workers: 0 });
-    database = openStackDatabase(stack);
-    url = stack.baseUrls[0] ?? '';
-    talk = await startTalk(database, url);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
+    talk = await startTalk(database, url());
   });
 
   test('whatever is in the fields of a frame: the socket stays, answers come, nothing stored is touched', async () => {
     const { a, b } = talk;
-    const other = await SocketClient.hello(url, a.key, ['ack']);
+    const other = await SocketClient.hello(url(), a.key, ['ack']);
     let round = 0;
     await fc.assert(
       fc.asyncProperty(
@@ -71,7 +62,7 @@ describe('frames that nobody should send', () => {
           { minLength: 1, maxLength: 30 },
         ),
         async (frames) => {
-          const client = await SocketClient.hello(url, b.key, ['ack']);
+          const client = await SocketClient.hello(url(), b.key, ['ack']);
           const before = await countersOf(database, b);
           for (const frame of frames) client.send(frame);
           await client.roundTrip();
@@ -80,7 +71,7 @@ describe('frames that nobody should send', () => {
             expect(['hello.ok', 'message.new', 'error', 'pong', 'presence.update']).toContain(type);
           expect(await countersOf(database, b)).toEqual(before);
           client.end();
-          const { body } = await send(url, b, a, `still-${(round += 1)}`);
+          const { body } = await send(url(), b, a, `still-${(round += 1)}`);
           await other.untilMessages(1);
           expect(body.id).toBeDefined();
         },
@@ -102,7 +93,7 @@ describe('frames that nobody should send', () => {
           fc.jsonValue().map((capabilities) => JSON.stringify({ type: 'hello', api_key: 'ac_live_x', capabilities })),
         ),
         async (frame) => {
-          const client = await SocketClient.open(url);
+          const client = await SocketClient.open(url());
           client.send(frame);
           expect((await client.untilClosed()).code).toBe(1008);
           expect(client.frames).toEqual([]);
@@ -110,25 +101,25 @@ describe('frames that nobody should send', () => {
       ),
       { numRuns: 25 },
     );
-    expect((await fetch(`${url}/v1/health`)).status).toBe(200);
+    expect((await fetch(`${url()}/v1/health`)).status).toBe(200);
   });
 
-  test('before hello 8 KiB are too large; text that is no UTF-8, half frames and huge frames end that socket alone', async () => {
+  test('a socket that sends too much before hello, or no UTF-8, or half a frame, ends alone', async () => {
     const { a, b } = talk;
-    const other = await SocketClient.hello(url, a.key, ['ack']);
-    const early = await SocketClient.open(url);
+    const other = await SocketClient.hello(url(), a.key, ['ack']);
+    const early = await SocketClient.open(url());
     early.send(JSON.stringify({ type: 'hello', api_key: 'x'.repeat(9_000) }));
     expect(await early.untilClosed()).toEqual({ code: 1009, reason: 'Frame too large' });
-    const huge = await SocketClient.hello(url, b.key, ['ack']);
+    const huge = await SocketClient.hello(url(), b.key, ['ack']);
     huge.send('x'.repeat(300_000));
     expect(await huge.untilClosed()).toEqual({ code: 1009, reason: 'Frame too large' });
-    const broken = await SocketClient.hello(url, b.key, ['ack']);
+    const broken = await SocketClient.hello(url(), b.key, ['ack']);
     broken.socket.send(Buffer.from([0xff, 0xfe, 0xfd]), { binary: false });
     expect((await broken.untilClosed()).code).toBe(1007);
-    const half = await SocketClient.hello(url, b.key, ['ack']);
+    const half = await SocketClient.hello(url(), b.key, ['ack']);
     half.socket.send('{"type":"pi', { fin: false });
     half.end();
-    await send(url, b, a, 'after the storm');
+    await send(url(), b, a, 'after the storm');
     await other.untilMessages(1);
     await other.roundTrip();
     expect(other.closed).toBeNull();
@@ -137,11 +128,11 @@ describe('frames that nobody should send', () => {
 
   test('a frame other than hello before hello.ok ends the socket; a second hello is answered after the first', async () => {
     const { b } = talk;
-    const eager = await SocketClient.open(url);
+    const eager = await SocketClient.open(url());
     eager.send({ type: 'hello', api_key: b.key });
     eager.send({ type: 'typing.start', payload: { conversation_id: talk.conversationId } });
     expect(await eager.untilClosed()).toEqual({ code: 1008, reason: 'HELLO frame required first' });
-    const twice = await SocketClient.open(url);
+    const twice = await SocketClient.open(url());
     twice.send({ type: 'hello', api_key: b.key });
     twice.send({ type: 'hello', api_key: b.key, capabilities: ['ack'] });
     await twice.untilMessages(1);

@@ -1,6 +1,6 @@
-import { inboxInId, type InboxInHead } from '../../domain/heads';
-import { setPause } from '../../store/transactions/set-pause';
-import { createOrders } from '../../store/orders';
+import { inboxInId, type InboxInGuard } from '../../domain/guards';
+import { setPause } from '../../store/accounts/set-pause';
+import { createOrders } from '../../store/nodes/orders';
 import { createLogger } from '../../platform/logger';
 import { say, startTalk } from '../support/conversations';
 import { useStack } from '../support/use-stack';
@@ -15,11 +15,10 @@ describe('how far sockets have come, as the registry shows it', () => {
 
   const cursorsOf = async ({ id }: Sender): Promise<number[]> =>
     (await database.connections.find({ agentId: id }).toArray()).map(({ cursor }) => cursor);
-  const headOf = async ({ id }: Sender): Promise<number> =>
-    ((await database.heads.findOne<InboxInHead>({ _id: inboxInId(id) }))?.nextPosition ?? 0) - 1;
+  const lastPositionOf = async ({ id }: Sender): Promise<number> =>
+    ((await database.guards.findOne<InboxInGuard>({ _id: inboxInId(id) }))?.nextPosition ?? 0) - 1;
   const untilAllAt = (agent: Sender, position: number) =>
     waitFor(async () => (await cursorsOf(agent)).every((cursor) => cursor === position), {
-      timeoutMs: 30_000,
       describe: `every socket at ${position}`,
     });
 
@@ -28,7 +27,7 @@ describe('how far sockets have come, as the registry shows it', () => {
     await say(url(), a, b, 5);
     const clients = await Promise.all([0, 1].map((node) => SocketClient.hello(url(node), b.key, ['ack'])));
     for (const client of clients) await client.untilMessages(6);
-    const before = await headOf(b);
+    const before = await lastPositionOf(b);
     await untilAllAt(b, before);
     const nodes = new Set((await database.connections.find({ agentId: b.id }).toArray()).map(({ nodeId }) => nodeId));
     expect(nodes.size).toBe(2);
@@ -39,7 +38,7 @@ describe('how far sockets have come, as the registry shows it', () => {
     await say(url(1), a, b, 3);
     // The other agent's socket is written by the same beats: when it is, the paused one's would have been, too.
     const other = await SocketClient.hello(url(), a.key, ['ack']);
-    await untilAllAt(a, await headOf(a));
+    await untilAllAt(a, await lastPositionOf(a));
     expect(await cursorsOf(b)).toEqual([before, before]);
 
     await setPause(database, b.id, 'none', new Date());
@@ -57,7 +56,7 @@ describe('how far sockets have come, as the registry shows it', () => {
       const [cursor = 0] = await cursorsOf(b);
       await client.roundTrip();
       expect(client.messages().length).toBeGreaterThanOrEqual(cursor);
-      await untilAllAt(b, await headOf(b));
+      await untilAllAt(b, await lastPositionOf(b));
     }
     client.end();
   });

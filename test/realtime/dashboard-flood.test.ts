@@ -1,27 +1,18 @@
-import { randomBytes } from 'node:crypto';
-import { DashboardFrames } from '../../api/realtime/dashboard-frames';
-import { Dashboards } from '../../api/realtime/dashboards';
-import type { DashboardSession } from '../../api/realtime/dashboard-session';
-import { WatchDesk } from '../../api/realtime/watch';
+import { DashboardFrames } from '../../api/realtime/owner-feed/dashboard-frames';
+import { Dashboards } from '../../api/realtime/owner-feed/dashboards';
+import type { DashboardSession } from '../../api/realtime/owner-feed/dashboard-session';
+import { OwnerFeedPublisher } from '../../api/realtime/owner-feed/publisher';
 import type { OwnerNote } from '../../platform/bus';
 import { createLogger } from '../../platform/logger';
 import { createMetrics } from '../../platform/metrics';
-import { openDatabase, prepareDatabase, type Database } from '../../store/database';
 import { createTestAgent } from '../support/agents';
-import { testServers } from '../support/servers';
 import { waitFor } from '../support/wait';
+import { useDatabase } from '../support/database';
+import { createGate } from '../support/gate';
 
 /** An owner looks at a dashboard most when its agent is flooded: what it shows then must say that it is behind. */
 describe('a flood of messages', () => {
-  let database: Database;
-  beforeAll(async () => {
-    database = openDatabase({ uri: testServers().mongoUri, name: `test-${randomBytes(6).toString('hex')}` });
-    await prepareDatabase(database);
-  });
-  afterAll(async () => {
-    await database.db.dropDatabase();
-    await database.client.close();
-  });
+  const database = useDatabase();
 
   /** A claimed agent, and this node without a dashboard of its own. */
   async function start() {
@@ -40,19 +31,18 @@ describe('a flood of messages', () => {
   test('what another node could not be told of comes to it as a hint', async () => {
     const { agent, ownerId, note, dropped, ...deps } = await start();
     const told: OwnerNote[] = [];
-    let open = (): void => undefined;
-    const isOpen = new Promise<void>((resolve) => (open = resolve));
+    const gate = createGate();
     const bus = {
-      tellOwners: async (notes: OwnerNote[]) => {
-        await isOpen;
+      publishOwnerNotes: async (notes: OwnerNote[]) => {
+        await gate.isOpen;
         told.push(...notes);
       },
       onOwnerNotes: () => undefined,
     };
-    const desk = new WatchDesk({ ...deps, database, bus, otherNodes: () => ['another'] });
+    const desk = new OwnerFeedPublisher({ ...deps, database, bus, otherNodes: () => ['another'] });
     desk.committed(Array.from({ length: 6_000 }, () => note));
     expect(await dropped()).toContain('overflow');
-    open();
+    gate.open();
     await waitFor(() => told.some(({ kind }) => kind === 'owner'));
     expect(told.filter(({ kind }) => kind === 'owner')).toEqual([
       { kind: 'owner', ownerId, agentHandle: agent.handle, scopes: ['messages', 'conversations'] },
@@ -64,11 +54,13 @@ describe('a flood of messages', () => {
     const hints: string[] = [];
     const tab = { show: (text: string) => hints.push(text) > 0 };
     dashboards.add(tab as unknown as DashboardSession, ownerId);
-    const untilMs = Date.now() + 10_000;
-    while (hints.length === 0 && Date.now() < untilMs) {
-      frames.add(Array.from({ length: 2_500 }, () => note));
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    await waitFor(
+      () => {
+        frames.add(Array.from({ length: 2_500 }, () => note));
+        return hints.length > 0;
+      },
+      { intervalMs: 5, describe: 'a hint while the flood goes on' },
+    );
     expect(await dropped()).toContain('overflow');
     expect(hints.map((text) => JSON.parse(text) as unknown)).toEqual([
       { type: 'agent.changed', agent_handle: agent.handle, scopes: ['messages', 'conversations'] },

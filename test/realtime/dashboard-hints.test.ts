@@ -1,6 +1,7 @@
 import { call, createTestAgent, type Parsed, type TestAgent } from '../support/agents';
 import { codeFor } from '../support/codes';
 import { groupCalls } from '../support/groups';
+import { findLeased } from '../../store/nodes/lease';
 import { claim, signInOwner } from '../support/owners';
 import { useStack } from '../support/use-stack';
 import { waitFor } from '../support/wait';
@@ -123,7 +124,7 @@ describe('hints and goodbyes of dashboards', () => {
     client.end();
   });
 
-  test('dashboard#12: a new key takes the agent off every dashboard before the answer; the former owner sees nothing more', async () => {
+  test('dashboard#12: a new key takes the agent off every dashboard before its answer', async () => {
     const { owner, agent } = await one();
     const clients = [await openDashboard(stack, owner, 0), await openDashboard(stack, owner, 1)];
     const { handle, email } = agent.agent;
@@ -166,7 +167,34 @@ describe('hints and goodbyes of dashboards', () => {
     }
   });
 
-  test('dashboard#5: signing out closes the dashboards of that browser, signing out everywhere all, and tickets are worth nothing', async () => {
+  test.each([
+    ['lapses while it is waited for', false],
+    ['has lapsed before', true],
+  ])('an agent that is released goes off a node whose lease %s, once, when that is back', async (_, isBefore) => {
+    const { owner, agent } = await one();
+    const node = await stack.startApi();
+    const client = await openDashboard(stack, owner, stack.baseUrls.length - 1);
+    // The parse point of the first frame.
+    const ownerId = String((client.frames[0] as Parsed).owner_id);
+    const { nodeId } = (await database.connections.findOne({ agentId: ownerId })) ?? {};
+    process.kill(node.pid, 'SIGSTOP');
+    try {
+      if (isBefore) await waitFor(async () => (await findLeased(database, [String(nodeId)])).length === 0);
+      expect((await owner.call('DELETE', `/dashboard/agents/${agent.agent.handle}`)).status).toBe(200);
+    } finally {
+      process.kill(node.pid, 'SIGCONT');
+    }
+    await waitFor(() => framesOf(client, 'agent.removed').length > 0);
+    const unconfirmed = { nodeId: String(nodeId), kind: 'order', confirmedAt: null };
+    await waitFor(async () => (await database.bus.countDocuments(unconfirmed)) === 0);
+    expect(framesOf(client, 'agent.removed')).toEqual([
+      { type: 'agent.removed', agent_handle: agent.agent.handle, reason: 'released' },
+    ]);
+    client.end();
+    await stack.kill(node);
+  });
+
+  test('dashboard#5: signing out closes the dashboards of that browser, signing out everywhere all of them', async () => {
     const here = await signInOwner(stack);
     const there = await signInOwner(stack, here.email);
     const open = async (owner: typeof here) => [

@@ -14,7 +14,7 @@ describe('dashboards under pressure', () => {
       body: { to: to.agent.handle, client_msg_id: `q-${(made += 1)}`, content },
     });
 
-  test('a tab that reads nothing is closed with 1013 once 4 MiB wait; sends go on, and other tabs get every frame', async () => {
+  test('a tab that reads nothing is closed with 1013 once 4 MiB wait, and no other tab is affected', async () => {
     const { owner, agents } = await ownerOf(stack, database);
     const agent = agents[0] as TestAgent;
     const peer = await createTestAgent(database);
@@ -30,12 +30,12 @@ describe('dashboards under pressure', () => {
       expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 201));
       ids.push(...answers.map(({ body }) => String(body.id)));
     }
-    await waitFor(() => framesOf(awake, 'message.new').length >= count, { timeoutMs: 30_000 });
+    await waitFor(() => framesOf(awake, 'message.new').length >= count);
     const shown = framesOf(awake, 'message.new').map(({ payload }) => payload.id);
     expect([...shown].sort()).toEqual([...ids].sort());
     await waitFor(async () => (await database.connections.countDocuments({ agentId: owner.id })) === 1);
     asleep.socket.resume();
-    const { code } = await asleep.untilClosed(30_000);
+    const { code } = await asleep.untilClosed();
     // Who wakes up later than two seconds after finds the connection cut.
     expect([1013, 1006]).toContain(code);
     expect(framesOf(asleep, 'message.new').length).toBeLessThan(count);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createOrders } from '../../store/orders';
+import { createOrders } from '../../store/nodes/orders';
 import { createLogger } from '../../platform/logger';
 import { signInOwner } from '../support/owners';
 import { useStack } from '../support/use-stack';
@@ -44,7 +44,7 @@ describe('dashboard sockets', () => {
     for (const client of clients) client.end();
   });
 
-  test('dashboard#14: a ticket of 31 s, an unknown one, none at all and one of a session that ended are refused without a frame', async () => {
+  test('dashboard#14: an old, an unknown, no ticket and one of an ended session are refused without a frame', async () => {
     const owner = await signInOwner(stack);
     const [old, revoked] = [await ticketOf(owner), await ticketOf(owner)];
     const [row] = await database.wsTickets.find({ ownerId: owner.id }).sort({ expiresAt: 1 }).toArray();
@@ -116,7 +116,7 @@ describe('dashboard sockets', () => {
     await waitFor(async () => (await socketsOf(owner.id)) === 0);
   });
 
-  test('an order to sign out closes the dashboards of one session, or of all, on every node before it is through', async () => {
+  test('an order to sign out is through once every node has closed the dashboards of the session', async () => {
     const orders = createOrders({ database, log: createLogger('test', 'silent') });
     const [here, there] = [await signInOwner(stack), await signInOwner(stack)];
     const other = await signInOwner(stack, here.email);

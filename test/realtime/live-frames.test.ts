@@ -1,36 +1,32 @@
 import type { AddressInfo } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
-import { Pump } from '../../api/realtime/pump';
-import { AgentSocket } from '../../api/realtime/socket';
+import { Pump } from '../../api/realtime/pumps/pump';
+import { AgentSocket } from '../../api/realtime/wire/socket';
 import { createLogger } from '../../platform/logger';
-import { createAgentReader } from '../../store/agents';
-import { setPause } from '../../store/transactions/set-pause';
-import type { InTurn } from '../../store/turns';
+import { createAgentReader } from '../../store/agents/agents';
+import { setPause } from '../../store/accounts/set-pause';
+import type { InTurn } from '../../store/schema/turns';
 import { createTestAgent } from '../support/agents';
-import { openTestDatabase, type TestDatabase } from '../support/database';
-import { createGate } from '../support/skipped-time';
+import { useDatabase } from '../support/database';
+import { createGate } from '../support/gate';
 import { waitFor } from '../support/wait';
+import { use } from '../support/use';
 
 /**
  * Frames that nobody stores, told while the node does not know yet whether the agent is paused: right after `hello.ok`
  * on a busy machine, and after each order. Dropped there, a receipt would be lost to a client that was told it is online.
  */
 describe('live frames before the first look at the inbox', () => {
-  let given: TestDatabase;
-  let server: WebSocketServer;
+  const database = useDatabase();
 
-  beforeAll(async () => {
-    given = await openTestDatabase();
-    server = new WebSocketServer({ port: 0, host: '127.0.0.1', WebSocket: AgentSocket });
-  });
-  afterAll(async () => {
-    server.close();
-    await given.drop();
-  });
+  const server = use(
+    () => new WebSocketServer({ port: 0, host: '127.0.0.1', WebSocket: AgentSocket }),
+    (listening) => listening.close(),
+  );
 
   /** A pump on a real socket, whose looks at the database wait for the gate. */
   async function openPump() {
-    const { agent } = await createTestAgent(given.database);
+    const { agent } = await createTestAgent(database);
     const accepted = new Promise<AgentSocket>((resolve) =>
       // The server was told to make these.
       server.once('connection', (socket) => resolve(socket as AgentSocket)),
@@ -48,8 +44,8 @@ describe('live frames before the first look at the inbox', () => {
       return work().finally(() => (looks += 1));
     };
     const deps = {
-      database: given.database,
-      agents: createAgentReader(given.database),
+      database,
+      agents: createAgentReader(database),
       log: createLogger('test', 'silent'),
       inTurn,
       mayPush: () => true,
@@ -76,14 +72,14 @@ describe('live frames before the first look at the inbox', () => {
   test('they are told with that look, in their order, before any later one', async () => {
     const { pump, frames, gate, settled, end } = await openPump();
     pump.wake();
-    pump.tell('one');
-    pump.tell('two');
+    pump.sendLive('one');
+    pump.sendLive('two');
     await settled();
     expect(frames).toEqual([]);
     gate.open();
-    pump.tell('three');
+    pump.sendLive('three');
     await waitFor(() => frames.length === 3);
-    pump.tell('four');
+    pump.sendLive('four');
     await settled();
     expect(frames).toEqual(['one', 'two', 'three', 'four']);
     end();
@@ -93,20 +89,20 @@ describe('live frames before the first look at the inbox', () => {
     const { agent, pump, frames, gate, close, looks, settled, end } = await openPump();
     gate.open();
     pump.wake();
-    pump.tell('before');
+    pump.sendLive('before');
     await waitFor(() => frames.length === 1);
-    await setPause(given.database, agent._id, 'full', new Date());
+    await setPause(database, agent._id, 'full', new Date());
     const later = close();
     const before = looks();
     pump.recheck();
-    pump.tell('during');
+    pump.sendLive('during');
     later.open();
     await waitFor(() => looks() > before);
     await settled();
-    pump.tell('paused');
-    await setPause(given.database, agent._id, 'none', new Date());
+    pump.sendLive('paused');
+    await setPause(database, agent._id, 'none', new Date());
     pump.recheck();
-    pump.tell('after');
+    pump.sendLive('after');
     await waitFor(() => frames.includes('after'));
     expect(frames).toEqual(['before', 'after']);
     end();
@@ -115,7 +111,7 @@ describe('live frames before the first look at the inbox', () => {
   test('no more of them wait than a bound, whatever comes meanwhile', async () => {
     const { pump, frames, gate, settled, end } = await openPump();
     pump.wake();
-    for (let index = 0; index < 1_000; index += 1) pump.tell(`frame ${index}`);
+    for (let index = 0; index < 1_000; index += 1) pump.sendLive(`frame ${index}`);
     gate.open();
     await waitFor(() => frames.length > 0);
     await settled();

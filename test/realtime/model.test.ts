@@ -140,7 +140,7 @@ describe('any interleaving of sending, acking, syncing, reading, hiding, connect
     for (const { id } of client.messages()) expect(known.has(id)).toBe(true);
   }
 
-  test('seqs without gaps, frames in order and never twice on a socket, counters exact, and what is stored drains', async () => {
+  test('any order of steps keeps seqs gapless, frames in order and once, and counters exact', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 30 }), async (steps) => {
         const talk = await startTalk(database, url());
@@ -166,5 +166,5 @@ describe('any interleaving of sending, acking, syncing, reading, hiding, connect
       { numRuns: 20 },
     );
     expect(kills).toBeGreaterThan(0);
-  }, 180_000);
+  });
 });

@@ -1,13 +1,14 @@
 import { DRAIN_BATCH } from '../../contract/limits';
-import { withTransaction } from '../../store/database';
-import { createOrders } from '../../store/orders';
-import { setPause } from '../../store/transactions/set-pause';
+import { withTransaction } from '../../store/schema/database';
+import { createOrders } from '../../store/nodes/orders';
+import { setPause } from '../../store/accounts/set-pause';
 import { createLogger } from '../../platform/logger';
 import type { ApiChild } from '../support/stack';
 import { useStack } from '../support/use-stack';
 import { makeSenders, send, type Sender } from '../support/traffic';
 import { waitFor } from '../support/wait';
 import { SocketClient } from './socket-client';
+import { pace } from '../support/pace';
 
 /** Their 32 KB each are more than the buffers of a socket take on both sides. */
 const STUCK_ROWS = 520;
@@ -20,7 +21,6 @@ describe('orders to the nodes that hold sockets', () => {
 
   async function established(): Promise<[Sender, Sender]> {
     const [a, b] = await makeSenders(database, 2);
-    if (a === undefined || b === undefined) throw new Error('two agents are needed');
     await send(url(), b, a, 'open');
     await send(url(), a, b, 'reply');
     return [a, b];
@@ -33,7 +33,7 @@ describe('orders to the nodes that hold sockets', () => {
         { $inc: { keyVersion: 1 }, $set: { apiKeyHash: `new-${agent.id}` } },
         { session },
       );
-      await database.heads.updateOne({ _id: `sender:${agent.id}` }, { $inc: { keyVersion: 1, v: 1 } }, { session });
+      await database.guards.updateOne({ _id: `sender:${agent.id}` }, { $inc: { keyVersion: 1, v: 1 } }, { session });
     });
 
   /** What the sockets had received when the order was answered, the answer itself being older than this look. */
@@ -62,7 +62,7 @@ describe('orders to the nodes that hold sockets', () => {
     for (let round = 0; round < 5; round += 1) {
       const [, b] = await established();
       const opening = [0, 1, 0, 1].map((node) => SocketClient.hello(url(node), b.key, ['ack']));
-      await new Promise((resolve) => setTimeout(resolve, round * 4));
+      await pace(round * 4, 'each round has the sockets at another stage of their opening');
       await rotate(b);
       await close(b);
       for (const client of await Promise.all(opening)) {
@@ -72,7 +72,7 @@ describe('orders to the nodes that hold sockets', () => {
     }
   });
 
-  test('realtime#19: from the answer to a full pause to its end no frame comes, in the middle of traffic and of a drain', async () => {
+  test('realtime#19: no frame comes from the answer to a full pause until its end, also amid a drain', async () => {
     const [a, b] = await established();
     const sent: string[] = [];
     let isDone = false;
@@ -108,7 +108,7 @@ describe('orders to the nodes that hold sockets', () => {
     expect(performance.now() - startedMs).toBeLessThan(4_000);
   });
 
-  test('a node that does not answer is waited for until its lease lapses; back again, it pushes nothing of the pause', async () => {
+  test('a node that does not answer is waited for until its lease lapses, and pushes nothing afterwards', async () => {
     const [a, b] = await established();
     const node = await stack.startApi();
     const client = await SocketClient.hello(node.baseUrl, b.key, ['ack']);
@@ -196,7 +196,7 @@ describe('orders to the nodes that hold sockets', () => {
       expect(count % DRAIN_BATCH).not.toBe(0);
       await setPause(database, b.id, 'none', new Date());
       await orders().give({ kind: 'recheck', agentId: b.id });
-      await client.untilMessages(STUCK_ROWS + 1, 30_000);
+      await client.untilMessages(STUCK_ROWS + 1);
       const seqs = client.messages().map(({ seq }) => seq);
       expect(seqs).toEqual([...seqs].sort((one, other) => one - other));
       expect(new Set(seqs).size).toBe(STUCK_ROWS + 1);

@@ -1,41 +1,29 @@
 import { createLogger } from '../../platform/logger';
-import { AUDIENCE_PAGE } from '../../store/audience';
-import type { Database } from '../../store/database';
-import { createOrders } from '../../store/orders';
-import { setStatus } from '../../store/transactions/account-facts';
-import { setPause } from '../../store/transactions/set-pause';
-import { removeBlock, setBlock } from '../../store/transactions/relations';
+import { AUDIENCE_PAGE } from '../../store/presence/audience';
+import { createOrders } from '../../store/nodes/orders';
+import { setStatus } from '../../store/accounts/account-facts';
+import { setPause } from '../../store/accounts/set-pause';
+import { removeBlock, setBlock } from '../../store/contacts/relations';
 import { createTestAgent } from '../support/agents';
 import { presenceActions, presenceUpdates as updates } from '../support/presence';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
+import { useStack } from '../support/use-stack';
 
 describe('presence', () => {
-  let stack: Stack;
-  let database: Database;
-  let actions: ReturnType<typeof presenceActions>;
-
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2, workers: 0 });
-    database = openStackDatabase(stack);
-    actions = presenceActions({ database, url: (node = 0) => stack.baseUrls[node] ?? '' });
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { database, url } = useStack({ apis: 2, workers: 0 });
+  const actions = presenceActions({ database, url });
 
   test('social#30, realtime#27: sockets on two nodes: one broadcast for the first, one for the last', async () => {
-    const { pair, save, open, settle, socketsOf } = actions;
+    const { pair, save, open, settle, countedOf } = actions;
     const [watcher, subject] = await pair();
     await save(watcher, subject);
     const eyes = await Promise.all([open(watcher, 0), open(watcher, 1)]);
     const first = await open(subject, 0);
     const second = await open(subject, 1);
     await waitFor(() => eyes.every((eye) => updates(eye).length === 1));
+    await waitFor(async () => (await countedOf(subject)) === 2);
     first.end();
-    await waitFor(async () => (await socketsOf(subject)) === 1);
+    await waitFor(async () => (await countedOf(subject)) === 1);
     second.end();
     const { handle } = subject.agent;
     for (const eye of eyes) await waitFor(() => updates(eye).length === 2);
@@ -69,7 +57,7 @@ describe('presence', () => {
   });
 
   test('social#31: what was set survives a second socket opening and closing, and ends with a full reconnect', async () => {
-    const { pair, save, open, set, as, socketsOf } = actions;
+    const { pair, save, open, set, as, countedOf } = actions;
     const [watcher, subject] = await pair();
     await save(watcher, subject);
     const eye = await open(watcher, 1);
@@ -78,9 +66,9 @@ describe('presence', () => {
     await waitFor(() => updates(eye).length === 1);
     await set(subject, { status: 'busy', custom_message: 'thinking' });
     const two = await open(subject, 1);
-    await waitFor(async () => (await socketsOf(subject)) === 2);
+    await waitFor(async () => (await countedOf(subject)) === 2);
     two.end();
-    await waitFor(async () => (await socketsOf(subject)) === 1);
+    await waitFor(async () => (await countedOf(subject)) === 1);
     expect(await seen()).toMatchObject({ status: 'busy', custom_message: 'thinking' });
     one.end();
     await waitFor(async () => (await seen()).status === 'offline');
@@ -194,7 +182,7 @@ describe('presence', () => {
     await set(subject, { status: 'busy' });
     await waitFor(() => updates(eye).length === 1);
     await database.presences.updateOne({ _id: subject.agent._id }, { $set: { expiresAt: new Date() } });
-    await waitFor(() => updates(eye).length === 2, { timeoutMs: 15_000 });
+    await waitFor(() => updates(eye).length === 2);
     expect(updates(eye)[1]).toMatchObject({ status: 'offline' });
     eye.end();
   });

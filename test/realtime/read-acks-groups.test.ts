@@ -21,20 +21,17 @@ describe('read watermarks in groups', () => {
   test('realtime#23: read_ack through 5 over 3 senders: one message.read per sender; a repeat, none', async () => {
     const { agents, groupOf, send } = groupCalls(stack, database);
     const [reader, ...senders] = await agents(4);
-    if (reader === undefined) throw new Error('a reader is needed');
     const groupId = await groupOf(reader, ...senders);
     const first = (await database.memberships.findOne({ _id: `${groupId}:${reader.agent._id}` }))?.joinedSeq;
     expect(first).toBe(1);
     const seqs = new Map<string, number>();
-    for (const from of [0, 1, 2, 0, 1]) {
+    for (const from of [0, 1, 2, 0, 1] as const) {
       const sender = senders[from];
-      if (sender === undefined) throw new Error('a sender is needed');
       const { body } = await send(sender, groupId, `by ${from}`);
       seqs.set(sender.agent.handle, body.seq);
     }
     const last = Math.max(...seqs.values());
     const later = senders[2];
-    if (later === undefined) throw new Error('a sender is needed');
     await send(later, groupId, 'beyond the watermark');
     const eyes = await Promise.all(senders.map((sender, index) => open(asSender(sender), index % 2)));
     const own = await open(asSender(reader), 1);

@@ -1,6 +1,6 @@
-import { countUndelivered } from '../../store/inbox';
-import { setPause } from '../../store/transactions/set-pause';
-import { setBlock } from '../../store/transactions/relations';
+import { countUndelivered } from '../../store/inbox/backlog';
+import { setPause } from '../../store/accounts/set-pause';
+import { setBlock } from '../../store/contacts/relations';
 import { callsOf, say, startTalk } from '../support/conversations';
 import { expectExactCounters } from '../support/exact';
 import { useStack } from '../support/use-stack';
@@ -75,7 +75,7 @@ describe('read watermarks by frame', () => {
     own.end();
   });
 
-  test('realtime#22: between two of whom one blocks the other no read frame goes; the read counts all the same', async () => {
+  test('realtime#22: no read frame goes between two of whom one blocks the other; the read counts', async () => {
     const { a, b, conversationId } = await startTalk(database, url());
     const [own, eye] = [await open(b), await open(a)];
     await setBlock(database, { from: b.id, to: a.id, at: new Date() });

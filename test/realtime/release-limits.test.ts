@@ -10,7 +10,7 @@ import { SocketClient } from './socket-client';
 describe('a queue of more than 10,000', () => {
   const { database, url } = useStack({ apis: 2, workers: 0 });
 
-  test('dashboard#25, dashboard#G11: the full backlog refuses senders; the release clears all of it, without a ceiling, and sends work again', async () => {
+  test('dashboard#25, dashboard#G11: a release clears a full backlog without a ceiling', async () => {
     const { a, b } = await startTalk(database, url());
     const calls = callsOf(url(), b);
     await calls.ack((await calls.sync()).at(-1)?.['delivery_id']);
@@ -32,15 +32,15 @@ describe('a queue of more than 10,000', () => {
       },
       { timeoutMs: 120_000, describe: 'the whole queue' },
     );
-    await waitFor(async () => (await countersOf(database, b)).counted === 0, { timeoutMs: 60_000 });
+    await waitFor(async () => (await countersOf(database, b)).counted === 0);
     expect(await countersOf(database, b)).toEqual({ counted: 0, stored: 0 });
     expect((await send(url(), a, b, 'again')).status).toBe(201);
     for (const client of [during, late]) {
-      await client.untilMessages(10_301, 60_000);
+      await client.untilMessages(10_301);
       await client.roundTrip();
       expect(positionsOf(client)).toEqual(sequence(2, 10_301));
       expect(client.closed).toBeNull();
       client.end();
     }
-  }, 240_000);
+  });
 });

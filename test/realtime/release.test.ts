@@ -1,4 +1,4 @@
-import { inboxInId, type InboxInHead } from '../../domain/heads';
+import { inboxInId, type InboxInGuard } from '../../domain/guards';
 import { seedBacklog } from '../support/backlog';
 import { callsOf, say, startTalk } from '../support/conversations';
 import { groupCalls } from '../support/groups';
@@ -13,8 +13,8 @@ describe('release of what a full pause held back, on sockets', () => {
   const { stack, database, url } = useStack({ apis: 2 });
 
   const flip = (agent: { id: string }, mode: 'none' | 'send' | 'full') => flipPause(database, agent.id, mode);
-  const headOf = async (agent: { id: string }): Promise<number> =>
-    ((await database.heads.findOne<InboxInHead>({ _id: inboxInId(agent.id) }))?.nextPosition ?? 1) - 1;
+  const lastPositionOf = async (agent: { id: string }): Promise<number> =>
+    ((await database.guards.findOne<InboxInGuard>({ _id: inboxInId(agent.id) }))?.nextPosition ?? 1) - 1;
   const open = (node: number, agent: Sender, capabilities: string[] = ['ack']) =>
     SocketClient.hello(url(node), agent.key, capabilities);
   /** Open sockets of an agent that have all that came before. */
@@ -24,9 +24,8 @@ describe('release of what a full pause held back, on sockets', () => {
     return clients;
   }
 
-  test('dashboard#20, dashboard#G1, dashboard#G2, dashboard#G8, dashboard#G13: 3,000 rows of 40 conversations and 3 groups beside senders that go on, in one order on every socket', async () => {
+  test('dashboard#20, dashboard#G1, dashboard#G2, dashboard#G8, dashboard#G13: sockets get 3,000 in order', async () => {
     const [b, ...others] = await makeSenders(database, 41);
-    if (b === undefined) throw new Error('an agent is needed');
     for (const other of others) {
       await send(url(), other, b, `open-${other.id}`);
       await send(url(), b, other, `reply-${other.id}`);
@@ -39,7 +38,7 @@ describe('release of what a full pause held back, on sockets', () => {
     await calls.ack((await calls.sync('?limit=500')).at(-1)?.['delivery_id']);
     const clients = await caughtUp(b, [{ node: 0 }, { node: 1, capabilities: [] }, { node: 1 }]);
     await flip(b, 'full');
-    const first = (await headOf(b)) + 1;
+    const first = (await lastPositionOf(b)) + 1;
     let accepted = 0;
     const one = async (index: number): Promise<void> => {
       const sender = others[index % 40];
@@ -60,16 +59,16 @@ describe('release of what a full pause held back, on sockets', () => {
     const answeredMs = performance.now();
     await Promise.all(clients.map((client) => client.untilMessages(1)));
     expect(performance.now() - answeredMs).toBeLessThan(1_000);
-    await Promise.all(clients.map((client) => client.untilMessages(3_000, 60_000)));
+    await Promise.all(clients.map((client) => client.untilMessages(3_000)));
     isDone = true;
     await meanwhile;
     for (const client of clients) {
-      await client.untilMessages(accepted, 60_000);
+      await client.untilMessages(accepted);
       await client.roundTrip();
       expect(positionsOf(client)).toEqual(sequence(first, accepted));
       client.end();
     }
-  }, 240_000);
+  });
 
   test('dashboard#19: leaving full for send releases what came in; sends are still refused', async () => {
     const { a, b } = await startTalk(database, url());
@@ -91,15 +90,15 @@ describe('release of what a full pause held back, on sockets', () => {
     client?.end();
   });
 
-  test('dashboard#18, dashboard#G5, dashboard#21: a pause in the middle stops every frame at its answer; the next release goes on with the rest', async () => {
+  test('dashboard#18, dashboard#G5, dashboard#21: a pause amid a release stops every frame at its answer', async () => {
     const { a, b } = await startTalk(database, url());
     const clients = await caughtUp(b, [{ node: 0 }, { node: 1 }]);
     for (const client of clients) await client.untilMessages(1);
     await flip(b, 'full');
-    const first = (await headOf(b)) + 1;
+    const first = (await lastPositionOf(b)) + 1;
     await seedBacklog(database, a, b, 3_000);
     await flip(b, 'none');
-    await Promise.all(clients.map((client) => client.untilMessages(501, 60_000)));
+    await Promise.all(clients.map((client) => client.untilMessages(501)));
     await flip(b, 'full');
     for (const client of clients) await client.roundTrip();
     const counts = clients.map((client) => client.messages().length);
@@ -109,12 +108,12 @@ describe('release of what a full pause held back, on sockets', () => {
     expect(clients.map((client) => client.messages().length)).toEqual(counts);
     await flip(b, 'none');
     for (const client of clients) {
-      await client.untilMessages(3_021, 60_000);
+      await client.untilMessages(3_021);
       await client.roundTrip();
       expect(positionsOf(client).slice(1)).toEqual(sequence(first, 3_020));
       client.end();
     }
-  }, 180_000);
+  });
 
   test('a pause to send in the middle of a release does not stop it', async () => {
     const { a, b } = await startTalk(database, url());
@@ -124,12 +123,12 @@ describe('release of what a full pause held back, on sockets', () => {
     await flip(b, 'none');
     await client.untilMessages(200);
     await flip(b, 'send');
-    await client.untilMessages(1_001, 60_000);
+    await client.untilMessages(1_001);
     expect(positionsOf(client)).toEqual(sequence(1, 1_001));
     client.end();
   });
 
-  test('dashboard#22, dashboard#G6, dashboard#G16: a socket that comes in the middle of a release gets the queue once from its start; the others go on; sync works', async () => {
+  test('dashboard#22, dashboard#G6, dashboard#G16: a socket opened amid a release gets the queue once', async () => {
     const { a, b } = await startTalk(database, url());
     const [client] = await caughtUp(b, [{ node: 0 }]);
     await client?.untilMessages(1);
@@ -137,15 +136,15 @@ describe('release of what a full pause held back, on sockets', () => {
     await seedBacklog(database, a, b, 2_000);
     await flip(b, 'none');
     expect(await callsOf(url(1), b).sync('?limit=500')).toHaveLength(500);
-    await client?.untilMessages(300, 60_000);
+    await client?.untilMessages(300);
     const late = await open(1, b);
     for (const socket of [client, late]) {
-      await socket?.untilMessages(2_001, 60_000);
+      await socket?.untilMessages(2_001);
       await socket?.roundTrip();
       expect(positionsOf(socket as SocketClient)).toEqual(sequence(1, 2_001));
       socket?.end();
     }
-  }, 120_000);
+  });
 
   test('dashboard#G7: without a socket nothing is pushed or lost; the next one gets it all', async () => {
     const { a, b } = await startTalk(database, url());
@@ -159,7 +158,7 @@ describe('release of what a full pause held back, on sockets', () => {
     client.end();
   });
 
-  test('dashboard#23, dashboard#G12: a socket that stops reading is closed for overload, its rows stay; reconnected it gets them', async () => {
+  test('dashboard#23, dashboard#G12: a socket that stops reading is closed, and gets its rows later', async () => {
     const { a, b } = await startTalk(database, url());
     const client = await open(0, b);
     await client.untilMessages(1);
@@ -168,14 +167,12 @@ describe('release of what a full pause held back, on sockets', () => {
     await inParallel(520, 16, (index) => send(url(), a, b, `large-${b.id}-${index}`, text));
     client.socket.pause();
     await flip(b, 'none');
-    await waitFor(async () => (await database.connections.countDocuments({ agentId: b.id })) === 0, {
-      timeoutMs: 60_000,
-    });
+    await waitFor(async () => (await database.connections.countDocuments({ agentId: b.id })) === 0, {});
     client.socket.resume();
     expect((await client.untilClosed()).code).toBe(1013);
     const again = await open(1, b);
-    await again.untilMessages(521, 60_000);
+    await again.untilMessages(521);
     expect(positionsOf(again)).toEqual(sequence(1, 521));
     again.end();
-  }, 120_000);
+  });
 });

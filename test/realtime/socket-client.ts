@@ -30,7 +30,7 @@ export class SocketClient {
     baseUrl: string,
     path = '/v1/ws',
     headers: Record<string, string> = {},
-    timeoutMs = 10_000,
+    timeoutMs?: number,
   ): Promise<SocketClient> {
     const client = new SocketClient(new WebSocket(`${baseUrl.replace('http', 'ws')}${path}`, { headers }));
     await waitFor(() => client.socket.readyState !== WebSocket.CONNECTING || client.refused !== null, { timeoutMs });
@@ -38,7 +38,7 @@ export class SocketClient {
   }
 
   /** Opens with the key in a header; resolves with its first frame, its close or its refusal, however long it takes. */
-  static async bearer(baseUrl: string, apiKey: string, timeoutMs = 60_000): Promise<SocketClient> {
+  static async bearer(baseUrl: string, apiKey: string, timeoutMs?: number): Promise<SocketClient> {
     const headers = { authorization: `Bearer ${apiKey}`, 'x-agentchat-capabilities': 'ack' };
     const client = await SocketClient.open(baseUrl, '/v1/ws', headers, timeoutMs);
     await waitFor(() => client.frames[0] ?? client.closed ?? client.refused, { timeoutMs });
@@ -69,11 +69,11 @@ export class SocketClient {
     return this.frames.flatMap((frame) => (frame.type === 'message.new' && frame.payload ? [frame.payload] : []));
   }
 
-  untilMessages(count: number, timeoutMs = 15_000) {
+  untilMessages(count: number, timeoutMs?: number) {
     return waitFor(() => this.messages().length >= count, { timeoutMs, describe: `${count} messages` });
   }
 
-  untilClosed(timeoutMs = 15_000) {
+  untilClosed(timeoutMs?: number) {
     return waitFor(() => this.closed, { timeoutMs, describe: 'the close' });
   }
 

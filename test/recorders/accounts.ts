@@ -1,41 +1,28 @@
-import { Client, Connection } from '@temporalio/client';
 import type { CodeFlowOutcome } from '../../domain/code-flow';
-import type { CodeActivities } from '../../activities/codes';
+import type { CodeActivities } from '../../activities/code-by-mail';
 import type { SocketActivities } from '../../activities/sockets';
-import type { Database } from '../../store/database';
-import { emailKey } from '../../store/transactions/create-agent';
-import { accountDeletionId, codeFlowId, type CodeFlowName } from '../../workflows/ids';
-import { beginUpdate, verifyUpdate, type CodeFlowResult } from '../../workflows/messages';
+import { emailKey } from '../../store/accounts/create-agent';
+import { accountDeletionId } from '../../workflows/messages/account-deletion';
+import {
+  beginUpdate,
+  codeFlowId,
+  verifyUpdate,
+  type CodeFlowName,
+  type CodeFlowResult,
+} from '../../workflows/messages/code-by-mail';
 import type { registration } from '../../workflows/registration';
 import { call, createTestAgent } from '../support/agents';
 import { codeFor, notCode } from '../support/codes';
 import { saveHistory } from '../support/histories';
-import { openSkippedTime, type SkippedTime } from '../support/skipped-time';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useSkippedTime } from '../support/skipped-time';
 import { waitFor } from '../support/wait';
+import { useStack } from '../support/use-stack';
 
 /** Records what the flows of accounts do; run by `npm run histories` after a change that old histories cannot follow. */
 describe('histories of real processes', () => {
-  let stack: Stack;
-  let database: Database;
-  let connection: Connection;
-  let temporal: Client;
+  const { stack, database, client: temporal, url } = useStack();
 
-  beforeAll(async () => {
-    stack = await startStack();
-    database = openStackDatabase(stack);
-    connection = await Connection.connect({ address: stack.temporalAddress });
-    temporal = new Client({ connection, namespace: stack.namespace });
-  });
-  afterAll(async () => {
-    await connection.close();
-    await database.client.close();
-    await stack.stop();
-  });
-
-  const post = (path: string, options: { key?: string; body?: object }) =>
-    call(stack.baseUrls[0] ?? '', 'POST', path, options);
+  const post = (path: string, options: { key?: string; body?: object }) => call(url(), 'POST', path, options);
 
   async function save(workflowId: string, behaviour: string): Promise<void> {
     // It may start after the answer of the call.
@@ -133,18 +120,13 @@ describe('histories of real processes', () => {
 
   test('account-deletion: done', async () => {
     const { agent, apiKey } = await createTestAgent(database);
-    await call(stack.baseUrls[0] ?? '', 'DELETE', `/v1/agents/${agent.handle}`, { key: apiKey });
+    await call(url(), 'DELETE', `/v1/agents/${agent.handle}`, { key: apiKey });
     await save(accountDeletionId(agent._id), 'account-deletion/done');
   });
 });
 
 describe('histories of timers', () => {
-  let time: SkippedTime;
-
-  beforeAll(async () => {
-    time = await openSkippedTime();
-  });
-  afterAll(() => time.close());
+  const time = useSkippedTime();
 
   const activities: CodeActivities & SocketActivities = {
     mailCode: () => Promise.resolve({ kind: 'mailed' }),
@@ -165,7 +147,7 @@ describe('histories of timers', () => {
       }
       if (steps.proof !== undefined) await handle.executeUpdate(verifyUpdate, { args: [{ proof: steps.proof }] });
       await handle.result();
-      const from = { address: time.environment.address, namespace: 'default' };
+      const from = time.server;
       await saveHistory(from, handle.workflowId, `${flow}/${behaviour}`);
     });
   }

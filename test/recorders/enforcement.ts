@@ -1,36 +1,23 @@
-import { Client, Connection } from '@temporalio/client';
 import type { EnforcementActivities } from '../../activities/enforcement';
 import type { EnforcementTrigger } from '../../domain/enforcement';
-import type { Database } from '../../store/database';
-import { removeBlock } from '../../store/transactions/relations';
-import { enforcementId, TASK_QUEUES } from '../../workflows/ids';
-import { enforcementQuery, evaluateSignal, type EnforcementCount } from '../../workflows/messages';
+import { removeBlock } from '../../store/contacts/relations';
+import {
+  enforcementId,
+  enforcementQuery,
+  evaluateSignal,
+  type EnforcementCount,
+} from '../../workflows/messages/enforcement';
+import { TASK_QUEUES } from '../../workflows/messages/task-queues';
 import type { enforcement } from '../../workflows/enforcement';
 import { createSubject, DAY_MS, type Subject } from '../support/community';
 import { saveHistory } from '../support/histories';
-import { openSkippedTime, type SkippedTime } from '../support/skipped-time';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useSkippedTime } from '../support/skipped-time';
 import { waitFor } from '../support/wait';
+import { useStack } from '../support/use-stack';
 
 /** Records what the enforcement flow does; run by `npm run histories`. */
 describe('enforcement on real processes', () => {
-  let stack: Stack;
-  let database: Database;
-  let connection: Connection;
-  let temporal: Client;
-
-  beforeAll(async () => {
-    stack = await startStack();
-    database = openStackDatabase(stack);
-    connection = await Connection.connect({ address: stack.temporalAddress });
-    temporal = new Client({ connection, namespace: stack.namespace });
-  });
-  afterAll(async () => {
-    await connection.close();
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database, client: temporal } = useStack();
 
   const ask = ({ agentId, target }: Subject, trigger: EnforcementTrigger) =>
     temporal.workflow.signalWithStart<typeof enforcement, [{ trigger: EnforcementTrigger }]>('enforcement', {
@@ -69,12 +56,7 @@ describe('enforcement on real processes', () => {
 });
 
 describe('enforcement by the clock', () => {
-  let time: SkippedTime;
-
-  beforeAll(async () => {
-    time = await openSkippedTime();
-  });
-  afterAll(() => time.close());
+  const time = useSkippedTime();
 
   const count = (status: 'active' | 'restricted', nextEvaluationAt: number | null): EnforcementCount => ({
     status,
@@ -95,7 +77,7 @@ describe('enforcement by the clock', () => {
       const input = { agentId: 'agt_timer', handle: 'timer-agent', hasSearchAttributes: false };
       const flow = await time.start<typeof enforcement>('enforcement', enforcementId(input.agentId), [input]);
       await flow.result();
-      const from = { address: time.environment.address, namespace: 'default' };
+      const from = time.server;
       await saveHistory(from, flow.workflowId, 'enforcement/lifted-by-timer');
     });
   });

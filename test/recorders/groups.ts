@@ -1,38 +1,22 @@
 import type { GroupDeletionActivities } from '../../activities/group-deletion';
-import { Client, Connection } from '@temporalio/client';
-import type { Database } from '../../store/database';
-import { groupDeletionId } from '../../workflows/ids';
+import { groupDeletionId } from '../../workflows/messages/group-deletion';
 import type { groupDeletion } from '../../workflows/group-deletion';
 import { groupCalls } from '../support/groups';
 import { saveHistory } from '../support/histories';
-import { openSkippedTime, type SkippedTime } from '../support/skipped-time';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useSkippedTime } from '../support/skipped-time';
 import { waitFor } from '../support/wait';
+import { useStack } from '../support/use-stack';
 
 /** Records what the flow of a group's deletion does; run by `npm run histories`. */
 describe('histories of real processes', () => {
-  let stack: Stack;
-  let database: Database;
-  let connection: Connection;
-
-  beforeAll(async () => {
-    stack = await startStack();
-    database = openStackDatabase(stack);
-    connection = await Connection.connect({ address: stack.temporalAddress });
-  });
-  afterAll(async () => {
-    await connection.close();
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database, client } = useStack();
 
   test('group-deletion: done', async () => {
     const api = groupCalls(stack, database);
     const [creator, ...members] = await api.three();
     const groupId = await api.groupOf(creator, ...members);
     await api.deleteGroup(creator, groupId);
-    const flow = new Client({ connection, namespace: stack.namespace }).workflow.getHandle(groupDeletionId(groupId));
+    const flow = client.workflow.getHandle(groupDeletionId(groupId));
     await waitFor(() => flow.describe());
     await flow.result();
     const from = { address: stack.temporalAddress, namespace: stack.namespace };
@@ -41,12 +25,7 @@ describe('histories of real processes', () => {
 });
 
 describe('histories of retries', () => {
-  let time: SkippedTime;
-
-  beforeAll(async () => {
-    time = await openSkippedTime();
-  });
-  afterAll(() => time.close());
+  const time = useSkippedTime();
 
   test('group-deletion: told late, given up, an attempt that failed as a whole', async () => {
     const members = ['agt_late', 'agt_dead', 'agt_told'];
@@ -68,7 +47,7 @@ describe('histories of retries', () => {
       const input = { groupId: 'grp_retries', hasSearchAttributes: false };
       const flow = await time.start<typeof groupDeletion>('groupDeletion', groupDeletionId(input.groupId), [input]);
       expect(await flow.result()).toMatchObject({ done: 2, dead: 1 });
-      const from = { address: time.environment.address, namespace: 'default' };
+      const from = time.server;
       await saveHistory(from, flow.workflowId, 'group-deletion/given-up');
     });
   });

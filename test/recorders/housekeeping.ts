@@ -1,32 +1,20 @@
-import { Client, Connection, ScheduleOverlapPolicy } from '@temporalio/client';
+import { ScheduleOverlapPolicy } from '@temporalio/client';
 import type { HousekeepingActivities } from '../../activities/housekeeping';
-import { housekeepingScheduleId } from '../../workflows/ids';
+import { housekeepingScheduleId } from '../../workflows/messages/housekeeping';
 import type { housekeeping } from '../../workflows/housekeeping';
 import { saveHistory } from '../support/histories';
-import { openSkippedTime, type SkippedTime } from '../support/skipped-time';
-import { startStack, type Stack } from '../support/stack';
+import { useSkippedTime } from '../support/skipped-time';
 import { waitFor } from '../support/wait';
+import { useStack } from '../support/use-stack';
 
 /** Records what a sweep's flow does; run by `npm run histories`. */
 describe('a sweep of real processes', () => {
-  let stack: Stack;
-  let connection: Connection;
-
-  beforeAll(async () => {
-    stack = await startStack();
-    connection = await Connection.connect({ address: stack.temporalAddress });
-  });
-  afterAll(async () => {
-    await connection.close();
-    await stack.stop();
-  });
+  const { stack, client } = useStack();
 
   test('housekeeping: done', async () => {
-    const client = new Client({ connection, namespace: stack.namespace });
     const schedule = client.schedule.getHandle(housekeepingScheduleId('blobs'));
     await schedule.trigger(ScheduleOverlapPolicy.BUFFER_ALL);
     const run = await waitFor(async () => (await schedule.describe()).info.recentActions.at(-1), {
-      timeoutMs: 40_000,
       describe: 'a run of the schedule',
     });
     const { workflowId } = run.action.workflow;
@@ -36,12 +24,7 @@ describe('a sweep of real processes', () => {
 });
 
 describe('sweeps that take long', () => {
-  let time: SkippedTime;
-
-  beforeAll(async () => {
-    time = await openSkippedTime();
-  });
-  afterAll(() => time.close());
+  const time = useSkippedTime();
 
   /** Of `parts` parts, the first of which fails at first. */
   async function record(parts: number, behaviour: string): Promise<void> {
@@ -59,11 +42,7 @@ describe('sweeps that take long', () => {
         { task: 'retention' },
       ]);
       expect(await flow.result()).toEqual({ task: 'retention', changed: parts });
-      await saveHistory(
-        { address: time.environment.address, namespace: 'default' },
-        flow.workflowId,
-        `housekeeping/${behaviour}`,
-      );
+      await saveHistory(time.server, flow.workflowId, `housekeeping/${behaviour}`);
     });
   }
 

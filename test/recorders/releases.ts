@@ -1,21 +1,21 @@
-import type { ReleaseActivities } from '../../activities/releases';
+import type { ReleaseActivities } from '../../activities/inbox-release';
 import { saveHistory } from '../support/histories';
-import { openSkippedTime, type SkippedTime } from '../support/skipped-time';
+import { useSkippedTime } from '../support/skipped-time';
 import { waitFor } from '../support/wait';
-import { releaseId } from '../../workflows/ids';
-import { endedSignal, releasedSignal, releaseProgressQuery, repausedSignal } from '../../workflows/messages';
+import {
+  endedSignal,
+  releasedSignal,
+  releaseId,
+  releaseProgressQuery,
+  repausedSignal,
+} from '../../workflows/messages/inbox-release';
 import type { inboxRelease } from '../../workflows/inbox-release';
 
 type Look = Awaited<ReturnType<ReleaseActivities['lookAtRelease']>>;
 
 /** Records what the flow of a release does; run by `npm run histories`. */
 describe('histories of releases', () => {
-  let time: SkippedTime;
-
-  beforeAll(async () => {
-    time = await openSkippedTime();
-  });
-  afterAll(() => time.close());
+  const time = useSkippedTime();
 
   const done: Look = { stage: 'done', epoch: 2, openSockets: 1, socketsBehind: 0, remaining: 0, parked: 0 };
   const releasing: Look = { ...done, stage: 'releasing', socketsBehind: 1, remaining: 40 };
@@ -36,7 +36,7 @@ describe('histories of releases', () => {
       const flow = await start(behaviour);
       await body(flow);
       await flow.result();
-      const from = { address: time.environment.address, namespace: 'default' };
+      const from = time.server;
       await saveHistory(from, flow.workflowId, `inbox-release/${behaviour}`);
     });
   }

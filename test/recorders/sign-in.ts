@@ -1,12 +1,11 @@
-import type { CodeActivities } from '../../activities/codes';
+import type { CodeActivities } from '../../activities/code-by-mail';
 import type { CodeFlowOutcome } from '../../domain/code-flow';
-import { codeFlowId } from '../../workflows/ids';
-import { beginUpdate, verifyUpdate, type CodeFlowResult } from '../../workflows/messages';
+import { beginUpdate, codeFlowId, verifyUpdate, type CodeFlowResult } from '../../workflows/messages/code-by-mail';
 import type { signIn } from '../../workflows/sign-in';
 import { codeFor, notCode } from '../support/codes';
 import { saveHistory } from '../support/histories';
 import { callAs } from '../support/owners';
-import { openSkippedTime, type SkippedTime } from '../support/skipped-time';
+import { useSkippedTime } from '../support/skipped-time';
 import { useStack } from '../support/use-stack';
 import { waitFor } from '../support/wait';
 
@@ -55,12 +54,7 @@ describe('sign-ins of real processes', () => {
 });
 
 describe('timers of sign-ins', () => {
-  let time: SkippedTime;
-
-  beforeAll(async () => {
-    time = await openSkippedTime();
-  });
-  afterAll(() => time.close());
+  const time = useSkippedTime();
 
   const activities: CodeActivities = {
     mailCode: () => Promise.resolve({ kind: 'mailed' }),
@@ -83,7 +77,7 @@ describe('timers of sign-ins', () => {
       }
       if (proof !== undefined) await handle.executeUpdate(verifyUpdate, { args: [{ proof }] });
       await handle.result();
-      const from = { address: time.environment.address, namespace: 'default' };
+      const from = time.server;
       await saveHistory(from, handle.workflowId, `sign-in/${behaviour}`);
     });
   });

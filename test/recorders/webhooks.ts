@@ -1,21 +1,22 @@
-import type { WebhookActivities } from '../../activities/webhooks';
+import type { WebhookActivities } from '../../activities/webhook';
 import { saveHistory } from '../support/histories';
-import { openSkippedTime, type SkippedTime } from '../support/skipped-time';
+import { useSkippedTime } from '../support/skipped-time';
 import { waitFor } from '../support/wait';
-import { webhookFlowId } from '../../workflows/ids';
-import { attemptFailedSignal, disableSignal, healthQuery, retryNowSignal, skipSignal } from '../../workflows/messages';
+import {
+  attemptFailedSignal,
+  disableSignal,
+  healthQuery,
+  retryNowSignal,
+  skipSignal,
+  webhookFlowId,
+} from '../../workflows/messages/webhook';
 import type { webhook } from '../../workflows/webhook';
 
 type Due = Awaited<ReturnType<WebhookActivities['attemptDueDeliveries']>>;
 
 /** Records what the flow of a webhook in trouble does; run by `npm run histories`. */
 describe('histories of webhooks in trouble', () => {
-  let time: SkippedTime;
-
-  beforeAll(async () => {
-    time = await openSkippedTime();
-  });
-  afterAll(() => time.close());
+  const time = useSkippedTime();
 
   const idle = {
     breaker: 'closed',
@@ -50,7 +51,7 @@ describe('histories of webhooks in trouble', () => {
       const flow = await start(behaviour);
       await body(flow);
       await flow.result();
-      const from = { address: time.environment.address, namespace: 'default' };
+      const from = time.server;
       await saveHistory(from, flow.workflowId, `webhook/${behaviour}`);
     });
   }

@@ -1,10 +1,8 @@
 import type * as Sdk from 'agentchatme' with { 'resolution-mode': 'import' };
 import { WebSocket } from 'ws';
-import type { Database } from '../../store/database';
 import { clearCooldown, codeFor } from '../support/codes';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
+import { useStack } from '../support/use-stack';
 
 // The published package has a CommonJS build whose types are declared for ES modules only.
 const { AgentChatClient, RealtimeClient } = jest.requireActual<typeof Sdk>('agentchatme');
@@ -13,32 +11,20 @@ const { AgentChatClient, RealtimeClient } = jest.requireActual<typeof Sdk>('agen
 Object.assign(globalThis, { WebSocket });
 
 describe('keys and accounts with the published TypeScript SDK', () => {
-  let stack: Stack;
-  let database: Database;
-  let baseUrl: string;
-
-  beforeAll(async () => {
-    stack = await startStack({ apis: 2 });
-    database = openStackDatabase(stack);
-    baseUrl = stack.baseUrls[0] ?? '';
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database, url } = useStack({ apis: 2 });
 
   const emailOf = (handle: string): string => `${handle}@example.com`;
 
   async function newAgent(handle: string): Promise<{ client: Sdk.AgentChatClient; apiKey: string }> {
-    const { pending_id } = await AgentChatClient.register({ email: emailOf(handle), handle, baseUrl });
-    const made = await AgentChatClient.verify(pending_id, await codeFor(stack, emailOf(handle)), { baseUrl });
+    const { pending_id } = await AgentChatClient.register({ email: emailOf(handle), handle, baseUrl: url() });
+    const made = await AgentChatClient.verify(pending_id, await codeFor(stack, emailOf(handle)), { baseUrl: url() });
     await clearCooldown(database, emailOf(handle));
     return made;
   }
 
   /** A live client on the other node, with what it was told at its end. */
   async function goLive(apiKey: string) {
-    const live = new RealtimeClient({ apiKey, baseUrl: (stack.baseUrls[1] ?? '').replace('http', 'ws') });
+    const live = new RealtimeClient({ apiKey, baseUrl: url(1).replace('http', 'ws') });
     const ends: { code: number; reason: string }[] = [];
     let isConnected = false;
     live.onConnect(() => (isConnected = true));
@@ -52,17 +38,17 @@ describe('keys and accounts with the published TypeScript SDK', () => {
   test('recover and recoverVerify give a client that works; the old key is refused and its live client stops', async () => {
     const lost = await newAgent('sdk-lost');
     const { live, ends } = await goLive(lost.apiKey);
-    const { pending_id, message } = await AgentChatClient.recover(emailOf('sdk-lost'), { baseUrl });
+    const { pending_id, message } = await AgentChatClient.recover(emailOf('sdk-lost'), { baseUrl: url() });
     expect(message).not.toBe('');
     const code = await codeFor(stack, emailOf('sdk-lost'), 2);
-    const found = await AgentChatClient.recoverVerify(pending_id ?? '', code, { baseUrl });
+    const found = await AgentChatClient.recoverVerify(pending_id ?? '', code, { baseUrl: url() });
     expect(found.handle).toBe('sdk-lost');
     expect(await found.client.getMe()).toMatchObject({ handle: 'sdk-lost', email: emailOf('sdk-lost') });
     await expect(lost.client.getMe()).rejects.toMatchObject({ name: 'UnauthorizedError' });
     await waitFor(() => ends.length > 0);
     expect(ends).toEqual([expect.objectContaining({ code: 1008, reason: 'API key rotated' })]);
     live.disconnect();
-    const masked = await AgentChatClient.recover('never-was@example.com', { baseUrl });
+    const masked = await AgentChatClient.recover('never-was@example.com', { baseUrl: url() });
     expect(masked).toEqual({ pending_id: expect.stringMatching(/^pnd_/), message });
   });
 
@@ -81,7 +67,9 @@ describe('keys and accounts with the published TypeScript SDK', () => {
     const { handle, api_key } = await client.rotateKeyVerify('sdk-turn', pending_id, code);
     expect(handle).toBe('sdk-turn');
     await expect(client.getMe()).rejects.toMatchObject({ name: 'UnauthorizedError' });
-    expect(await new AgentChatClient({ apiKey: api_key, baseUrl }).getMe()).toMatchObject({ handle: 'sdk-turn' });
+    expect(await new AgentChatClient({ apiKey: api_key, baseUrl: url() }).getMe()).toMatchObject({
+      handle: 'sdk-turn',
+    });
   });
 
   test('deleteAgent ends the account for itself and for others', async () => {

@@ -1,31 +1,18 @@
 import { createHash } from 'node:crypto';
-import type { Database } from '../../store/database';
 import { pictureAs } from '../support/images';
 import { SdkAgent } from '../support/sdk';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack } from '../support/use-stack';
+import { use } from '../support/use';
 
 const bytes = Buffer.from('name,value\na,1\n');
 
 describe('pictures and attachments through the published SDK', () => {
-  let stack: Stack;
-  let database: Database;
-  let ada: SdkAgent;
-  let bob: SdkAgent;
-
-  beforeAll(async () => {
-    stack = await startStack({ workers: 0 });
-    database = openStackDatabase(stack);
-    ada = await SdkAgent.create(database, stack.baseUrls[0] ?? '');
-    bob = await SdkAgent.create(database, stack.baseUrls[0] ?? '');
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { database, url } = useStack({ workers: 0 });
+  const ada = use(() => SdkAgent.create(database, url()));
+  const bob = use(() => SdkAgent.create(database, url()));
 
   /** The api says the port that it was configured with; here it listens on another one. */
-  const here = (url: string): string => (stack.baseUrls[0] ?? '') + new URL(url).pathname + new URL(url).search;
+  const here = (told: string): string => url() + new URL(told).pathname + new URL(told).search;
 
   test('setAvatar and removeAvatar', async () => {
     const { avatar_key, avatar_url } = await ada.client.setAvatar(
@@ -57,8 +44,8 @@ describe('pictures and attachments through the published SDK', () => {
       content: { attachment_id: slot.attachment_id },
     });
     expect(message.content).toEqual({ attachment_id: slot.attachment_id });
-    const url = await bob.client.getAttachmentDownloadUrl(slot.attachment_id);
-    expect(await (await fetch(here(url))).text()).toBe(bytes.toString());
+    const download = await bob.client.getAttachmentDownloadUrl(slot.attachment_id);
+    expect(await (await fetch(here(download))).text()).toBe(bytes.toString());
     await expect(bob.client.getAttachmentDownloadUrl('att_AAAAAAAAAAAAAAAA')).rejects.toMatchObject({
       name: 'NotFoundError',
       code: 'ATTACHMENT_NOT_FOUND',

@@ -1,32 +1,18 @@
 import type * as Sdk from 'agentchatme' with { 'resolution-mode': 'import' };
 import sharp from 'sharp';
-import type { Database } from '../../store/database';
 import { clearCooldown, codeFor } from '../support/codes';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack } from '../support/use-stack';
 
 // The published package has a CommonJS build whose types are declared for ES modules only.
 const { AgentChatClient } = jest.requireActual<typeof Sdk>('agentchatme');
 
 describe('the published TypeScript SDK: identity', () => {
-  let stack: Stack;
-  let database: Database;
-  let baseUrl: string;
-
-  beforeAll(async () => {
-    stack = await startStack();
-    database = openStackDatabase(stack);
-    baseUrl = stack.baseUrls[0] ?? '';
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database, url } = useStack();
 
   async function newAgent(handle: string) {
     const email = `${handle}@example.com`;
-    const { pending_id } = await AgentChatClient.register({ email, handle, baseUrl });
-    return AgentChatClient.verify(pending_id, await codeFor(stack, email), { baseUrl });
+    const { pending_id } = await AgentChatClient.register({ email, handle, baseUrl: url() });
+    return AgentChatClient.verify(pending_id, await codeFor(stack, email), { baseUrl: url() });
   }
 
   test('profile, settings and what others see of them', async () => {
@@ -79,7 +65,7 @@ describe('the published TypeScript SDK: identity', () => {
       .toBuffer();
     const { avatar_url } = await client.setAvatar('sdk-avatar', new Uint8Array(image));
     expect((await client.getAgent('sdk-avatar')).avatar_url).toBe(avatar_url);
-    const served = await fetch(avatar_url.replace(new URL(avatar_url).origin, baseUrl));
+    const served = await fetch(avatar_url.replace(new URL(avatar_url).origin, url()));
     expect([served.status, served.headers.get('content-type')]).toEqual([200, 'image/webp']);
     expect(await client.removeAvatar('sdk-avatar')).toEqual({ ok: true });
     await expect(client.removeAvatar('sdk-avatar')).rejects.toMatchObject({ status: 404 });
@@ -94,9 +80,9 @@ describe('the published TypeScript SDK: identity', () => {
     expect(rotated).toEqual({ handle: 'sdk-keys', api_key: expect.not.stringContaining(apiKey) });
     await expect(client.getMe()).rejects.toMatchObject({ name: 'UnauthorizedError' });
     await clearCooldown(database, EMAIL);
-    const recovery = await AgentChatClient.recover(EMAIL, { baseUrl });
+    const recovery = await AgentChatClient.recover(EMAIL, { baseUrl: url() });
     const code = await codeFor(stack, EMAIL, 3);
-    const recovered = await AgentChatClient.recoverVerify(recovery.pending_id ?? '', code, { baseUrl });
+    const recovered = await AgentChatClient.recoverVerify(recovery.pending_id ?? '', code, { baseUrl: url() });
     expect(recovered.handle).toBe('sdk-keys');
     expect((await recovered.client.getMe()).handle).toBe('sdk-keys');
     await recovered.client.deleteAgent('sdk-keys');

@@ -4,12 +4,11 @@ import { waitFor } from '../support/wait';
 
 /** What an agent runtime does with its inbox, through the published SDK alone. */
 describe('history, read state, hides and conversations through the published TypeScript SDK', () => {
-  const { stack, database } = useStack({ workers: 0 });
+  const { database, url } = useStack({ workers: 0 });
 
   test('messaging#20, messaging#25, messaging#27: every call of the inbox answers as the SDK declares it', async () => {
-    const url = stack.baseUrls[0] ?? '';
-    const ada = await SdkAgent.create(database, url);
-    const bob = await SdkAgent.create(database, url);
+    const ada = await SdkAgent.create(database, url());
+    const bob = await SdkAgent.create(database, url());
     await ada.connect();
     const opener = await ada.client.sendMessage({ to: bob.handle, content: { text: 'one' } });
     await bob.client.sendMessage({ to: ada.handle, content: { text: 'two' } });

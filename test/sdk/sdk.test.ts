@@ -1,7 +1,7 @@
 import type * as Sdk from 'agentchatme' with { 'resolution-mode': 'import' };
 import { WebSocket } from 'ws';
-import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
+import { useStack } from '../support/use-stack';
 
 // The published package has a CommonJS build whose types are declared for ES modules only.
 const { AgentChatClient, RealtimeClient } = jest.requireActual<typeof Sdk>('agentchatme');
@@ -10,21 +10,14 @@ const { AgentChatClient, RealtimeClient } = jest.requireActual<typeof Sdk>('agen
 Object.assign(globalThis, { WebSocket });
 
 describe('the published TypeScript SDK', () => {
-  let stack: Stack;
-  let baseUrl: string;
-
-  beforeAll(async () => {
-    stack = await startStack();
-    baseUrl = stack.baseUrls[0] ?? '';
-  });
-  afterAll(() => stack.stop());
+  const { stack, url } = useStack();
 
   async function newAgent(handle: string): Promise<{ client: Sdk.AgentChatClient; apiKey: string }> {
     const email = `${handle}@example.com`;
-    const { pending_id } = await AgentChatClient.register({ email, handle, baseUrl });
+    const { pending_id } = await AgentChatClient.register({ email, handle, baseUrl: url() });
     const mail = await waitFor(() => stack.mailbox.messages(email)[0]);
     const code = /\b(\d{6})\b/.exec(mail.text)?.[1] ?? '';
-    return AgentChatClient.verify(pending_id, code, { baseUrl });
+    return AgentChatClient.verify(pending_id, code, { baseUrl: url() });
   }
 
   test('realtime#28: register, talk live, ack, go offline, drain; no handler sees a message twice', async () => {
@@ -35,7 +28,7 @@ describe('the published TypeScript SDK', () => {
     const connect = async () => {
       const live = new RealtimeClient({
         apiKey: bob.apiKey,
-        baseUrl: baseUrl.replace('http', 'ws'),
+        baseUrl: url().replace('http', 'ws'),
         client: bob.client,
         reconnectInterval: 50,
       });
@@ -77,9 +70,11 @@ describe('the published TypeScript SDK', () => {
     await expect(cyd.client.sendMessage({ to: 'never-was', content: { text: 'hi' } })).rejects.toMatchObject({
       name: 'NotFoundError',
     });
-    const stranger = new AgentChatClient({ apiKey: 'ac_live_wrong_wrong_wrong', baseUrl });
+    const stranger = new AgentChatClient({ apiKey: 'ac_live_wrong_wrong_wrong', baseUrl: url() });
     await expect(stranger.getMe()).rejects.toMatchObject({ name: 'UnauthorizedError' });
-    await expect(AgentChatClient.register({ email: 'x@example.com', handle: 'admin', baseUrl })).rejects.toMatchObject({
+    await expect(
+      AgentChatClient.register({ email: 'x@example.com', handle: 'admin', baseUrl: url() }),
+    ).rejects.toMatchObject({
       code: 'INVALID_HANDLE',
     });
   });

@@ -1,25 +1,13 @@
-import type { Database } from '../../store/database';
 import { SdkAgent } from '../support/sdk';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack } from '../support/use-stack';
+import { LOCAL_RECEIVERS } from '../support/receiver';
 
 describe('webhooks through the published TypeScript SDK', () => {
-  let stack: Stack;
-  let database: Database;
-
-  beforeAll(async () => {
-    stack = await startStack({ workers: 0, env: { WEBHOOK_ALLOW_HTTP: 'on', WEBHOOK_ALLOW_PRIVATE: 'on' } });
-    database = openStackDatabase(stack);
-  });
-  afterAll(async () => {
-    await database.client.close();
-    await stack.stop();
-  });
+  const { database, url } = useStack({ workers: 0, env: LOCAL_RECEIVERS });
 
   test('webhooks#1: create, list, get and delete answer as the SDK declares them', async () => {
-    const url = stack.baseUrls[0] ?? '';
-    const ada = await SdkAgent.create(database, url);
-    const bob = await SdkAgent.create(database, url);
+    const ada = await SdkAgent.create(database, url());
+    const bob = await SdkAgent.create(database, url());
     const events = ['message.new', 'presence.update'] as const;
     const wanted = { url: 'http://localhost:9000/hooks?of=ada', events: [...events] };
     const created = await ada.client.createWebhook(wanted);

@@ -1,39 +1,35 @@
-import { randomBytes } from 'node:crypto';
 import { explainQueries } from '../../bench/explain';
-import { claimDue, claimFirst } from '../../store/attempts/claims';
-import { countDeadLetters, listDeadLetters } from '../../store/attempts/dead-letters';
-import { cancelWaiting, makeDue } from '../../store/attempts/interventions';
-import { recordLost } from '../../store/attempts/lost';
-import { countWaiting, earliestDue, nextFailing, nextWaiting, oldestWaiting } from '../../store/attempts/waiting';
-import { openDatabase, prepareDatabase, type Database } from '../../store/database';
-import { testServers } from '../support/servers';
+import { leaseDue, leaseFirst } from '../../store/webhooks/attempts/leases';
+import { countDeadLetters, listDeadLetters } from '../../store/webhooks/attempts/dead-letters';
+import { cancelWaiting, makeDue } from '../../store/webhooks/attempts/interventions';
+import { recordLost } from '../../store/webhooks/attempts/lost';
+import {
+  countWaiting,
+  earliestDue,
+  nextFailing,
+  nextWaiting,
+  oldestWaiting,
+} from '../../store/webhooks/attempts/waiting';
 import { seedDeliveries, seedWebhook } from '../support/webhook-rig';
+import { useDatabase } from '../support/database';
 
 /** Deliveries of everybody stand in one collection: what scans it stops everybody's webhooks. */
 describe('queries of webhook attempts', () => {
-  let database: Database;
+  const database = useDatabase({ isMonitored: true });
   let webhookId: string;
 
   beforeAll(async () => {
-    const { mongoUri } = testServers();
-    const uri = `${mongoUri}${mongoUri.includes('?') ? '&' : '?'}monitorCommands=true`;
-    database = openDatabase({ uri, name: `test-${randomBytes(6).toString('hex')}` });
-    await prepareDatabase(database);
     const webhook = await seedWebhook(database, 'http://127.0.0.1:9/', { held: 'paused' });
     webhookId = webhook._id;
     await seedDeliveries(database, webhook, 3);
     await seedDeliveries(database, webhook, 3, { status: 'failed', attempts: 1 });
   });
-  afterAll(async () => {
-    await database.db.dropDatabase();
-    await database.client.close();
-  });
 
   const now = new Date();
-  const claim = () => ({ webhookId, count: 5, newToken: () => 'token', now });
+  const lease = () => ({ webhookId, count: 5, newToken: () => 'token', now });
   const queries: [string, string[], () => Promise<unknown>][] = [
-    ['first attempts', ['pending_webhook', 'webhook_status_order'], () => claimFirst(database, claim())],
-    ['due attempts', ['failed_webhook_due'], () => claimDue(database, claim())],
+    ['first attempts', ['pending_webhook', 'webhook_status_order'], () => leaseFirst(database, lease())],
+    ['due attempts', ['failed_webhook_due'], () => leaseDue(database, lease())],
     ['from one waiting webhook to the next', ['pending_webhook'], () => nextWaiting(database, '')],
     ['from one failing webhook to the next', ['failed_webhook_due'], () => nextFailing(database, '')],
     ['the earliest due', ['failed_webhook_due'], () => earliestDue(database, webhookId)],

@@ -1,27 +1,20 @@
-import type { Database } from '../../store/database';
-import { deleteAgent } from '../../store/transactions/delete-agent';
-import { evaluateEnforcement } from '../../store/transactions/evaluate-enforcement';
-import { operateEnforcement, type OperatorAction } from '../../store/transactions/operate-enforcement';
-import { removeBlock, setBlock } from '../../store/transactions/relations';
+import { deleteAgent } from '../../store/accounts/delete-agent';
+import { evaluateEnforcement } from '../../store/enforcement/evaluate-enforcement';
+import { operateEnforcement, type OperatorAction } from '../../store/enforcement/operate-enforcement';
+import { removeBlock, setBlock } from '../../store/contacts/relations';
 import { createSubject, DAY_MS, HOUR_MS, wroteFirst } from '../support/community';
-import { openTestDatabase } from '../support/database';
+import { useDatabase } from '../support/database';
 
 const NOW = new Date('2030-06-15T12:00:00.000Z');
 const after = (ms: number): Date => new Date(NOW.getTime() + ms);
 
 describe('what evaluations make of the stored rows', () => {
-  let database: Database;
-  let drop: () => Promise<void>;
-
-  beforeAll(async () => {
-    ({ database, drop } = await openTestDatabase());
-  });
-  afterAll(() => drop());
+  const database = useDatabase();
 
   const operate = (agentId: string, action: OperatorAction, now: Date) =>
     operateEnforcement(database, { agentId, action, operator: { type: 'operator', id: 'ada' }, note: 'why', now });
 
-  test('social#15: fourteen counting blocks change nothing, the fifteenth restricts: one transition, fully recorded', async () => {
+  test('social#15: fourteen counting blocks change nothing; the fifteenth restricts, once', async () => {
     const subject = await createSubject(database);
     const witnesses = await subject.witnesses(15);
     await subject.blockedBy(witnesses.slice(0, 14), NOW);
@@ -43,10 +36,10 @@ describe('what evaluations make of the stored rows', () => {
       settledAt: null,
     });
     expect(transition?.blockIds.sort()).toEqual(witnesses.map((id) => `${id}:${subject.agentId}`).sort());
-    const heads = await database.heads
+    const guards = await database.guards
       .find({ _id: { $in: [`sender:${subject.agentId}`, `inbox-in:${subject.agentId}`] } })
       .toArray();
-    expect(heads).toMatchObject([{ status: 'restricted' }, { status: 'restricted' }]);
+    expect(guards).toMatchObject([{ status: 'restricted' }, { status: 'restricted' }]);
     const audit = await database.auditEvents
       .find({ targetId: subject.agentId, action: 'agent.status_changed' })
       .toArray();
@@ -101,7 +94,7 @@ describe('what evaluations make of the stored rows', () => {
     expect((await subject.transitions()).map(({ to }) => to)).toEqual(['restricted', 'active', 'restricted', 'active']);
   });
 
-  test('social#20, social#G9: suspended stays so with fresh blocks and a week later; reinstated, older rows count no more', async () => {
+  test('social#20, social#G9: only reinstatement ends a suspension, and older rows count no more', async () => {
     const subject = await createSubject(database);
     const reporters = await subject.witnesses(10);
     await subject.reportedBy(reporters, NOW);
@@ -132,7 +125,7 @@ describe('what evaluations make of the stored rows', () => {
     }
   });
 
-  test('social#24, social#G15: an agent that was deleted before the evaluation is left alone, and its flow is told', async () => {
+  test('social#24, social#G15: the evaluation of a deleted agent changes nothing, and its flow ends', async () => {
     const subject = await createSubject(database);
     await subject.blockedBy(await subject.witnesses(15), NOW);
     await subject.evaluate(NOW);
@@ -182,7 +175,7 @@ describe('what evaluations make of the stored rows', () => {
     }
   });
 
-  test('social#G11: what an operator set is lifted by operators only; a held state too; every action is audited', async () => {
+  test('social#G11: what an operator set is lifted by operators only, and every action is audited', async () => {
     const subject = await createSubject(database);
     await operate(subject.agentId, { kind: 'restrict' }, NOW);
     expect(await subject.evaluate(after(DAY_MS))).toMatchObject({
@@ -220,7 +213,7 @@ describe('what evaluations make of the stored rows', () => {
     ]);
   });
 
-  test('social#G3: a report counts once its reporter had unblocked and the reported agent wrote first after all', async () => {
+  test('social#G3: a report counts once its reporter unblocks and the reported agent wrote first', async () => {
     const subject = await createSubject(database);
     const reporters = await subject.witnesses(12, { isStranger: true });
     await subject.reportedBy(reporters, NOW);

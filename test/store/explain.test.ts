@@ -1,20 +1,18 @@
-import { randomBytes } from 'node:crypto';
 import { explainQueries, type Explained } from '../../bench/explain';
 import { fillConversations } from '../../bench/fill';
 import { createLogger } from '../../platform/logger';
-import { createAgentReader, type AgentReader } from '../../store/agents';
-import type { Agent } from '../../store/collections/agents';
-import { createCommitter, type Committer } from '../../store/committer/committer';
-import { describeConversation, listParticipants } from '../../store/conversation-context';
-import { listConversations } from '../../store/conversations';
-import { openDatabase, prepareDatabase, type Database } from '../../store/database';
-import { readHistory } from '../../store/history';
-import { readLive, readStored } from '../../store/inbox';
-import { hideConversation } from '../../store/transactions/hide-conversation';
-import { hideMessageFor } from '../../store/transactions/hide-message';
-import { markRead, markReadThrough } from '../../store/transactions/read-messages';
+import { createAgentReader } from '../../store/agents/agents';
+import type { Agent } from '../../store/schema/collections/agents';
+import { createCommitter, type Committer } from '../../store/sending/committer';
+import { describeConversation, listParticipants } from '../../store/conversations/conversation-context';
+import { listConversations } from '../../store/conversations/conversations';
+import { readHistory } from '../../store/conversations/history';
+import { readLive, readStored } from '../../store/inbox/inbox';
+import { hideConversation } from '../../store/conversations/hide-conversation';
+import { hideMessageFor } from '../../store/conversations/hide-message';
+import { createMarkRead, markReadThrough } from '../../store/conversations/read-messages';
 import { createTestAgent } from '../support/agents';
-import { testServers } from '../support/servers';
+import { useDatabase } from '../support/database';
 
 /**
  * Each hot operation runs against conversations of 2,000 messages; every query that it sends is explained. A page has
@@ -24,19 +22,15 @@ const PER_CONVERSATION = 2_000;
 const DOCS_MAX = 500;
 
 describe('queries of the message path', () => {
-  let database: Database;
-  let agents: AgentReader;
+  const database = useDatabase({ isMonitored: true });
   let committer: Committer;
   let hub: Agent;
   let peers: Agent[];
   let conversationIds: string[];
 
+  const agents = createAgentReader(database);
+
   beforeAll(async () => {
-    const { mongoUri } = testServers();
-    const uri = `${mongoUri}${mongoUri.includes('?') ? '&' : '?'}monitorCommands=true`;
-    database = openDatabase({ uri, name: `test-${randomBytes(6).toString('hex')}` });
-    await prepareDatabase(database);
-    agents = createAgentReader(database);
     committer = createCommitter({
       database,
       agents,
@@ -53,10 +47,6 @@ describe('queries of the message path', () => {
       perConversation: PER_CONVERSATION,
       stored: 1_500,
     });
-  });
-  afterAll(async () => {
-    await database.db.dropDatabase();
-    await database.client.close();
   });
 
   async function expectServedByIndexes(work: () => Promise<unknown>): Promise<Explained[]> {
@@ -88,7 +78,7 @@ describe('queries of the message path', () => {
     await expectServedByIndexes(async () => {
       for (const clientMsgId of ['explain-1', 'explain-2', 'explain-2']) {
         await committer.send({
-          sender: { id, handle, isSystem, keyVersion, isRecalled: false },
+          sender: { id, handle, isSystem, keyVersion, isCached: false },
           to: hub.handle,
           clientMsgId,
           type: 'text',
@@ -101,14 +91,14 @@ describe('queries of the message path', () => {
   });
 
   test('sync and ack look at stored rows only', async () => {
-    const page = { after: 0, limit: 200, includeMuted: true, flushing: undefined };
+    const page = { after: 0, limit: 200, includeMuted: true, writtenOff: undefined };
     const synced = await expectServedByIndexes(() => readStored(database, agents, hub, page));
     expect(indexesOf(synced, 'envelopes')).toEqual(['recipient_stored']);
-    await expectServedByIndexes(() => committer.ack({ recipientId: hub._id, upTo: 1_600 }));
+    await expectServedByIndexes(() => committer.ackThrough({ recipientId: hub._id, upTo: 1_600 }));
   });
 
   test('a socket that is behind reads what came since, whether another one had it delivered or not', async () => {
-    const page = { after: 1_500, upTo: 1_550, limit: 200, includeMuted: false, flushing: undefined };
+    const page = { after: 1_500, upTo: 1_550, limit: 200, includeMuted: false, writtenOff: undefined };
     const live = await expectServedByIndexes(() => readLive(database, agents, hub, page));
     expect(indexesOf(live, 'envelopes')).toEqual(['_id_']);
   });
@@ -135,7 +125,7 @@ describe('queries of the message path', () => {
   test('lists, contexts and participants look at what they show', async () => {
     const page = { limit: 50, offset: 0 };
     const listed = await expectServedByIndexes(() => listConversations(database, hub._id, page, new Date()));
-    expect(indexesOf(listed, 'heads')).toContain('listed_last_message');
+    expect(indexesOf(listed, 'guards')).toContain('listed_last_message');
     expect(new Set(indexesOf(listed, 'envelopes'))).toEqual(new Set(['recipient_conversation']));
     await expectServedByIndexes(() => describeConversation(database, hub._id, conversation(second)));
     await expectServedByIndexes(() => listParticipants(database, hub._id, conversation(second)));
@@ -143,7 +133,7 @@ describe('queries of the message path', () => {
 
   test('reads and hides look at the rows that they change', async () => {
     const newest = await messageAt(second, PER_CONVERSATION - 1);
-    const explained = await expectServedByIndexes(() => markRead(database, hub, newest, new Date()));
+    const explained = await expectServedByIndexes(() => createMarkRead(database)(hub, newest, new Date()));
     expect(indexesOf(explained, 'envelopes')).toContain('recipient_conversation');
     const through = { conversationId: conversation(third), throughSeq: 800 };
     await expectServedByIndexes(() => markReadThrough(database, hub, through, new Date()));

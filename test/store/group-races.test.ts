@@ -1,34 +1,35 @@
-import { groupHeadId, type GroupHead } from '../../domain/group';
-import { createGroup } from '../../store/group-changes';
-import { membershipId } from '../../store/collections/groups';
-import { setStatus } from '../../store/transactions/account-facts';
-import { setBlock } from '../../store/transactions/relations';
+import { groupGuardId, type GroupGuard } from '../../domain/group';
+import { createGroup } from '../../store/groups/group-changes';
+import { membershipId } from '../../store/schema/collections/groups';
+import { setStatus } from '../../store/accounts/account-facts';
+import { setBlock } from '../../store/contacts/relations';
 import type { TestAgent } from '../support/agents';
 import { eventOf, groupCalls, outcomeOf } from '../support/groups';
 import { useStack } from '../support/use-stack';
+import { pace } from '../support/pace';
 
 /**
  * Everything that happens in one group takes effect one at a time, whichever process it came through. Each race runs
- * through two of them; without the group's head as guarding document each of these fails within a few rounds.
+ * through two of them; without the group's guard each of these fails within a few rounds.
  */
 describe('races in a group on two processes', () => {
   const ROUNDS = 5;
   const { stack, database } = useStack({ apis: 2, workers: 1 });
   const api = groupCalls(stack, database);
 
-  const headOf = async (groupId: string): Promise<GroupHead> => {
-    const head = await database.heads.findOne<GroupHead>({ _id: groupHeadId(groupId) });
-    if (head === null) throw new Error('no such group');
-    return head;
+  const guardOf = async (groupId: string): Promise<GroupGuard> => {
+    const guard = await database.guards.findOne<GroupGuard>({ _id: groupGuardId(groupId) });
+    if (guard === null) throw new Error('no such group');
+    return guard;
   };
   const activeRows = (groupId: string) => database.memberships.countDocuments({ groupId, leftAt: null });
-  /** The group's own invariants: rows and head agree, the sequence has no gap. */
+  /** The group's own invariants: rows and guard agree, the sequence has no gap. */
   const expectWhole = async (groupId: string) => {
-    const head = await headOf(groupId);
-    expect(await activeRows(groupId)).toBe(head.members.length);
-    expect(head.memberCount).toBe(head.members.length);
+    const guard = await guardOf(groupId);
+    expect(await activeRows(groupId)).toBe(guard.members.length);
+    expect(guard.memberCount).toBe(guard.members.length);
     const seqs = await database.messages.find({ conversationId: groupId }).sort({ seq: 1 }).toArray();
-    expect(seqs.map(({ seq }) => seq)).toEqual(Array.from({ length: head.nextSeq - 1 }, (_, index) => index + 1));
+    expect(seqs.map(({ seq }) => seq)).toEqual(Array.from({ length: guard.nextSeq - 1 }, (_, index) => index + 1));
   };
 
   /** A group with 255 members, all but the creator without sockets or calls of their own. */
@@ -52,7 +53,7 @@ describe('races in a group on two processes', () => {
     }));
     for (const { agentId } of members) {
       const inbox = { status: 'deleted', v: 1, nextPosition: 1, enqueued: 0, webhooks: 0, muteVersion: 0, salt: 'x' };
-      await database.heads.insertOne({ _id: `inbox-in:${agentId}`, ...inbox } as never);
+      await database.guards.insertOne({ _id: `inbox-in:${agentId}`, ...inbox } as never);
       await database.memberships.insertOne({
         _id: membershipId(groupId, agentId),
         groupId,
@@ -64,14 +65,14 @@ describe('races in a group on two processes', () => {
       });
     }
     const all = [...group.members, ...members];
-    await database.heads.updateOne(
-      { _id: groupHeadId(groupId) },
+    await database.guards.updateOne(
+      { _id: groupGuardId(groupId) },
       { $set: { members: all, memberCount: all.length }, $inc: { v: 1 } },
     );
     return groupId;
   }
 
-  test('groups#5: two accepts for place 256: one joins, one is told that the group is full and keeps its invitation', async () => {
+  test('groups#5: of two accepts for place 256 one joins; the other keeps its invitation', async () => {
     const creator = await api.agent();
     const groupId = await almostFull(creator);
     for (let round = 0; round < 3; round += 1) {
@@ -85,7 +86,7 @@ describe('races in a group on two processes', () => {
       const refused = answers.find(({ status }) => status === 409);
       expect(refused?.body).toMatchObject({ code: 'GROUP_FULL', details: { max_members: 256 } });
       expect(await api.invites(loser)).toHaveLength(1);
-      expect((await headOf(groupId)).members).toHaveLength(256);
+      expect((await guardOf(groupId)).members).toHaveLength(256);
       expect(outcomeOf(await api.add(creator, groupId, await befriended(creator)))).toEqual([409, 'GROUP_FULL']);
       const winner = loser === one ? other : one;
       expect((await api.leave(winner, groupId)).status).toBe(200);
@@ -111,12 +112,12 @@ describe('races in a group on two processes', () => {
       expect(left.map(({ body }) => body.promoted_handle).sort()).toEqual([api.handleOf(member), null].sort());
       const automatic = { conversationId: groupId, content: /"actor_handle":null/ };
       expect(await database.messages.countDocuments(automatic)).toBe(1);
-      expect((await headOf(groupId)).members.map(({ role }) => role)).toEqual(['admin']);
+      expect((await guardOf(groupId)).members.map(({ role }) => role)).toEqual(['admin']);
       await expectWhole(groupId);
     }
   });
 
-  test('groups#16, groups#G6, groups#G1, groups#G5: sends that race a deletion are before it or refused; the notice is what is left', async () => {
+  test('groups#16, groups#G6, groups#G1, groups#G5: sends that race a deletion precede it or are refused', async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const [me, a, b] = await api.three();
       const groupId = await api.groupOf(me, a, b);
@@ -134,12 +135,12 @@ describe('races in a group on two processes', () => {
         else expect(outcomeOf(answer)).toEqual([410, 'GROUP_DELETED']);
       }
       for (const who of [a, b]) expect((await api.sync(who)).map(({ id }) => id)).toEqual([notice?._id]);
-      expect((await headOf(groupId)).nextSeq).toBe((notice?.seq ?? 0) + 1);
+      expect((await guardOf(groupId)).nextSeq).toBe((notice?.seq ?? 0) + 1);
       await expectWhole(groupId);
     }
   });
 
-  test('groups#18, groups#G4: of two deletions at once one wins; the other is told of the winner, as is everybody later', async () => {
+  test('groups#18, groups#G4: of two deletions at once one wins, and everybody is told of the winner', async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const [me, member, former] = await api.three();
       const stranger = await api.agent();
@@ -164,7 +165,7 @@ describe('races in a group on two processes', () => {
     }
   });
 
-  test('groups#G8, groups#G17: a join that races a deletion is before it and told, or refused and leaves no trace', async () => {
+  test('groups#G8, groups#G17: a join that races a deletion is before it, or refused without a trace', async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const [me, invitee, friend] = await api.three();
       const groupId = await api.groupOf(me);
@@ -200,9 +201,9 @@ describe('races in a group on two processes', () => {
       await api.saves(target, me);
       const adding = [0, 1].map((node) => api.add(me, groupId, target, { node }));
       await setBlock(database, { from: api.idOf(target), to: api.idOf(me), at: new Date() });
-      const isIn = (await headOf(groupId)).members.some(({ agentId }) => agentId === api.idOf(target));
+      const isIn = (await guardOf(groupId)).members.some(({ agentId }) => agentId === api.idOf(target));
       const answers = await Promise.all(adding);
-      expect((await headOf(groupId)).members.some(({ agentId }) => agentId === api.idOf(target))).toBe(isIn);
+      expect((await guardOf(groupId)).members.some(({ agentId }) => agentId === api.idOf(target))).toBe(isIn);
       expect(answers.filter(({ body }) => body.outcome === 'joined')).toHaveLength(isIn ? 1 : 0);
       expect(outcomeOf(await api.add(me, groupId, target))).toEqual([403, 'BLOCKED']);
       const [left, removed] = await Promise.all([
@@ -228,17 +229,16 @@ describe('races in a group on two processes', () => {
       await api.leave(creator, groupId);
       await setStatus(database, api.idOf(creator), 'suspended', new Date());
       const deleting = api.deleteGroup(admin, groupId, { node: round % 2 });
-      // At another moment of the deletion in each round.
-      await new Promise((resolve) => setTimeout(resolve, round * 2));
+      await pace(round * 2, 'each round reinstates at another moment of the deletion');
       await setStatus(database, api.idOf(creator), 'active', new Date());
-      const wasDeleted = (await headOf(groupId)).deleted !== null;
+      const wasDeleted = (await guardOf(groupId)).deleted !== null;
       const answer = await deleting;
-      expect((await headOf(groupId)).deleted !== null).toBe(wasDeleted);
+      expect((await guardOf(groupId)).deleted !== null).toBe(wasDeleted);
       expect(outcomeOf(answer)).toEqual(wasDeleted ? [200, undefined] : [403, 'FORBIDDEN']);
     }
   });
 
-  test('two invitations of one agent at once are one; an acceptance and a rejection of it are never both taken', async () => {
+  test('two invitations of one agent at once are one, which is accepted or rejected but never both', async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const [me, admin, invitee] = await api.three();
       const groupId = await api.groupOf(me, admin);
@@ -248,7 +248,7 @@ describe('races in a group on two processes', () => {
       const id = adds[0]?.body.invite_id;
       const [accepted, rejected] = await Promise.all([api.accept(invitee, id, { node: 1 }), api.reject(invitee, id)]);
       expect([accepted.status, rejected.status].sort()).toEqual([200, 404]);
-      expect((await headOf(groupId)).memberCount).toBe(accepted.status === 200 ? 3 : 2);
+      expect((await guardOf(groupId)).memberCount).toBe(accepted.status === 200 ? 3 : 2);
     }
   });
 });

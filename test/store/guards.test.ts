@@ -1,19 +1,19 @@
-import { inboxInId, pairId, senderHeadId, type PairHead } from '../../domain/heads';
+import { inboxInId, pairId, senderGuardId, type PairGuard } from '../../domain/guards';
 import { hashApiKey, newApiKey } from '../../platform/ids';
-import { agentActor } from '../../store/audit';
-import { claimAgent, releaseClaim } from '../../store/claims';
-import { setStatus } from '../../store/transactions/account-facts';
-import { setPause } from '../../store/transactions/set-pause';
-import { deleteAgent } from '../../store/transactions/delete-agent';
-import { swapKey } from '../../store/transactions/swap-key';
-import { addContact, removeContact, setBlock } from '../../store/transactions/relations';
-import { updateProfile } from '../../store/transactions/update-profile';
+import { agentActor } from '../../store/schema/audit';
+import { claimAgent, releaseClaim } from '../../store/accounts/claims';
+import { setStatus } from '../../store/accounts/account-facts';
+import { setPause } from '../../store/accounts/set-pause';
+import { deleteAgent } from '../../store/accounts/delete-agent';
+import { swapKey } from '../../store/accounts/swap-key';
+import { addContact, removeContact, setBlock } from '../../store/contacts/relations';
+import { updateProfile } from '../../store/accounts/update-profile';
 import { useStack } from '../support/use-stack';
 import { makeSenders, send, type Sender } from '../support/traffic';
 import { countWebhook } from '../support/webhooks';
 
 /**
- * One race per row of "fact → guarding document" (ARCHITECTURE.md): sends on two api processes against the fact written
+ * One race per row of "fact → guard document" (ARCHITECTURE.md): sends on two api processes against the fact written
  * by a third. If the fact were not in a document that the send writes, a send could commit after the fact did.
  */
 describe('a fact and the sends that race it on two processes', () => {
@@ -21,10 +21,10 @@ describe('a fact and the sends that race it on two processes', () => {
   /** Of each sender: how many sends begin after the fact, and how many it makes at most (all stay under the backlog cap). */
   const SENDS_AFTER = 3;
   const SENDS_MAX = 2_000;
-  const { stack, database } = useStack({ apis: 2, workers: 0 });
+  const { stack, database, url } = useStack({ apis: 2, workers: 0 });
 
   const nextSeq = async (a: Sender, b: Sender): Promise<number> =>
-    (await database.heads.findOne<PairHead>({ _id: pairId(a.id, b.id) }))?.nextSeq ?? 1;
+    (await database.guards.findOne<PairGuard>({ _id: pairId(a.id, b.id) }))?.nextSeq ?? 1;
 
   async function closeInbox({ id }: Sender): Promise<void> {
     const agent = await database.agents.findOne({ _id: id });
@@ -86,7 +86,6 @@ describe('a fact and the sends that race it on two processes', () => {
   test.each(facts)('%s: no send commits after it did', async (_name, code, fact) => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const [a, b] = await makeSenders(database, 2);
-      if (a === undefined || b === undefined) throw new Error('two agents are needed');
       await establish(a, b);
       const { seqAtFact, seqAtEnd, codes } = await race(a, b, () => fact(a, b));
       expect(seqAtEnd).toBe(seqAtFact);
@@ -98,7 +97,6 @@ describe('a fact and the sends that race it on two processes', () => {
   test('webhook creation: every message committed after it has its outbox row', async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const [a, b] = await makeSenders(database, 2);
-      if (a === undefined || b === undefined) throw new Error('two agents are needed');
       await establish(a, b);
       const { seqAtFact } = await race(a, b, () => countWebhook(database, b.id, 1));
       const later = await database.messages
@@ -114,11 +112,10 @@ describe('a fact and the sends that race it on two processes', () => {
   test('a claim and a release: no send puts them off, is refused or undoes them', async () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const [a, b] = await makeSenders(database, 2);
-      if (a === undefined || b === undefined) throw new Error('two agents are needed');
       await establish(a, b);
       const ownersOf = async ({ id }: Sender) => {
-        const heads = database.heads.find({ _id: { $in: [senderHeadId(id), inboxInId(id)] } });
-        return (await heads.toArray()).map((head) => ('ownerId' in head ? head.ownerId : undefined));
+        const guards = database.guards.find({ _id: { $in: [senderGuardId(id), inboxInId(id)] } });
+        return (await guards.toArray()).map((guard) => ('ownerId' in guard ? guard.ownerId : undefined));
       };
       for (const agent of [a, b]) {
         const who = { agentId: agent.id, ownerId: `owner-${round}`, at: new Date() };
@@ -143,7 +140,6 @@ describe('a fact and the sends that race it on two processes', () => {
   ])('%s: an opener is before it or refused', async (name, fact) => {
     for (let round = 0; round < ROUNDS * 2; round += 1) {
       const [a, b] = await makeSenders(database, 2);
-      if (a === undefined || b === undefined) throw new Error('two agents are needed');
       if (name !== 'contacts_only') {
         await addContact(database, { from: b.id, to: a.id, at: new Date() });
         await closeInbox(b);
@@ -160,7 +156,6 @@ describe('a fact and the sends that race it on two processes', () => {
   test('messaging#2: two openers by one sender on two processes: exactly one is accepted', async () => {
     for (let round = 0; round < ROUNDS * 2; round += 1) {
       const [a, b] = await makeSenders(database, 2);
-      if (a === undefined || b === undefined) throw new Error('two agents are needed');
       const answers = await Promise.all(stack.baseUrls.map((url, node) => send(url, a, b, `twice-${node}`)));
       expect(answers.map(({ body }) => body.code ?? 'accepted').sort()).toEqual(['AWAITING_REPLY', 'accepted']);
     }
@@ -170,25 +165,21 @@ describe('a fact and the sends that race it on two processes', () => {
     for (let round = 0; round < ROUNDS * 2; round += 1) {
       const [a, b] = await makeSenders(database, 2);
       const [one = '', other = ''] = stack.baseUrls;
-      if (a === undefined || b === undefined) throw new Error('two agents are needed');
       const answers = await Promise.all([send(one, a, b, 'mutual-a'), send(other, b, a, 'mutual-b')]);
       expect(answers.map(({ status }) => status)).toEqual([201, 201]);
       expect(answers[0]?.body['conversation_id']).toBe(answers[1]?.body['conversation_id']);
       expect(answers.map(({ body }) => body.seq).sort()).toEqual([1, 2]);
-      expect(await database.heads.findOne({ _id: pairId(a.id, b.id) })).toMatchObject({ established: true });
+      expect(await database.guards.findOne({ _id: pairId(a.id, b.id) })).toMatchObject({ established: true });
     }
   });
 
   test('messaging#12: the cold cap holds when openers race on two processes', async () => {
     const [a] = await makeSenders(database, 1);
     const strangers = await makeSenders(database, 108);
-    if (a === undefined) throw new Error('a sender is needed');
     const answers: string[] = [];
     for (let start = 0; start < strangers.length; start += 12) {
       const batch = strangers.slice(start, start + 12);
-      const results = await Promise.all(
-        batch.map((to, index) => send(stack.baseUrls[index % 2] ?? '', a, to, `cold-${start + index}`)),
-      );
+      const results = await Promise.all(batch.map((to, index) => send(url(index % 2), a, to, `cold-${start + index}`)));
       answers.push(...results.map(({ body }) => body.code ?? 'accepted'));
     }
     expect(answers.filter((code) => code === 'accepted')).toHaveLength(100);

@@ -1,6 +1,6 @@
-import { groupHeadId } from '../../domain/group';
-import { inboxInId, inboxOutId, type InboxInHead, type InboxOutHead } from '../../domain/heads';
-import { flushInbox } from '../../store/flushing';
+import { groupGuardId } from '../../domain/group';
+import { countersOf } from '../support/backlog';
+import { settleWrittenOff } from '../../store/inbox/written-off';
 import { expireUndelivered } from '../../store/housekeeping/expire-undelivered';
 import { removeOldMessages } from '../../store/housekeeping/remove-old-messages';
 import type { Step, StepInput } from '../../store/housekeeping/step';
@@ -15,7 +15,7 @@ const daysAgo = (days: number): Date => new Date(Date.now() - days * DAY_MS);
 
 /** Housekeeping touches the rows of hundreds of members behind their backs: what it gets wrong nobody can repair. */
 describe('retention and undelivered TTL in groups', () => {
-  const { stack, database } = useStack({ workers: 0 });
+  const { stack, database, url } = useStack({ workers: 0 });
   const api = groupCalls(stack, database);
 
   async function run(sweep: (input: StepInput) => Promise<Step>): Promise<number> {
@@ -32,21 +32,16 @@ describe('retention and undelivered TTL in groups', () => {
   const expire = () => run((input) => expireUndelivered({ database, ttlDays: 90 }, input));
 
   const callsFor = ({ agent, apiKey }: TestAgent) =>
-    callsOf(stack.baseUrls[0] ?? '', { id: agent._id, handle: agent.handle, key: apiKey });
+    callsOf(url(), { id: agent._id, handle: agent.handle, key: apiKey });
   const exact = (who: TestAgent, groupIds: string[]) => expectExactCounters(database, { id: api.idOf(who) }, groupIds);
-  const backlogOf = async (who: TestAgent): Promise<{ counted: number; stored: number }> => {
-    const inbox = await database.heads.findOne<InboxInHead>({ _id: inboxInId(api.idOf(who)) });
-    const out = await database.heads.findOne<InboxOutHead>({ _id: inboxOutId(api.idOf(who)) });
-    const stored = await database.envelopes.countDocuments({ recipientId: api.idOf(who), status: 'stored' });
-    return { counted: (inbox?.enqueued ?? 0) - (out?.dequeued ?? 0), stored };
-  };
+  const backlogOf = (who: TestAgent) => countersOf(database, { id: api.idOf(who) });
 
   /** Everything of the group up to `seq` happened so long ago. */
   async function age(groupId: string, upTo: number, days: number): Promise<void> {
     const set = { $set: { createdAt: daysAgo(days) } };
     await database.messages.updateMany({ conversationId: groupId, seq: { $lte: upTo } }, set);
     await database.envelopes.updateMany({ conversationId: groupId, seq: { $lte: upTo } }, set);
-    await database.heads.updateOne({ _id: groupHeadId(groupId) }, set);
+    await database.guards.updateOne({ _id: groupGuardId(groupId) }, set);
   }
 
   /** Two joins (seq 1, 2), then `count` messages of the creator. */
@@ -97,18 +92,18 @@ describe('retention and undelivered TTL in groups', () => {
   });
 
   test.each(['before', 'after'] as const)(
-    'a member who left with undelivered messages, and one who came back: counted once, the flush %s the removal',
+    'rows of a member who left are counted once, also when it came back: the flow %s the removal',
     async (order) => {
       const { me, bob, eve, groupId } = await spokenTo(5);
       await api.leave(bob, groupId);
       await api.leave(eve, groupId);
       await api.add(me, groupId, eve);
       const { seq } = (await api.send(me, groupId, 'for who came back')).body;
-      if (order === 'before') await flushInbox(database, api.idOf(bob));
+      if (order === 'before') await settleWrittenOff(database, api.idOf(bob));
       await age(groupId, 7, 400);
       expect(await retain()).toBe(7);
       for (const who of [bob, eve]) {
-        await flushInbox(database, api.idOf(who));
+        await settleWrittenOff(database, api.idOf(who));
         const { counted, stored } = await backlogOf(who);
         expect(counted).toBe(stored);
       }
@@ -127,13 +122,13 @@ describe('retention and undelivered TTL in groups', () => {
     expect((await api.sync(bob)).map(eventOf)).toMatchObject([{ event: 'group_deleted' }]);
     await age(groupId, 6, 400);
     await retain();
-    await flushInbox(database, api.idOf(bob));
+    await settleWrittenOff(database, api.idOf(bob));
     expect([await api.sync(bob), await backlogOf(bob)]).toEqual([[], { counted: 0, stored: 0 }]);
     expect(await database.envelopes.countDocuments({ conversationId: groupId })).toBe(0);
     expect((await api.get(bob, groupId)).status).toBe(410);
   });
 
-  test('undelivered for 90 days: out of sync and backlog for each member by itself, unread and readable still', async () => {
+  test('what was undelivered for 90 days leaves sync and backlog, and stays unread and readable', async () => {
     const { bob, eve, groupId } = await spokenTo(4);
     const [ofBob, ofEve] = [callsFor(bob), callsFor(eve)];
     await ofEve.ack((await ofEve.sync()).at(-1)?.['delivery_id']);
@@ -164,7 +159,7 @@ describe('retention and undelivered TTL in groups', () => {
     await api.leave(eve, groupId);
     await expire();
     for (const who of [bob, eve]) {
-      await flushInbox(database, api.idOf(who));
+      await settleWrittenOff(database, api.idOf(who));
       expect(await backlogOf(who)).toEqual({ counted: 0, stored: 0 });
     }
   });
@@ -188,7 +183,7 @@ describe('retention and undelivered TTL in groups', () => {
     ]);
     await exact(bob, [groupId]);
     await exact(me, [groupId]);
-    await flushInbox(database, api.idOf(eve));
+    await settleWrittenOff(database, api.idOf(eve));
     const { counted, stored } = await backlogOf(eve);
     expect([counted, stored]).toEqual([0, 0]);
   });

@@ -1,19 +1,19 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { attachmentHeadId, newAttachment, withBytes, withReference } from '../../domain/attachments';
-import { inboxInId } from '../../domain/heads';
-import type { BlobStore } from '../../platform/blobs/blob-store';
+import { attachmentGuardId, newAttachment, withBytes, withReference } from '../../domain/attachments';
+import { inboxInId } from '../../domain/guards';
 import { createFileStore } from '../../platform/blobs/file-store';
 import { newId, newOutboxId } from '../../platform/ids';
-import { attachmentBlobKey, uploadBlobKey } from '../../store/attachments';
+import { attachmentBlobKey, uploadBlobKey } from '../../store/attachments/attachments';
 import { sweepAttachments } from '../../store/housekeeping/sweep-attachments';
 import { sweepBlobs } from '../../store/housekeeping/sweep-blobs';
 import { sweepOutbox } from '../../store/housekeeping/sweep-outbox';
 import type { Step, StepInput } from '../../store/housekeeping/step';
 import { createTestAgent } from '../support/agents';
-import { openTestDatabase, type TestDatabase } from '../support/database';
+import { useDatabase } from '../support/database';
+import { useFolder } from '../support/folder';
+import { standIn } from '../support/use';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -21,21 +21,11 @@ const START = new Date('2026-01-10T00:00:00.000Z');
 const after = (ms: number): Date => new Date(START.getTime() + ms);
 
 describe('housekeeping of files and intents', () => {
-  let given: TestDatabase;
-  let folder: string;
-  let blobs: BlobStore;
+  const database = useDatabase();
+  const folder = useFolder('blobs');
+  const blobs = standIn(() => createFileStore(folder.path));
 
-  beforeAll(async () => {
-    given = await openTestDatabase();
-    folder = await mkdtemp(join(tmpdir(), 'agentchat-blobs-'));
-    blobs = createFileStore(folder);
-  });
-  afterAll(async () => {
-    await given.drop();
-    await rm(folder, { recursive: true, force: true });
-  });
-
-  const deps = () => ({ database: given.database, blobs });
+  const deps = () => ({ database, blobs });
 
   /** The whole sweep, step by step. */
   async function run(sweep: (input: StepInput) => Promise<Step>, now: Date): Promise<number> {
@@ -68,13 +58,13 @@ describe('housekeeping of files and intents', () => {
     blobs.put(attachmentBlobKey(attachmentId), bytes, { bytes: bytes.length, contentType: 'text/plain' });
 
   async function isKept(attachmentId: string): Promise<{ row: boolean; object: boolean }> {
-    const row = await given.database.heads.findOne({ _id: attachmentHeadId(attachmentId) });
+    const row = await database.guards.findOne({ _id: attachmentGuardId(attachmentId) });
     return { row: row !== null, object: (await blobs.stat(attachmentBlobKey(attachmentId))) !== null };
   }
 
   test('an attachment without bytes goes a day after its URL ended', async () => {
     const attachment = reserve();
-    await given.database.heads.insertOne(attachment);
+    await database.guards.insertOne(attachment);
     const sweep = (input: StepInput) => sweepAttachments(deps(), input);
     expect(await run(sweep, after(26 * HOUR_MS - 1))).toBe(0);
     expect(await run(sweep, after(26 * HOUR_MS))).toBe(1);
@@ -83,7 +73,7 @@ describe('housekeeping of files and intents', () => {
 
   test('one that no message refers to goes a week after its bytes came', async () => {
     const attachment = withBytes(reserve(), after(HOUR_MS));
-    await given.database.heads.insertOne(attachment);
+    await database.guards.insertOne(attachment);
     await putBytes(attachment.attachmentId);
     const sweep = (input: StepInput) => sweepAttachments(deps(), input);
     expect(await run(sweep, after(HOUR_MS + 7 * DAY_MS - 1))).toBe(0);
@@ -95,7 +85,7 @@ describe('housekeeping of files and intents', () => {
     const target = { kind: 'direct', recipientId: 'agt_BBBBBBBBBBBBBBBB' } as const;
     const sent = withReference(withBytes(reserve(), after(HOUR_MS)), target, after(30 * DAY_MS));
     const attachment = withReference(sent, target, after(2 * DAY_MS));
-    await given.database.heads.insertOne(attachment);
+    await database.guards.insertOne(attachment);
     await putBytes(attachment.attachmentId);
     const sweep = (input: StepInput) => sweepAttachments(deps(), input);
     expect(await run(sweep, new Date('2027-02-08T23:59:59.999Z'))).toBe(0);
@@ -105,7 +95,7 @@ describe('housekeeping of files and intents', () => {
 
   test('bytes whose arrival nobody wrote down are found, not thrown away', async () => {
     const attachment = reserve();
-    await given.database.heads.insertOne(attachment);
+    await database.guards.insertOne(attachment);
     await putBytes(attachment.attachmentId);
     expect(await run((input) => sweepAttachments(deps(), input), after(30 * HOUR_MS))).toBe(0);
     expect(await isKept(attachment.attachmentId)).toEqual({ row: true, object: true });
@@ -113,9 +103,8 @@ describe('housekeeping of files and intents', () => {
   });
 
   test('objects that no row names go when they are a day old, all others stay', async () => {
-    const { database } = given;
     const kept = withBytes(reserve(), START);
-    await database.heads.insertOne(kept);
+    await database.guards.insertOne(kept);
     await putBytes(kept.attachmentId);
     await database.avatars.insertOne({
       _id: 'owner/shown.webp',
@@ -137,7 +126,7 @@ describe('housekeeping of files and intents', () => {
   });
 
   test('what interrupted writes left goes, too', async () => {
-    const file = join(folder, '.unfinished', 'left-over');
+    const file = join(folder.path, '.unfinished', 'left-over');
     await blobs.put('avatars/x.webp.3', bytes, { bytes: bytes.length, contentType: 'text/plain' });
     await writeFile(file, 'half');
     await utimes(file, START, START);
@@ -146,9 +135,8 @@ describe('housekeeping of files and intents', () => {
   });
 
   test('intents for webhooks of agents without any go after a day, all others stay', async () => {
-    const { database } = given;
     const [without, having] = [await createTestAgent(database), await createTestAgent(database)];
-    await database.heads.updateOne({ _id: inboxInId(having.agent._id) }, { $set: { webhooks: 1 } });
+    await database.guards.updateOne({ _id: inboxInId(having.agent._id) }, { $set: { webhooks: 1 } });
     const row = (targetId: string, createdAt: Date) => ({
       _id: newOutboxId(),
       kind: 'message.new' as const,

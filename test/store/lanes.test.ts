@@ -1,12 +1,16 @@
-import { inboxInId, type InboxInHead } from '../../domain/heads';
+import { inboxInId, type InboxInGuard } from '../../domain/guards';
 import { makeGroup } from '../../bench/group-fixture';
-import { createAgentReader } from '../../store/agents';
-import { createCommitter, type Committer } from '../../store/committer/committer';
-import { planHeadWrites } from '../../store/committer/head-writes';
-import { HeadSet } from '../../store/committer/head-set';
-import type { Database } from '../../store/database';
-import { openTestDatabase, type TestDatabase } from '../support/database';
+import { createAgentReader } from '../../store/agents/agents';
+import { createCommitter, type Committer } from '../../store/sending/committer';
+import { planGuardWrites } from '../../store/sending/guard-writes';
+import { GuardSet } from '../../store/sending/guard-set';
+import { addChange } from '../../store/groups/group-joins';
+import { addContact } from '../../store/contacts/relations';
+import { setMute } from '../../store/contacts/set-mute';
+import { createTestAgents } from '../support/agents';
+import { useDatabase } from '../support/database';
 import { makeSenders, type Sender } from '../support/traffic';
+import { itemAt } from '../support/exactly';
 
 const CONTENT = { type: 'text', content: '{"text":"hi"}', metadata: '{}', attachmentId: null } as const;
 
@@ -14,8 +18,6 @@ const CONTENT = { type: 'text', content: '{"text":"hi"}', metadata: '{}', attach
 describe('the lanes of one process', () => {
   const MEMBERS = 24;
   const ROUNDS = 12;
-  let opened: TestDatabase;
-  let database: Database;
   let committer: Committer;
   let conflicts = 0;
   let members: Sender[];
@@ -23,9 +25,9 @@ describe('the lanes of one process', () => {
   let groupId: string;
   let sent = 0;
 
+  const database = useDatabase();
+
   beforeAll(async () => {
-    opened = await openTestDatabase();
-    ({ database } = opened);
     committer = createCommitter({
       database,
       agents: createAgentReader(database),
@@ -41,19 +43,14 @@ describe('the lanes of one process', () => {
       members.map(({ id, handle }) => ({ id, handle, key: '' })),
     );
   });
-  afterAll(() => opened.drop());
 
-  const by = ({ id, handle }: Sender) => ({ id, handle, isSystem: false, keyVersion: 1, isRecalled: false });
+  const by = ({ id, handle }: Sender) => ({ id, handle, isSystem: false, keyVersion: 1, isCached: false });
   const next = (sender: Sender) => ({ ...CONTENT, sender: by(sender), clientMsgId: `lane-${(sent += 1)}` });
   const toGroup = (from: Sender) => committer.send({ ...next(from), groupId });
   const direct = (from: Sender, to: Sender) => committer.send({ ...next(from), to: to.handle });
-  const at = (list: Sender[], index: number): Sender => {
-    const found = list[index % list.length];
-    if (found === undefined) throw new Error('somebody is needed');
-    return found;
-  };
+  const at = (list: Sender[], index: number): Sender => itemAt(list, index % list.length);
 
-  test('messaging#23: direct sends to members of a busy group neither collide with its fan-outs nor starve them', async () => {
+  test('messaging#23: direct sends to members of a busy group neither collide with it nor starve it', async () => {
     // Known to the process from here on: what it never wrote it cannot reserve.
     await toGroup(at(members, 0));
     for (const [index, other] of others.entries()) {
@@ -72,7 +69,7 @@ describe('the lanes of one process', () => {
     await Promise.all([...fanOuts, ...singles]);
     expect(conflicts).toBe(0);
     for (const { id } of members) {
-      const inbox = await database.heads.findOne<InboxInHead>({ _id: inboxInId(id) });
+      const inbox = await database.guards.findOne<InboxInGuard>({ _id: inboxInId(id) });
       const positions = await database.envelopes.find({ recipientId: id }).sort({ position: 1 }).toArray();
       expect(positions.map(({ position }) => position)).toEqual(
         Array.from({ length: inbox?.enqueued ?? 0 }, (_, index) => index + 1),
@@ -80,20 +77,45 @@ describe('the lanes of one process', () => {
     }
   });
 
+  // A batch looks for mutes before it decides, when who joins by it is no member yet.
+  test('social.md §8.3: what a muted member says in the batch of a join is silent for who joins', async () => {
+    const [alice, dave, bob] = await createTestAgents(database, 3);
+    const at = new Date();
+    await addContact(database, { from: bob.agent._id, to: alice.agent._id, at });
+    const muted = { kind: 'agent', targetId: dave.agent._id, mutedUntil: null, at } as const;
+    await setMute(database, { muterId: bob.agent._id, ...muted });
+    const own = await makeGroup(
+      database,
+      [alice, dave].map(({ agent, apiKey: key }) => ({ id: agent._id, handle: agent.handle, key })),
+    );
+    const adding = { caller: alice.agent, target: bob.agent, mode: 'auto_contacts' } as const;
+    const speaker = { id: dave.agent._id, handle: dave.agent.handle, key: '' };
+    // In one turn of the loop: one batch.
+    await Promise.all([
+      committer.change(addChange({ database, agents: createAgentReader(database) }, own, adding)),
+      committer.send({ ...next(speaker), groupId: own }),
+    ]);
+    const rows = await database.envelopes.find({ recipientId: bob.agent._id }).sort({ seq: 1 }).toArray();
+    expect(rows.map(({ senderId, muted: isMuted }) => [senderId, isMuted])).toEqual([
+      [alice.agent._id, undefined],
+      [dave.agent._id, true],
+    ]);
+  });
+
   test('a fan-out steps the inboxes of one version in one update, and finds out when one of them moved', async () => {
     await toGroup(at(members, 0));
     const ids = members.slice(1).map(({ id }) => inboxInId(id));
-    const loaded = await database.heads.find<InboxInHead>({ _id: { $in: ids } }).toArray();
-    const heads = new HeadSet(loaded);
+    const loaded = await database.guards.find<InboxInGuard>({ _id: { $in: ids } }).toArray();
+    const guards = new GuardSet(loaded);
     for (const inbox of loaded) {
-      heads.put({ ...inbox, nextPosition: inbox.nextPosition + 1, enqueued: inbox.enqueued + 1 });
+      guards.put({ ...inbox, nextPosition: inbox.nextPosition + 1, enqueued: inbox.enqueued + 1 });
     }
-    const planned = planHeadWrites(heads.changed());
+    const planned = planGuardWrites(guards.changed());
     expect(planned.operations.length).toBe(1);
-    await database.heads.updateOne({ _id: ids[3] ?? '' }, { $inc: { muteVersion: 1, v: 1 } });
+    await database.guards.updateOne({ _id: ids[3] ?? '' }, { $inc: { muteVersion: 1, v: 1 } });
     const session = database.client.startSession();
     session.startTransaction();
-    const { matchedCount } = await database.heads.bulkWrite(planned.operations, { session });
+    const { matchedCount } = await database.guards.bulkWrite(planned.operations, { session });
     await session.abortTransaction();
     await session.endSession();
     expect(matchedCount).toBe(planned.count - 1);

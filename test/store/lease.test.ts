@@ -1,45 +1,44 @@
-import { randomBytes } from 'node:crypto';
-import { openDatabase, prepareDatabase, type Database } from '../../store/database';
-import { openLease, type Lease } from '../../store/lease';
+import { openLease } from '../../store/nodes/lease';
 import { createLogger } from '../../platform/logger';
-import { testServers } from '../support/servers';
 import { waitFor } from '../support/wait';
+import { useDatabase } from '../support/database';
+import { use } from '../support/use';
+import { createGate } from '../support/gate';
 
 describe('the lease of a node', () => {
-  let database: Database;
-  let lease: Lease;
+  const database = useDatabase();
   /** What the next renewal waits for: as long as it does, the lease lapses. */
   let blockade: Promise<void> = Promise.resolve();
 
-  beforeAll(async () => {
-    database = openDatabase({ uri: testServers().mongoUri, name: `test-lease-${randomBytes(6).toString('hex')}` });
-    await prepareDatabase(database);
-    const log = createLogger('test', 'silent');
-    lease = await openLease({ database, log, nodeId: 'one', beforeRenewal: () => blockade });
-  });
-  afterAll(async () => {
-    await lease.close();
-    await database.db.dropDatabase();
-    await database.client.close();
-  });
+  const lease = use(
+    () => openLease({ database, log: createLogger('test', 'silent'), nodeId: 'one', beforeRenewal: () => blockade }),
+    (held) => held.close(),
+  );
 
-  function gate(): { opened: Promise<void>; open: () => void } {
-    let open = (): void => undefined;
-    const opened = new Promise<void>((resolve) => (open = resolve));
-    return { opened, open };
-  }
+  test.each([
+    ['was taken away', () => database.nodes.deleteOne({ _id: 'one' })],
+    ['had lapsed', () => database.nodes.updateOne({ _id: 'one' }, { $set: { leaseUntil: new Date(0) } })],
+  ])('a node whose row %s catches up, though its own clock saw no gap', async (_, takeForDead) => {
+    await waitFor(() => lease.isHeld());
+    let caughtUp = 0;
+    lease.onRegained(() => Promise.resolve(void (caughtUp += 1)));
+    await takeForDead();
+    await waitFor(() => caughtUp > 0);
+    await waitFor(() => lease.isHeld());
+    expect(caughtUp).toBe(1);
+  });
 
   test('it counts again when the work after the latest lapse is done, whichever work ends first', async () => {
     await waitFor(() => lease.isHeld());
     const works: { open: () => void }[] = [];
     lease.onRegained(() => {
-      const work = gate();
+      const work = createGate();
       works.push(work);
-      return work.opened;
+      return work.isOpen;
     });
     for (const lapse of [1, 2]) {
-      const block = gate();
-      blockade = block.opened;
+      const block = createGate();
+      blockade = block.isOpen;
       const { leaseUntil } = (await database.nodes.findOne({ _id: 'one' })) ?? {};
       await waitFor(() => Date.now() > (leaseUntil?.getTime() ?? Number.POSITIVE_INFINITY) + 1_100);
       block.open();

@@ -1,5 +1,5 @@
 import { MongoBulkWriteError, MongoServerError, MongoUnexpectedServerResponseError } from 'mongodb';
-import { isOutage } from '../../store/outage';
+import { isOutage } from '../../store/schema/outage';
 
 /** As Node makes it for a write to a socket that the other side has ended; seen to come through the driver unchanged. */
 const ended = Object.assign(new Error('This socket has been ended by the other party'), { code: 'EPIPE' });
@@ -13,6 +13,7 @@ describe('what counts as an outage of the database, and is answered with 503 (co
       'the same inside of a bulk write',
       Object.assign(Object.create(MongoBulkWriteError.prototype), { errorResponse: stepDown }),
     ],
+    ['a snapshot that expired', new MongoServerError({ message: 'too old', code: 239 })],
     ['a server that was lost between two tries', new MongoUnexpectedServerResponseError('no retryable writes')],
   ])('%s', (_, error) => expect(isOutage(error)).toBe(true));
 

@@ -1,24 +1,18 @@
-import { randomBytes } from 'node:crypto';
 import { explainQueries } from '../../bench/explain';
-import { findAgentByKey, findClaimedAgent, listClaimed, releaseClaim } from '../../store/claims';
-import { openDatabase, prepareDatabase, type Database } from '../../store/database';
-import { endAllSessions, endSession, findSignedIn, rotateToken } from '../../store/owner-sessions';
-import { claimAgent } from '../../store/transactions/claims';
-import { signIn } from '../../store/transactions/sign-in';
+import { findAgentByKey, findClaimedAgent, listClaimed, releaseClaim } from '../../store/accounts/claims';
+import { endAllSessions, endSession, findSignedIn, rotateToken } from '../../store/owners/owner-sessions';
+import { claimAgent } from '../../store/accounts/set-claim';
+import { signIn } from '../../store/owners/sign-in';
 import { createTestAgent } from '../support/agents';
-import { testServers } from '../support/servers';
+import { useDatabase } from '../support/database';
 
 /** A thousand owners, each with a session and a claim: a query that looks at more than its own would show. */
 const OWNERS = 1_000;
 
 describe('queries of owners, sessions and claims', () => {
-  let database: Database;
+  const database = useDatabase({ isMonitored: true });
 
   beforeAll(async () => {
-    const { mongoUri } = testServers();
-    const uri = `${mongoUri}${mongoUri.includes('?') ? '&' : '?'}monitorCommands=true`;
-    database = openDatabase({ uri, name: `test-${randomBytes(6).toString('hex')}` });
-    await prepareDatabase(database);
     const at = new Date();
     const ids = Array.from({ length: OWNERS }, (_, index) => `owner-${index}`);
     const dates = { createdAt: at, updatedAt: at, deletedAt: null };
@@ -37,10 +31,6 @@ describe('queries of owners, sessions and claims', () => {
         expiresAt: new Date(at.getTime() + 60_000),
       })),
     );
-  });
-  afterAll(async () => {
-    await database.db.dropDatabase();
-    await database.client.close();
   });
 
   const now = new Date();

@@ -1,4 +1,4 @@
-import { markReadThrough } from '../../store/transactions/read-messages';
+import { markReadThrough } from '../../store/conversations/read-messages';
 import { callsOf, say, startTalk } from '../support/conversations';
 import { expectExactCounters } from '../support/exact';
 import { useStack } from '../support/use-stack';
@@ -7,17 +7,17 @@ import { countWebhook } from '../support/webhooks';
 /** What would go unseen otherwise: a counter that two writers step for one envelope, a range that two hides both made. */
 describe('a reader who reads, acks and hides on two processes while the other side sends', () => {
   const SENDS = 60;
-  const { stack, database } = useStack({ apis: 2, workers: 0 });
+  const { database, url } = useStack({ apis: 2, workers: 0 });
 
-  const url = (index: number): string => stack.baseUrls[index % stack.baseUrls.length] ?? '';
+  const urlFor = (index: number): string => url(index % 2);
 
   test('messaging#25, messaging#26: counters equal rows, and nobody is told twice that one message was read', async () => {
-    const { a, b, conversationId } = await startTalk(database, url(0));
+    const { a, b, conversationId } = await startTalk(database, urlFor(0));
     await countWebhook(database, a.id, 1);
-    const sent = (await say(url(0), a, b)).map(({ id }) => id);
+    const sent = (await say(urlFor(0), a, b)).map(({ id }) => id);
     let isSending = true;
     const sending = (async () => {
-      for (let index = 0; index < SENDS; index += 1) sent.push(...(await say(url(index), a, b)).map(({ id }) => id));
+      for (let index = 0; index < SENDS; index += 1) sent.push(...(await say(urlFor(index), a, b)).map(({ id }) => id));
       isSending = false;
     })();
     /** Repeats `work` with a growing counter until all is sent, then once more. */
@@ -37,12 +37,12 @@ describe('a reader who reads, acks and hides on two processes while the other si
     await Promise.all([
       sending,
       // The same message on both processes at once: one of the two is the first.
-      busy((turn) => Promise.all([0, 1].map((node) => expectOk(callsOf(url(node), b).read(newest(turn % 3)))))),
+      busy((turn) => Promise.all([0, 1].map((node) => expectOk(callsOf(urlFor(node), b).read(newest(turn % 3)))))),
       busy((turn) =>
-        Promise.all([0, 1].map((node) => expectOk(callsOf(url(node), b).hide(newest((turn * 2 + node) % 7))))),
+        Promise.all([0, 1].map((node) => expectOk(callsOf(urlFor(node), b).hide(newest((turn * 2 + node) % 7))))),
       ),
       busy(async (turn) => {
-        const calls = callsOf(url(turn), b);
+        const calls = callsOf(urlFor(turn), b);
         const rows = await calls.sync('?limit=5');
         if (rows.length > 0) await expectOk(calls.ack(rows.at(-1)?.['delivery_id']));
       }),
@@ -53,8 +53,8 @@ describe('a reader who reads, acks and hides on two processes while the other si
       ),
       busy((turn) =>
         turn % 10 === 9
-          ? expectOk(callsOf(url(turn), b).hideConversation(conversationId))
-          : callsOf(url(turn), b).conversations(),
+          ? expectOk(callsOf(urlFor(turn), b).hideConversation(conversationId))
+          : callsOf(urlFor(turn), b).conversations(),
       ),
     ]);
     expect(failures).toEqual([]);

@@ -1,5 +1,5 @@
 import type { Document } from 'mongodb';
-import type { Database } from '../../store/database';
+import type { Database } from '../../store/schema/database';
 import {
   findOverdue,
   findUnsettled,
@@ -7,21 +7,14 @@ import {
   listTransitions,
   loadEvidence,
   settleUndecided,
-} from '../../store/enforcement';
-import { listEnforced } from '../../store/enforcement-view';
-import { listMutes } from '../../store/mutes';
-import { openTestDatabase, type TestDatabase } from '../support/database';
+} from '../../store/enforcement/enforcement';
+import { listEnforced } from '../../store/enforcement/enforcement-view';
+import { listMutes } from '../../store/contacts/mutes';
+import { useDatabase } from '../support/database';
 
 /** A list that scans its collection passes every other test, and stops a service that grew. */
 describe('reads of blocks, reports, enforcement and mutes use their indexes', () => {
-  let own: TestDatabase;
-  let database: Database;
-
-  beforeAll(async () => {
-    own = await openTestDatabase();
-    database = own.database;
-  });
-  afterAll(() => own.drop());
+  const database = useDatabase();
 
   type Explained = { find: (filter: object, options: object) => { explain: (verbosity: string) => Promise<Document> } };
 

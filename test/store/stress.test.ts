@@ -1,14 +1,15 @@
-import { inboxInId, inboxOutId, type InboxInHead, type InboxOutHead } from '../../domain/heads';
+import { countersOf } from '../support/backlog';
 import { useStack } from '../support/use-stack';
 import { drainOnce, makeSenders, send, type Sender } from '../support/traffic';
+import { itemAt } from '../support/exactly';
 
 /** What would go unseen otherwise: a position or seq that becomes visible out of order makes ack-up-to skip it. */
 describe('many senders on two processes against few recipients who sync and ack', () => {
   const SENDERS = 24;
   const EACH = 25;
-  const { stack, database } = useStack({ apis: 2, workers: 0 });
+  const { stack, database, url } = useStack({ apis: 2, workers: 0 });
 
-  const urlFor = (index: number): string => stack.baseUrls[index % stack.baseUrls.length] ?? '';
+  const urlFor = (index: number): string => url(index % stack.baseUrls.length);
 
   test('messaging#2, messaging#23: every 201 is seen exactly once, seq has no gaps, counters equal the rows', async () => {
     const senders = await makeSenders(database, SENDERS);
@@ -30,8 +31,7 @@ describe('many senders on two processes against few recipients who sync and ack'
     await Promise.all(
       senders.map(async (sender, index) => {
         for (let count = 0; count < EACH; count += 1) {
-          const to = recipients[(index + count) % recipients.length];
-          if (to === undefined) throw new Error('a recipient is needed');
+          const to = itemAt(recipients, (index + count) % recipients.length);
           const answer = await send(urlFor(index + count), sender, to, `stress-${index}-${count}`);
           expect(answer.status).toBe(201);
           accepted.set(to.id, [...(accepted.get(to.id) ?? []), String(answer.body.id)]);
@@ -58,11 +58,10 @@ describe('many senders on two processes against few recipients who sync and ack'
 
   async function expectExact(recipients: Sender[]): Promise<void> {
     for (const { id } of recipients) {
-      const inbox = await database.heads.findOne<InboxInHead>({ _id: inboxInId(id) });
-      const outbox = await database.heads.findOne<InboxOutHead>({ _id: inboxOutId(id) });
+      const { counted } = await countersOf(database, { id });
       const stored = await database.envelopes.countDocuments({ recipientId: id, status: 'stored' });
       const positions = await database.envelopes.find({ recipientId: id }).sort({ position: 1 }).toArray();
-      expect((inbox?.enqueued ?? 0) - (outbox?.dequeued ?? 0)).toBe(stored);
+      expect(counted).toBe(stored);
       expect(positions.map((row) => row.position)).toEqual(positions.map((_row, index) => index + 1));
     }
     const conversations = await database.messages.distinct('conversationId');

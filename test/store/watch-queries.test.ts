@@ -1,20 +1,18 @@
-import { randomBytes } from 'node:crypto';
 import { explainQueries, type Explained } from '../../bench/explain';
 import { fillConversations } from '../../bench/fill';
 import type { TimelineCursor } from '../../domain/timeline';
-import { createAgentReader, type AgentReader } from '../../store/agents';
-import { listBlocks } from '../../store/blocks';
-import type { Agent } from '../../store/collections/agents';
-import { openDatabase, prepareDatabase, type Database } from '../../store/database';
-import { shareConversation } from '../../store/watch/acquaintance';
-import { readEvents } from '../../store/watch/events';
-import { readFresh } from '../../store/watch/fresh';
-import { readWatchedMessages } from '../../store/watch/messages';
-import { findSignedInSessions } from '../../store/watch/sessions';
-import { hintsOf } from '../../store/watch/tell-owner';
-import { issueTicket, takeTicket } from '../../store/watch/tickets';
+import { createAgentReader } from '../../store/agents/agents';
+import { listBlocks } from '../../store/contacts/blocks';
+import type { Agent } from '../../store/schema/collections/agents';
+import { shareConversation } from '../../store/owners/acquaintance';
+import { readEvents } from '../../store/owners/events';
+import { readFresh } from '../../store/owners/fresh';
+import { readOwnerMessages } from '../../store/owners/messages';
+import { findSignedInSessions } from '../../store/owners/sessions';
+import { hintsOf } from '../../store/nodes/publish-to-owners';
+import { issueTicket, takeTicket } from '../../store/owners/tickets';
 import { createTestAgent } from '../support/agents';
-import { testServers } from '../support/servers';
+import { useDatabase } from '../support/database';
 
 /** As in `explain.test.ts`: an owner who opens an old agent's log must not read through all that it ever wrote. */
 const PER_CONVERSATION = 2_000;
@@ -22,17 +20,13 @@ const DOCS_MAX = 500;
 const BASE = Date.parse('2026-01-01T00:00:00.000Z');
 
 describe('queries of what owners see', () => {
-  let database: Database;
-  let agents: AgentReader;
+  const database = useDatabase({ isMonitored: true });
   let hub: Agent;
   let conversationIds: string[];
 
+  const agents = createAgentReader(database);
+
   beforeAll(async () => {
-    const { mongoUri } = testServers();
-    const uri = `${mongoUri}${mongoUri.includes('?') ? '&' : '?'}monitorCommands=true`;
-    database = openDatabase({ uri, name: `test-${randomBytes(6).toString('hex')}` });
-    await prepareDatabase(database);
-    agents = createAgentReader(database);
     hub = (await createTestAgent(database)).agent;
     const peers = await Promise.all(Array.from({ length: 3 }, async () => (await createTestAgent(database)).agent));
     conversationIds = await fillConversations(database, {
@@ -62,10 +56,6 @@ describe('queries of what owners see', () => {
         isHidden: index % 2 === 0,
       })),
     );
-  });
-  afterAll(async () => {
-    await database.db.dropDatabase();
-    await database.client.close();
   });
 
   /** A message a second, one conversation after the other, as the positions of the inbox are. */
@@ -153,7 +143,7 @@ describe('queries of what owners see', () => {
   test('messages, blocks, profiles and hints look at what they show', async () => {
     const [conversationId = ''] = conversationIds;
     for (const page of [{ conversationId }, { conversationId, beforeSeq: 1_000 }]) {
-      const explained = await expectServedByIndexes(() => readWatchedMessages(database, agents, hub, page));
+      const explained = await expectServedByIndexes(() => readOwnerMessages(database, agents, hub, page));
       expect(explained.flatMap(({ indexes }) => indexes)).toContain('conversation_seq');
     }
     const listed = await expectServedByIndexes(() => listBlocks(database, hub._id, { limit: 100, offset: 50 }));

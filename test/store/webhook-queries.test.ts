@@ -1,38 +1,28 @@
-import { randomBytes } from 'node:crypto';
 import { explainQueries, type Explained } from '../../bench/explain';
-import { relayDeletedWebhooks } from '../../delivery/deleted-webhooks';
-import { openDatabase, prepareDatabase, type Database } from '../../store/database';
-import { cancelGroupDeliveries, dropWebhooks, removeUnsent } from '../../store/deliveries';
-import { createAgentReader } from '../../store/agents';
-import { findInboxIn, readReleased } from '../../store/inbox';
-import { findReleaseRequest, findReleasing, lookAtRelease } from '../../store/releases';
-import { announcePresence } from '../../store/intents/announce-presence';
-import { setPause } from '../../store/transactions/set-pause';
-import { addContact } from '../../store/transactions/relations';
-import { listWebhooks } from '../../store/webhooks';
+import { relayDeletedWebhooks } from '../../delivery/deleted-webhooks-relay';
+import { cancelGroupDeliveries, dropWebhooks, removeUnsent } from '../../store/webhooks/deliveries';
+import { createAgentReader } from '../../store/agents/agents';
+import { findInboxIn, readReleased } from '../../store/inbox/inbox';
+import { findReleaseRequest, findReleasing, lookAtRelease } from '../../store/webhooks/releases';
+import { announcePresence } from '../../store/webhooks/intents/announce-presence';
+import { setPause } from '../../store/accounts/set-pause';
+import { addContact } from '../../store/contacts/relations';
+import { listWebhooks } from '../../store/webhooks/webhooks';
 import { createTestAgent, type TestAgent } from '../support/agents';
 import { intentWorker } from '../support/intents';
-import { testServers } from '../support/servers';
 import { addWebhook } from '../support/webhooks';
+import { useDatabase } from '../support/database';
 
 /** Deliveries and intents of everybody stand in one collection each: what scans them stops everybody's webhooks. */
 describe('queries of webhooks', () => {
-  let database: Database;
+  const database = useDatabase({ isMonitored: true });
   let watcher: TestAgent;
   let subject: TestAgent;
 
   beforeAll(async () => {
-    const { mongoUri } = testServers();
-    const uri = `${mongoUri}${mongoUri.includes('?') ? '&' : '?'}monitorCommands=true`;
-    database = openDatabase({ uri, name: `test-${randomBytes(6).toString('hex')}` });
-    await prepareDatabase(database);
     [watcher, subject] = [await createTestAgent(database), await createTestAgent(database)];
     await addContact(database, { from: watcher.agent._id, to: subject.agent._id, at: new Date() });
     await addWebhook(database, watcher.agent._id, ['presence.update', 'contact.blocked', 'message.new']);
-  });
-  afterAll(async () => {
-    await database.db.dropDatabase();
-    await database.client.close();
   });
 
   const indexed = ['webhooks', 'deliveries', 'outbox'];
@@ -73,13 +63,14 @@ describe('queries of webhooks', () => {
       await lookAtRelease(database, agentId);
       const inbox = await findInboxIn(database, agentId);
       const agent = { _id: agentId, inboxSalt: inbox?.salt ?? '' };
-      const page = { after: 0, upTo: 100, limit: 100, includeMuted: false, flushing: undefined };
+      const page = { after: 0, upTo: 100, limit: 100, includeMuted: false, writtenOff: undefined };
       const owed = { ...page, since: new Date(), syncedUpTo: 0 };
       await readReleased(database, createAgentReader(database), agent, owed);
     });
     expect(all.filter(({ isCollectionScan }) => isCollectionScan)).toEqual([]);
     const used = all.flatMap(({ collection, indexes }) => indexes.map((name) => `${collection}.${name}`));
-    for (const name of ['heads.releasing_at', 'connections.agent_node', 'envelopes._id_']) expect(used).toContain(name);
+    for (const name of ['guards.releasing_at', 'connections.agent_node', 'envelopes._id_'])
+      expect(used).toContain(name);
   });
 
   test('lists and removals of webhooks, and what they take back', async () => {

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import type { Agent } from '../../store/collections/agents';
-import type { Database } from '../../store/database';
-import { createAgent } from '../../store/transactions/create-agent';
+import type { Agent } from '../../store/schema/collections/agents';
+import type { Database } from '../../store/schema/database';
+import { createAgent } from '../../store/accounts/create-agent';
 import { hashApiKey, newApiKey, newId } from '../../platform/ids';
+import { exactly, type Exactly } from './exactly';
 
 /** An agent with its plain key. */
 export interface TestAgent {
@@ -32,6 +33,14 @@ export async function createTestAgent(
     { live: 1, lifetime: 3 },
   );
   return { agent, apiKey };
+}
+
+/** Makes so many active agents. */
+export function createTestAgents<Count extends number>(
+  database: Database,
+  count: Count,
+): Promise<Exactly<TestAgent, Count>> {
+  return exactly(count, () => createTestAgent(database));
 }
 
 /** A JSON value, read loosely: a missing property is undefined. */

@@ -1,8 +1,17 @@
-import { inboxInId, inboxOutId, pairId, type InboxInHead, type InboxOutHead, type PairHead } from '../../domain/heads';
+import {
+  inboxInId,
+  inboxOutId,
+  pairId,
+  type InboxInGuard,
+  type InboxOutGuard,
+  type PairGuard,
+} from '../../domain/guards';
 import { newId } from '../../platform/ids';
-import { clientKey } from '../../store/client-keys';
-import { envelopeId, type Envelope, type Message } from '../../store/collections/messages';
-import type { Database } from '../../store/database';
+import { clientKey } from '../../store/schema/client-keys';
+import { envelopeId, type Envelope, type Message } from '../../store/schema/collections/messages';
+import { withTransaction, type Database } from '../../store/schema/database';
+import { isSettled } from '../../store/inbox/backlog';
+import { notWrittenOff } from '../../store/inbox/written-off';
 import type { Sender } from './traffic';
 
 /**
@@ -10,8 +19,8 @@ import type { Sender } from './traffic';
  * longer than the test. Both must have written to each other, and nobody may write meanwhile. Returns the message ids.
  */
 export async function seedBacklog(database: Database, from: Sender, to: Sender, count: number): Promise<string[]> {
-  const pair = await database.heads.findOne<PairHead>({ _id: pairId(from.id, to.id) });
-  const inbox = await database.heads.findOne<InboxInHead>({ _id: inboxInId(to.id) });
+  const pair = await database.guards.findOne<PairGuard>({ _id: pairId(from.id, to.id) });
+  const inbox = await database.guards.findOne<InboxInGuard>({ _id: inboxInId(to.id) });
   if (pair === null || pair.conversationId === null || inbox === null) throw new Error('the two have not written yet');
   const { conversationId, nextSeq } = pair;
   const createdAt = new Date();
@@ -46,11 +55,11 @@ export async function seedBacklog(database: Database, from: Sender, to: Sender, 
   }));
   await database.messages.insertMany(messages);
   await database.envelopes.insertMany(envelopes);
-  await database.heads.updateOne(
+  await database.guards.updateOne(
     { _id: pair._id },
     { $inc: { v: 1, nextSeq: count, [`sent.${from.id}`]: count }, $set: { lastMessageAt: createdAt } },
   );
-  await database.heads.updateOne({ _id: inbox._id }, { $inc: { v: 1, nextPosition: count, enqueued: count } });
+  await database.guards.updateOne({ _id: inbox._id }, { $inc: { v: 1, nextPosition: count, enqueued: count } });
   return messages.map(({ _id }) => _id);
 }
 
@@ -61,7 +70,7 @@ export async function seedGroupBacklog(
   groupId: string,
   count: number,
 ): Promise<number> {
-  const inbox = await database.heads.findOne<InboxInHead>({ _id: inboxInId(recipientId) });
+  const inbox = await database.guards.findOne<InboxInGuard>({ _id: inboxInId(recipientId) });
   const first = inbox?.nextPosition ?? 1;
   const rows = Array.from({ length: count }, (_, index): Envelope => ({
     _id: envelopeId(recipientId, first + index),
@@ -77,16 +86,46 @@ export async function seedGroupBacklog(
   }));
   await database.envelopes.insertMany(rows);
   const step = { nextPosition: count, enqueued: count, v: 1 };
-  await database.heads.updateOne({ _id: inboxInId(recipientId) }, { $inc: step });
+  await database.guards.updateOne({ _id: inboxInId(recipientId) }, { $inc: step });
   return count;
 }
 
-/** `enqueued` − `dequeued` of the agent's inbox beside the rows that are stored: equal at any rest. */
-export async function countersOf(database: Database, agent: Sender): Promise<{ counted: number; stored: number }> {
-  const inbox = await database.heads.findOne<InboxInHead>({ _id: inboxInId(agent.id) });
-  const outbox = await database.heads.findOne<InboxOutHead>({ _id: inboxOutId(agent.id) });
-  return {
-    counted: (inbox?.enqueued ?? 0) - (outbox?.dequeued ?? 0),
-    stored: await database.envelopes.countDocuments({ recipientId: agent.id, status: 'stored' }),
-  };
+/**
+ * Lets senders see a backlog of `undelivered` envelopes, as a count of the rows would have left it; there are no such
+ * rows, so that what the agent reads stays as it is. Holds until the agent takes something.
+ */
+export async function pretendBacklog(database: Database, agentId: string, undelivered: number): Promise<void> {
+  const out = await database.guards.findOneAndUpdate(
+    { _id: inboxOutId(agentId) },
+    { $set: { isNear: true }, $inc: { v: 1, moves: 1, countedMoves: 0 }, $setOnInsert: { dequeued: 0 } },
+    { upsert: true, returnDocument: 'after' },
+  );
+  // The kind of a guard stands in its _id: this is the parse point of the union.
+  const { dequeued, moves } = out as InboxOutGuard;
+  await database.guards.updateOne({ _id: inboxOutId(agentId) }, { $set: { countedMoves: moves }, $inc: { v: 1 } });
+  const enqueued = undelivered + dequeued;
+  await database.guards.updateOne({ _id: inboxInId(agentId) }, { $set: { enqueued }, $inc: { v: 1 } });
 }
+
+/**
+ * The backlog of an agent as of one moment, as senders near its limits see it (`counted`), and the rows that are stored
+ * and not written off. Throws where what senders see without a count is less than the rows.
+ */
+export async function countersOf(
+  database: Database,
+  agent: Pick<Sender, 'id'>,
+): Promise<{ counted: number; stored: number }> {
+  return withTransaction(database, async (session) => {
+    const inbox = await database.guards.findOne<InboxInGuard>({ _id: inboxInId(agent.id) }, { session });
+    const out = await database.guards.findOne<InboxOutGuard>({ _id: inboxOutId(agent.id) }, { session });
+    const rows = { recipientId: agent.id, status: 'stored' as const, ...notWrittenOff(inbox?.writtenOff) };
+    const stored = await database.envelopes.countDocuments(rows, { session });
+    const atMost = (inbox?.enqueued ?? 0) - (out?.dequeued ?? 0);
+    if (atMost < stored) throw new Error(`senders see a backlog of ${atMost}, but ${stored} rows are stored`);
+    // Where senders take a count for exact, it has to be.
+    const isExact = inbox !== null && isNear(out) && isSettled(inbox, out, 0);
+    return { counted: isExact ? atMost : stored, stored };
+  });
+}
+
+const isNear = (out: InboxOutGuard | null): boolean => out?.isNear === true;

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -10,12 +10,19 @@ import { projectRoot } from '../../local/root';
 /** Everything that the browser needs comes out of its package: program, libraries, fonts. */
 const folder = join(tmpdir(), `agentchat-chromium-${installedVersion()}`);
 
+const FONTS = `<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir>${folder}/fonts</dir><cachedir>${folder}/fonts-cache</cachedir></fontconfig>
+`;
+
 /**
  * Chromium without a window, from the npm package: nothing has to be installed. Unpacked once per machine into the temporary
  * folder. Its own libraries are used, so that it starts on machines that have none of them.
  */
 export async function openBrowser(): Promise<Browser> {
   if (!existsSync(folder)) await unpack();
+  // The package's own file names folders of a cloud function; without any font the browser ends.
+  await writeFile(join(folder, 'fonts', 'fonts.conf'), FONTS);
   return chromium.launch({
     executablePath: join(folder, 'chromium'),
     // Containers have no user namespaces for a sandbox, and little shared memory. Only pages of our own are opened.

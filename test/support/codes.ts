@@ -1,13 +1,12 @@
 import { codeIn } from '../../local/mailbox';
-import type { Database } from '../../store/database';
-import { emailKey } from '../../store/transactions/create-agent';
+import type { Database } from '../../store/schema/database';
+import { emailKey } from '../../store/accounts/create-agent';
 import type { Stack } from './stack';
 import { waitFor } from './wait';
 
 /** The code of the latest mail to `email`, once `count` mails have come. */
 export async function codeFor(stack: Stack, email: string, count = 1): Promise<string> {
   await waitFor(() => stack.mailbox.messages(email).length >= count, {
-    timeoutMs: 30_000,
     describe: `${count} mails to ${email}`,
   });
   const [mail] = stack.mailbox.messages(email);

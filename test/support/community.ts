@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { emptyPair, pairId } from '../../domain/heads';
-import type { Database } from '../../store/database';
-import { evaluateEnforcement } from '../../store/transactions/evaluate-enforcement';
-import { setBlock } from '../../store/transactions/relations';
-import { reportAgent } from '../../store/transactions/reports';
+import { emptyPair, pairId } from '../../domain/guards';
+import type { Database } from '../../store/schema/database';
+import { evaluateEnforcement } from '../../store/enforcement/evaluate-enforcement';
+import { setBlock } from '../../store/contacts/relations';
+import { reportAgent } from '../../store/contacts/reports';
 import { createTestAgent, type TestAgent } from './agents';
 
 export const HOUR_MS = 3_600_000;
@@ -16,8 +16,8 @@ export async function wroteFirst(database: Database, from: string, to: string): 
   const id = pairId(from, to);
   const conversationId = `conv_test${(conversations += 1)}${randomBytes(4).toString('hex')}`;
   const opened = { initiatedBy: from, conversationId };
-  const found = await database.heads.updateOne({ _id: id }, { $set: opened, $inc: { v: 1 } });
-  if (found.matchedCount === 0) await database.heads.insertOne({ ...emptyPair(id), ...opened, v: 1 });
+  const found = await database.guards.updateOne({ _id: id }, { $set: opened, $inc: { v: 1 } });
+  if (found.matchedCount === 0) await database.guards.insertOne({ ...emptyPair(id), ...opened, v: 1 });
 }
 
 /** Ids of so many fresh agents to whom `target` wrote first, unless `isStranger`. Rows of agents are not needed. */

@@ -1,5 +1,7 @@
-import type { Database } from '../../store/database';
+import type { Database } from '../../store/schema/database';
+import { exactly, type Exactly } from './exactly';
 import { makeSenders, request, send, type Answer, type Sender } from './traffic';
+import { standIn, use } from './use';
 
 /** A row of a list, read loosely. */
 export type Row = Record<string, unknown> & { id: string; seq: number };
@@ -13,24 +15,33 @@ export interface Talk {
 
 export async function startTalk(database: Database, url: string): Promise<Talk> {
   const [a, b] = await makeSenders(database, 2);
-  if (a === undefined || b === undefined) throw new Error('two agents are needed');
   const opener = await send(url, a, b, 'open');
   await send(url, b, a, 'reply');
   return { a, b, conversationId: String(opener.body['conversation_id']) };
 }
 
+/** The two of such a conversation, for the tests of the surrounding block. */
+export function useTalk(database: Database, url: () => string): Pick<Talk, 'a' | 'b'> {
+  const talk = use(() => startTalk(database, url()));
+  return { a: standIn(() => talk.a), b: standIn(() => talk.b) };
+}
+
 let texts = 0;
 
 /** Sends `count` messages one after the other; returns the message objects. */
-export async function say(url: string, from: Sender, to: Sender, count = 1): Promise<Row[]> {
-  const rows: Row[] = [];
-  for (let index = 0; index < count; index += 1) {
+export function say<Count extends number = 1>(
+  url: string,
+  from: Sender,
+  to: Sender,
+  // The parse point of the default.
+  count: Count = 1 as Count,
+): Promise<Exactly<Row, Count>> {
+  return exactly(count, async () => {
     const answer = await send(url, from, to, `say-${(texts += 1)}`);
     if (answer.status !== 201) throw new Error(`a send answered ${answer.status} ${answer.body.code ?? ''}`);
     // The parse point of message objects in these tests.
-    rows.push(answer.body as Row);
-  }
-  return rows;
+    return answer.body as Row;
+  });
 }
 
 /** Calls of one agent on one api process. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DASHBOARD_ENDPOINTS } from '../../contract/endpoints-dashboard';
 import { PAUSE_ENDPOINTS } from '../../contract/endpoints-pause';
-import { WATCH_ENDPOINTS } from '../../contract/endpoints-watch';
+import { OWNER_VIEW_ENDPOINTS } from '../../contract/endpoints-owner-views';
 import type { CallAnswer, TestAgent } from './agents';
 import type { TestOwner } from './owners';
 
@@ -73,7 +73,7 @@ export function agentCalls(handle: string, places: CrawlPlaces): { method: strin
     places.targets[0],
     places.groupIds[0],
   ];
-  return [...DASHBOARD_ENDPOINTS, ...WATCH_ENDPOINTS, ...PAUSE_ENDPOINTS]
+  return [...DASHBOARD_ENDPOINTS, ...OWNER_VIEW_ENDPOINTS, ...PAUSE_ENDPOINTS]
     .filter(({ path }) => path.includes('/:handle'))
     .map(({ method, path }) => ({
       method,

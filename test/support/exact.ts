@@ -1,8 +1,7 @@
-import { inboxInId, inboxOutId, type InboxInHead, type InboxOutHead } from '../../domain/heads';
 import { countUnread } from '../../domain/reading';
-import { withTransaction, type Database } from '../../store/database';
-import { notFlushed } from '../../store/flushing';
-import { findParticipation } from '../../store/participation';
+import type { Database } from '../../store/schema/database';
+import { countersOf } from './backlog';
+import { findParticipation } from '../../store/conversations/participation';
 import type { Sender } from './traffic';
 
 /** Proves that the counters of an agent are what its rows say: backlog, and unread messages of each conversation. */
@@ -11,18 +10,8 @@ export async function expectExactCounters(
   { id }: Pick<Sender, 'id'>,
   conversationIds: string[],
 ): Promise<void> {
-  // As of one moment: what was lost with a group leaves the counter first, and its rows are rewritten later.
-  const [counted, stored] = await withTransaction(database, async (session) => {
-    const inbox = await database.heads.findOne<InboxInHead>({ _id: inboxInId(id) }, { session });
-    const outbox = await database.heads.findOne<InboxOutHead>({ _id: inboxOutId(id) }, { session });
-    const gone = (inbox?.flushing ?? []).filter(({ isCounted }) => isCounted);
-    const rows = { recipientId: id, status: 'stored' as const, ...notFlushed(gone) };
-    return [
-      (inbox?.enqueued ?? 0) - (outbox?.dequeued ?? 0),
-      await database.envelopes.countDocuments(rows, { session }),
-    ];
-  });
-  expect(counted).toBe(stored);
+  const counters = await countersOf(database, { id });
+  expect(counters.counted).toBe(counters.stored);
   for (const conversationId of conversationIds) {
     const place = await findParticipation(database, id, conversationId);
     if (place?.state !== 'active') throw new Error('the agent is not in the conversation');

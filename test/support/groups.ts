@@ -1,6 +1,14 @@
-import type { Database } from '../../store/database';
-import { addContact } from '../../store/transactions/relations';
-import { call, createTestAgent, type CallAnswer, type CallOptions, type Parsed, type TestAgent } from './agents';
+import type { Database } from '../../store/schema/database';
+import { addContact } from '../../store/contacts/relations';
+import {
+  call,
+  createTestAgent,
+  createTestAgents,
+  type CallAnswer,
+  type CallOptions,
+  type Parsed,
+  type TestAgent,
+} from './agents';
 import type { Stack } from './stack';
 
 export type Options = CallOptions & { node?: number };
@@ -11,14 +19,10 @@ let made = 0;
 export function groupCalls(stack: Stack, database: Database) {
   const as = (who: TestAgent, method: string, path: string, { node = 0, ...options }: Options = {}) =>
     call(stack.baseUrls[node] ?? '', method, path, { key: who.apiKey, ...options });
-  const agents = async (count: number): Promise<TestAgent[]> => {
-    const list: TestAgent[] = [];
-    for (let index = 0; index < count; index += 1) list.push(await createTestAgent(database));
-    return list;
-  };
+  const agents = <Count extends number>(count: Count) => createTestAgents(database, count);
   const agent = () => createTestAgent(database);
-  const two = (): Promise<[TestAgent, TestAgent]> => Promise.all([agent(), agent()]);
-  const three = (): Promise<[TestAgent, TestAgent, TestAgent]> => Promise.all([agent(), agent(), agent()]);
+  const two = () => agents(2);
+  const three = () => agents(3);
   const idOf = (who: TestAgent): string => who.agent._id;
   const handleOf = (who: TestAgent): string => who.agent.handle;
   /** `who` saves `whom`: from then on `whom` may add it at once. */

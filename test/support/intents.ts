@@ -1,10 +1,10 @@
-import { relayDeletedWebhooks } from '../../delivery/deleted-webhooks';
+import { relayDeletedWebhooks } from '../../delivery/deleted-webhooks-relay';
 import { expandIntents, type ExpandDeps } from '../../delivery/expand-intents';
 import { releaseStep } from '../../delivery/release-parked';
-import { createAgentReader } from '../../store/agents';
-import type { Delivery } from '../../store/collections/deliveries';
-import type { Database } from '../../store/database';
-import { findReleasing } from '../../store/releases';
+import { createAgentReader } from '../../store/agents/agents';
+import type { Delivery } from '../../store/schema/collections/deliveries';
+import type { Database } from '../../store/schema/database';
+import { findReleasing } from '../../store/webhooks/releases';
 import type { Parsed } from './agents';
 
 /** The intents of one database, expanded by the test itself in place of a worker. */

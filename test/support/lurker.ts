@@ -1,4 +1,4 @@
-import type { Database } from '../../store/database';
+import type { Database } from '../../store/schema/database';
 import { SocketClient } from '../realtime/socket-client';
 import { call, type Parsed, type TestAgent } from './agents';
 import type { CrawlPlaces } from './crawl';
@@ -106,12 +106,12 @@ export async function listen(stack: Stack, agents: TestAgent[]): Promise<SocketC
 
 /** Rows behind what agents see, by collection: what an owner's reading must leave exactly as they are. */
 export async function rowsOfAgents(database: Database): Promise<Record<string, Parsed[]>> {
-  const { agents, heads, messages, envelopes, readStates, hiddenRanges, contacts, blocks, mutes, memberships } =
+  const { agents, guards, messages, envelopes, readStates, hiddenRanges, contacts, blocks, mutes, memberships } =
     database;
   const { invitations, webhooks, deliveries, outbox, presences, reports, auditEvents } = database;
   const collections = {
     agents,
-    heads,
+    guards,
     messages,
     envelopes,
     readStates,

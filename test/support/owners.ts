@@ -3,8 +3,8 @@ import { createAccessTokens } from '../../platform/access-tokens';
 import { parseConfig } from '../../platform/config';
 import { newId } from '../../platform/ids';
 import { createRefreshTokens, hashRefreshToken } from '../../platform/refresh-tokens';
-import { openDatabase, type Database } from '../../store/database';
-import { signIn } from '../../store/transactions/sign-in';
+import { openDatabase, type Database } from '../../store/schema/database';
+import { signIn } from '../../store/owners/sign-in';
 import { call, type CallAnswer, type TestAgent } from './agents';
 import type { Stack } from './stack';
 

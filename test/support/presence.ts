@@ -1,4 +1,4 @@
-import type { Database } from '../../store/database';
+import type { Database } from '../../store/schema/database';
 import { SocketClient } from '../realtime/socket-client';
 import { call, createTestAgent, type CallAnswer, type TestAgent } from './agents';
 import { waitFor } from './wait';
@@ -35,6 +35,9 @@ export function presenceActions(deps: { database: Database; url: (node?: number)
       return [await createTestAgent(database), await createTestAgent(database)];
     },
     socketsOf: (who: TestAgent) => database.connections.countDocuments({ agentId: who.agent._id }),
+    /** Sockets that presence counts: a moment after `hello.ok`, which does not wait for it. */
+    countedOf: async (who: TestAgent) =>
+      (await database.presences.findOne({ _id: who.agent._id }))?.sockets.length ?? 0,
     /** Waits until a probe set by `who` has reached `client`: whatever of it came before would be there, too. */
     async settle(client: SocketClient, who: TestAgent): Promise<void> {
       const custom_message = `probe ${Math.random()}`;

@@ -1,6 +1,10 @@
 import { createServer, type IncomingHttpHeaders, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { useEach } from './use';
 import { waitFor } from './wait';
+
+/** Lets a stack's webhooks go to receivers on this machine, as the local stack does. */
+export const LOCAL_RECEIVERS = { WEBHOOK_ALLOW_HTTP: 'on', WEBHOOK_ALLOW_PRIVATE: 'on' } as const;
 
 /** A request as it came in. */
 export interface Received {
@@ -24,6 +28,11 @@ export interface Receiver {
   /** Waits until at least `count` requests are in. */
   received(count: number): Promise<Received[]>;
   close(): Promise<void>;
+}
+
+/** A receiver of its own for each test of the surrounding block. */
+export function useReceiver(): Receiver {
+  return useEach(startReceiver, (receiver) => receiver.close());
 }
 
 export type Answer = number | ((response: ServerResponse, request: Received, count: number) => void);
@@ -68,7 +77,6 @@ export async function startReceiver(path = '/hook'): Promise<Receiver> {
     },
     received: (count) =>
       waitFor(() => (requests.length >= count ? requests : null), {
-        timeoutMs: 30_000,
         describe: `${count} requests, have ${requests.length}`,
       }),
     close: () => {

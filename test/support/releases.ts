@@ -1,10 +1,10 @@
 import { claim, signInOwner, type OwnersStack } from './owners';
 import type { CallAnswer, TestAgent } from './agents';
-import type { PauseMode } from '../../domain/heads';
+import type { PauseMode } from '../../domain/guards';
 import { createLogger } from '../../platform/logger';
-import type { Database } from '../../store/database';
-import { createOrders } from '../../store/orders';
-import { setPause } from '../../store/transactions/set-pause';
+import type { Database } from '../../store/schema/database';
+import { createOrders } from '../../store/nodes/orders';
+import { setPause } from '../../store/accounts/set-pause';
 import type { SocketClient } from '../realtime/socket-client';
 
 /**

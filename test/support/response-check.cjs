@@ -4,10 +4,10 @@ const { buildOpenapi } = require('../../dist/contract/openapi');
 const { ENDPOINTS } = require('../../dist/contract/endpoints');
 const { DASHBOARD_ENDPOINTS } = require('../../dist/contract/endpoints-dashboard');
 const { PAUSE_ENDPOINTS } = require('../../dist/contract/endpoints-pause');
-const { WATCH_ENDPOINTS } = require('../../dist/contract/endpoints-watch');
+const { OWNER_VIEW_ENDPOINTS } = require('../../dist/contract/endpoints-owner-views');
 
 /** What the dashboard calls is not in the public document, but declared and checked like everything else. */
-const OF_OWNERS = [...DASHBOARD_ENDPOINTS, ...PAUSE_ENDPOINTS, ...WATCH_ENDPOINTS].map((endpoint) => ({
+const OF_OWNERS = [...DASHBOARD_ENDPOINTS, ...PAUSE_ENDPOINTS, ...OWNER_VIEW_ENDPOINTS].map((endpoint) => ({
   ...endpoint,
   isInternal: false,
 }));

@@ -1,4 +1,4 @@
-import { allRoutes, type AppDeps } from '../../api/app';
+import { allRoutes, type RouteDeps } from '../../api/routes/routes';
 import type { Endpoint } from '../../contract/endpoint';
 import { parseConfig } from '../../platform/config';
 
@@ -9,6 +9,6 @@ const uncalled: unknown = new Proxy(() => uncalled, { get: () => uncalled });
 export function servedEndpoints(): Endpoint[] {
   const config = parseConfig({ SECRET_KEYS: `a:${'A'.repeat(44)}` });
   // The parse point of the stand-in.
-  const deps = Object.create(uncalled as object, { config: { value: config } }) as AppDeps;
+  const deps = Object.create(uncalled as object, { config: { value: config } }) as RouteDeps;
   return allRoutes(deps).map(({ endpoint }) => endpoint);
 }

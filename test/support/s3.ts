@@ -35,7 +35,7 @@ export async function startS3(): Promise<S3Server> {
     ],
     env: { PATH: process.env['PATH'], HOME: folder },
   });
-  await waitFor(() => fetch(endpoint).then(() => true), { timeoutMs: 30_000, describe: 'the S3 server' });
+  await waitFor(() => fetch(endpoint).then(() => true), { describe: 'the S3 server' });
   return {
     url: `s3://${bucket}?endpoint=${endpoint}&region=us-east-1`,
     endpoint,

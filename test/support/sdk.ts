@@ -1,8 +1,9 @@
 import type * as Sdk from 'agentchatme' with { 'resolution-mode': 'import' };
 import { WebSocket } from 'ws';
-import type { Database } from '../../store/database';
+import type { Database } from '../../store/schema/database';
 import { createTestAgent, type Parsed, type TestAgent } from './agents';
 import { waitFor } from './wait';
+import { pace } from './pace';
 
 // The published package has a CommonJS build whose types are declared for ES modules only.
 const { AgentChatClient, RealtimeClient } = jest.requireActual<typeof Sdk>('agentchatme');
@@ -67,7 +68,7 @@ export class SdkAgent {
     live.on('message.read', ({ payload }) => void this.reads.push(payload));
     live.on('group.deleted', ({ payload }) => void this.deletions.push(payload));
     await live.connect();
-    await waitFor(() => isConnected, { timeoutMs: 30_000, describe: 'hello.ok' });
+    await waitFor(() => isConnected, { describe: 'hello.ok' });
   }
 
   disconnect(): void {
@@ -105,7 +106,7 @@ export async function retried<T>(call: () => Promise<T>): Promise<T> {
       return await call();
     } catch (error) {
       if (!(error instanceof Error) || !UNCLEAR.has(error.name) || Date.now() > deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await pace(50, 'a client does not repeat at once');
     }
   }
 }

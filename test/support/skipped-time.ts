@@ -1,9 +1,10 @@
 import type { Workflow } from '@temporalio/common';
-import type { WorkflowHandleWithStartDetails, WorkflowStartOptions } from '@temporalio/client';
+import type { Client, WorkflowHandleWithStartDetails, WorkflowStartOptions } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { compiled } from '../../local/root';
 import { testServers } from './servers';
+import { use } from './use';
 
 const TASK_QUEUE = 'skipped-time';
 
@@ -12,7 +13,6 @@ const TASK_QUEUE = 'skipped-time';
  * test leaves open holds up the next.
  */
 export interface SkippedTime {
-  environment: TestWorkflowEnvironment;
   /** Runs `body` while a worker with these activities runs the real workflow bundle. */
   withWorker<T>(activities: object, body: () => Promise<T>): Promise<T>;
   start<W extends Workflow>(
@@ -20,18 +20,28 @@ export interface SkippedTime {
     workflowId: string,
     args: Parameters<W>,
   ): Promise<WorkflowHandleWithStartDetails<W>>;
+  /** Of the server; flows that `start` does not fit are started with it. */
+  client: Client;
+  /** Where the server is. */
+  server: { address: string; namespace: string };
+  /** Moves the server's time on by so many milliseconds. */
+  skip(ms: number): Promise<void>;
   /** The server's time in milliseconds. */
   nowMs(): Promise<number>;
   close(): Promise<void>;
 }
 
-export async function openSkippedTime(): Promise<SkippedTime> {
+/** Such a server for the tests of the surrounding block. */
+export function useSkippedTime(): SkippedTime {
+  return use(openSkippedTime, (time) => time.close());
+}
+
+async function openSkippedTime(): Promise<SkippedTime> {
   const { timeSkippingBinary } = testServers();
   const environment = await TestWorkflowEnvironment.createTimeSkipping({
     server: { executable: { type: 'existing-path', path: timeSkippingBinary } },
   });
   return {
-    environment,
     withWorker: async (activities, body) => {
       const worker = await Worker.create({
         connection: environment.nativeConnection,
@@ -46,14 +56,10 @@ export async function openSkippedTime(): Promise<SkippedTime> {
       const options = { workflowId, taskQueue: TASK_QUEUE, args } as unknown as WorkflowStartOptions<W>;
       return environment.client.workflow.start<W>(type, options);
     },
+    client: environment.client,
+    server: { address: environment.address, namespace: 'default' },
+    skip: (ms) => environment.sleep(ms),
     nowMs: () => environment.currentTimeMs(),
     close: () => environment.teardown(),
   };
-}
-
-/** Something that whoever waits for `isOpen` has to wait for until `open` is called. */
-export function createGate(): { isOpen: Promise<void>; open: () => void } {
-  let open: () => void = () => undefined;
-  const isOpen = new Promise<void>((resolve) => (open = resolve));
-  return { isOpen, open: () => open() };
 }

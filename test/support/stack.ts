@@ -8,10 +8,12 @@ import { startChild, type Child } from '../../local/child';
 import { createMailbox, type Mailbox } from '../../local/mailbox';
 import { compiled, projectRoot } from '../../local/root';
 import { createNamespace } from '../../local/temporal';
+import { findScans, recordScans, STACK_APP } from './scans';
 import { testServers } from './servers';
 
-const readyMsMax = 30_000;
-const stopMsMax = 10_000;
+/** A process takes a second or two; on a machine that does much else, far longer. */
+const readyMsMax = 90_000;
+const stopMsMax = 20_000;
 const CHECK_RESPONSES = ['--require', join(projectRoot, 'test/support/check-responses.cjs')];
 
 export interface StackOptions {
@@ -21,6 +23,8 @@ export interface StackOptions {
   workers?: number;
   /** Variables on top of the stack's own, for all processes. */
   env?: Readonly<Record<string, string>>;
+  /** Another mongod than the shared one. */
+  mongoUri?: string;
   /** Without it mail goes to a port where nobody listens. Default true. */
   mailbox?: boolean;
 }
@@ -53,7 +57,7 @@ export interface Stack {
   terminate(child: Child): Promise<void>;
   /**
    * Ends every process and drops the database. Safe to call twice.
-   * @throws Error when an answer of the whole run does not fit the OpenAPI document
+   * @throws Error when an answer of the whole run does not fit the OpenAPI document, or a query read a whole collection
    */
   stop(): Promise<void>;
 }
@@ -63,13 +67,15 @@ export interface Stack {
  * their output. Call `stop()` in `afterAll`.
  */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
-  const { mongoUri, temporalAddress } = testServers();
+  const { temporalAddress, ...shared } = testServers();
+  const { mongoUri = shared.mongoUri } = options;
   const dbName = `test-${randomBytes(6).toString('hex')}`;
   const secretKeys = `test:${randomBytes(32).toString('base64')}`;
   const mailbox = await createMailbox({ smtpPort: 0 });
   if (options.mailbox === false) await mailbox.close();
   await createNamespace(temporalAddress, dbName);
   const client = await MongoClient.connect(mongoUri);
+  await recordScans(client.db(dbName));
   const dataDir = await mkdtemp(join(tmpdir(), 'agentchat-stack-'));
   const responseFaults = join(dataDir, 'response-faults');
   const env = {
@@ -78,7 +84,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     NODE_ENV: 'test',
     HOST: '127.0.0.1',
     PORT: '0',
-    MONGODB_URI: mongoUri,
+    MONGODB_URI: `${mongoUri}${mongoUri.includes('?') ? '&' : '?'}appName=${STACK_APP}`,
     MONGODB_DB: dbName,
     TEMPORAL_ADDRESS: temporalAddress,
     TEMPORAL_NAMESPACE: dbName,
@@ -94,10 +100,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const stop = once(async () => {
     await processes.stopAll();
     if (options.mailbox !== false) await mailbox.close();
+    const scans = await findScans(client.db(dbName));
     await client.db(dbName).dropDatabase();
     await client.close();
     const faults = existsSync(responseFaults) ? await readFile(responseFaults, 'utf8') : '';
     await rm(dataDir, { recursive: true, force: true });
+    if (scans.length > 0) throw new Error(`Queries without an index:\n${scans.join('\n')}`);
     if (faults !== '') throw new Error(`Answers that the OpenAPI document does not allow:\n${distinct(faults)}`);
   });
   try {

@@ -1,6 +1,7 @@
-import { openDatabase, type Database } from '../../store/database';
-import { createAgent } from '../../store/transactions/create-agent';
+import { openDatabase, type Database } from '../../store/schema/database';
+import { createAgent } from '../../store/accounts/create-agent';
 import { hashApiKey, newApiKey, newId } from '../../platform/ids';
+import { exactly, type Exactly } from './exactly';
 import type { Stack } from './stack';
 
 /** An agent with its plain key, for load. */
@@ -10,17 +11,16 @@ export interface Sender {
   key: string;
 }
 
-/** The store of a stack, seen from the test process: a further process beside its apis. */
-export function openStackDatabase(stack: Stack): Database {
+/** The store of a stack, seen from the test process. */
+export function openStackDatabase(stack: Pick<Stack, 'mongoUri' | 'dbName'>): Database {
   return openDatabase({ uri: stack.mongoUri, name: stack.dbName });
 }
 
 let made = 0;
 
 /** Makes agents through the store: registrations are tested elsewhere. */
-export async function makeSenders(database: Database, count: number): Promise<Sender[]> {
-  const senders: Sender[] = [];
-  for (let index = 0; index < count; index += 1) {
+export function makeSenders<Count extends number>(database: Database, count: Count): Promise<Exactly<Sender, Count>> {
+  return exactly(count, async () => {
     const key = newApiKey();
     const handle = `load-${process.pid}-${(made += 1)}`;
     const agent = await createAgent(
@@ -36,9 +36,8 @@ export async function makeSenders(database: Database, count: number): Promise<Se
       },
       { live: 1, lifetime: 3 },
     );
-    senders.push({ id: agent._id, handle, key });
-  }
-  return senders;
+    return { id: agent._id, handle, key };
+  });
 }
 
 export interface Answer {

@@ -1,9 +1,10 @@
 import { Client, Connection } from '@temporalio/client';
-import type { Database } from '../../store/database';
+import type { Database } from '../../store/schema/database';
 import { startStack, type Stack, type StackOptions } from './stack';
 import { openStackDatabase } from './traffic';
+import { standIn, use, useEach } from './use';
 
-/** What the tests of a file share. Usable from the first test on, not while the file is read. */
+/** What the tests of a block share. */
 export interface UsedStack {
   stack: Stack;
   /** The store of the stack, seen from the test process: a further process beside its apis. */
@@ -14,37 +15,61 @@ export interface UsedStack {
   url(node?: number): string;
 }
 
-/** Starts a stack before the tests of the surrounding block and stops it after them. */
-export function useStack(options: StackOptions = {}): UsedStack {
-  let opened: { stack: Stack; database: Database; client: Client } | null = null;
-  const given = () => {
-    if (opened === null) throw new Error('the stack is there from the first test on');
-    return opened;
-  };
-  beforeAll(async () => {
-    const stack = await startStack(options);
-    const connection = Connection.lazy({ address: stack.temporalAddress });
-    const client = new Client({ connection, namespace: stack.namespace });
-    opened = { stack, database: openStackDatabase(stack), client };
-  });
-  afterAll(async () => {
-    // A start that failed has ended its processes itself.
-    if (opened === null) return;
-    const { stack, database, client } = opened;
-    await client.connection.close();
-    await database.client.close();
-    await stack.stop();
-  });
+/**
+ * Starts a stack before the tests of the surrounding block and stops it after them. Options that need what another
+ * `use…` opens are given by a function.
+ */
+export function useStack(options: StackOptions | (() => StackOptions) = {}): UsedStack {
+  return standInFor(
+    use(
+      () => openStack(typeof options === 'function' ? options() : options),
+      ({ close }) => close(),
+    ),
+  );
+}
+
+/** As `useStack`, anew for each test. */
+export function useStackEach(options: StackOptions): UsedStack {
+  return standInFor(
+    useEach(
+      () => openStack(options),
+      ({ close }) => close(),
+    ),
+  );
+}
+
+function standInFor(used: UsedStack): UsedStack {
   return {
-    stack: lazily(() => given().stack),
-    database: lazily(() => given().database),
-    client: lazily(() => given().client),
-    url: (node = 0) => given().stack.baseUrls[node] ?? '',
+    stack: standIn(() => used.stack),
+    database: standIn(() => used.database),
+    client: standIn(() => used.client),
+    url: (node) => used.url(node),
   };
 }
 
-/** An object that stands for another one that is made later: so tests name both alike. */
-function lazily<T extends object>(get: () => T): T {
-  // Only properties are read, all through `get`.
-  return new Proxy({} as T, { get: (_target, name): unknown => Reflect.get(get(), name) });
+/** Runs `work` on a stack of its own: for one test that needs another configuration than its neighbours. */
+export async function withStack(options: StackOptions, work: (used: UsedStack) => Promise<void>): Promise<void> {
+  const { close, ...used } = await openStack(options);
+  try {
+    await work(used);
+  } finally {
+    await close();
+  }
+}
+
+async function openStack(options: StackOptions): Promise<UsedStack & { close: () => Promise<void> }> {
+  const stack = await startStack(options);
+  const database = openStackDatabase(stack);
+  const connection = Connection.lazy({ address: stack.temporalAddress });
+  return {
+    stack,
+    database,
+    client: new Client({ connection, namespace: stack.namespace }),
+    url: (node = 0) => stack.baseUrls[node] ?? '',
+    close: async () => {
+      await connection.close();
+      await database.client.close();
+      await stack.stop();
+    },
+  };
 }

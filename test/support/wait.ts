@@ -1,5 +1,7 @@
+import { setTimeout as after } from 'node:timers/promises';
+
 export interface WaitOptions {
-  /** Default 10,000. */
+  /** Default 120,000: long enough for a busy machine. A shorter one is part of what a test proves. */
   timeoutMs?: number;
   /** Default 25. */
   intervalMs?: number;
@@ -13,7 +15,7 @@ export interface WaitOptions {
  */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
-  { timeoutMs = 10_000, intervalMs = 25, describe = 'the condition' }: WaitOptions = {},
+  { timeoutMs = 120_000, intervalMs = 25, describe = 'the condition' }: WaitOptions = {},
 ): Promise<NonNullable<T>> {
   const deadline = Date.now() + timeoutMs;
   let last: unknown;
@@ -25,7 +27,7 @@ export async function waitFor<T>(
     } catch (error) {
       last = error;
     }
-    await new Promise((resolve) => setTimeout(resolve, intervalMs));
+    await after(intervalMs);
   } while (Date.now() < deadline);
   const state = last instanceof Error ? (last.stack ?? last.message) : JSON.stringify(last);
   throw new Error(`Waited ${timeoutMs} ms for ${describe}; last state: ${state}`);

@@ -1,25 +1,30 @@
-import type { Database } from '../../store/database';
+import type { Database } from '../../store/schema/database';
 import { SocketClient } from '../realtime/socket-client';
 import type { CallAnswer, Parsed, TestAgent } from './agents';
 import { createTestAgent } from './agents';
+import { exactly, type Exactly } from './exactly';
 import { claim, signInOwner, type OwnersStack, type TestOwner } from './owners';
 import { waitFor } from './wait';
 
 /** An owner with agents of its own. */
-export interface Watched {
+export interface Watched<Count extends number> {
   owner: TestOwner;
-  agents: TestAgent[];
+  agents: Exactly<TestAgent, Count>;
 }
 
 /** A signed-in owner who has claimed `count` fresh agents. */
-export async function ownerOf(stack: OwnersStack, database: Database, count = 1): Promise<Watched> {
+export async function ownerOf<Count extends number = 1>(
+  stack: OwnersStack,
+  database: Database,
+  // The parse point of the default.
+  count: Count = 1 as Count,
+): Promise<Watched<Count>> {
   const owner = await signInOwner(stack);
-  const agents: TestAgent[] = [];
-  for (let index = 0; index < count; index += 1) {
+  const agents = await exactly(count, async () => {
     const agent = await createTestAgent(database);
     await claim(owner, agent);
-    agents.push(agent);
-  }
+    return agent;
+  });
   return { owner, agents };
 }
 

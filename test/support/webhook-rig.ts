@@ -3,17 +3,18 @@ import { attemptDue, type DueAttempts } from '../../delivery/retries';
 import type { AttemptDeps } from '../../delivery/attempt';
 import { startFirstAttempts, type FirstAttempts } from '../../delivery/first-attempts';
 import { systemClock } from '../../platform/clock';
-import { createEgress } from '../../platform/egress/egress';
+import { createEgress, type Egress } from '../../platform/egress/egress';
 import { createLogger } from '../../platform/logger';
 import { createMetrics } from '../../platform/metrics';
 import { newId } from '../../platform/ids';
-import { deliveryOrder, type Delivery } from '../../store/collections/deliveries';
-import { CLOSED_BREAKER, type Webhook } from '../../store/collections/webhooks';
-import { AckLane } from '../../store/committer/ack-lane';
-import type { Database } from '../../store/database';
-import { createWebhookSecrets, type WebhookSecrets } from '../../store/webhook-secrets';
-import { eventIdOf, webhookDeliveryId } from '../../store/webhook-ids';
+import { deliveryOrder, type Delivery } from '../../store/schema/collections/deliveries';
+import { CLOSED_BREAKER, type Webhook } from '../../store/schema/collections/webhooks';
+import { AckLane } from '../../store/sending/ack-lane';
+import type { Database } from '../../store/schema/database';
+import { createWebhookSecrets, type WebhookSecrets } from '../../store/webhooks/webhook-secrets';
+import { eventIdOf, webhookDeliveryId } from '../../store/schema/webhook-ids';
 import { openTestDatabase } from './database';
+import { use } from './use';
 
 const secrets = createWebhookSecrets([{ id: 'test', key: randomBytes(32) }]);
 export const SECRET = 'cd'.repeat(32);
@@ -25,22 +26,32 @@ export const sealSecret = secrets.seal;
 export interface WebhookRig {
   database: Database;
   deps: AttemptDeps;
-  /** A worker that makes first attempts; until they are stopped. */
-  startWorker(): FirstAttempts;
+  /** A worker that makes first attempts, each of `timeoutMs` at most; until they are stopped. */
+  startWorker(timeoutMs?: number): FirstAttempts;
   stopWorkers(): Promise<void>;
   attemptDue(webhookId: string, now: Date): Promise<DueAttempts>;
   close(): Promise<void>;
 }
 
-export async function openWebhookRig(options: { timeoutMs?: number } = {}): Promise<WebhookRig> {
-  const { database, drop } = await openTestDatabase();
-  const log = createLogger('test', 'silent');
-  const egress = createEgress({
+/** Such a rig for the tests of the surrounding block. */
+export function useWebhookRig(): WebhookRig {
+  return use(openWebhookRig, (rig) => rig.close());
+}
+
+/** The way out, to this machine only. */
+const openEgress = (timeoutMs?: number): Egress =>
+  createEgress({
     resolve: () => Promise.resolve(['127.0.0.1']),
     isForbidden: () => false,
     allowHttp: true,
-    ...options,
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
+
+async function openWebhookRig(): Promise<WebhookRig> {
+  const { database, drop } = await openTestDatabase();
+  const log = createLogger('test', 'silent');
+  const egress = openEgress();
+  const egresses = [egress];
   const acks = new AckLane({ database, clock: systemClock, log, observe: () => undefined });
   const deps: AttemptDeps = {
     database,
@@ -58,15 +69,17 @@ export async function openWebhookRig(options: { timeoutMs?: number } = {}): Prom
   return {
     database,
     deps,
-    startWorker: () => {
-      const worker = startFirstAttempts(deps);
+    startWorker: (timeoutMs) => {
+      const own = timeoutMs === undefined ? egress : openEgress(timeoutMs);
+      if (own !== egress) egresses.push(own);
+      const worker = startFirstAttempts({ ...deps, egress: own });
       workers.push(worker);
       return worker;
     },
     attemptDue: (webhookId, now) => attemptDue(deps, { webhookId, now, onStep: () => undefined }),
     stopWorkers,
     close: async () => {
-      await egress.close();
+      await Promise.all(egresses.map((one) => one.close()));
       await stopWorkers();
       await acks.idle();
       await drop();

@@ -1,14 +1,14 @@
-import { inboxInId } from '../../domain/heads';
+import { inboxInId } from '../../domain/guards';
 import type { WebhookEvent } from '../../contract/events';
 import { newId } from '../../platform/ids';
-import type { Webhook } from '../../store/collections/webhooks';
-import type { Database } from '../../store/database';
-import { createWebhook } from '../../store/transactions/webhooks';
-import { createWebhookSecrets } from '../../store/webhook-secrets';
+import type { Webhook } from '../../store/schema/collections/webhooks';
+import type { Database } from '../../store/schema/database';
+import { createWebhook } from '../../store/webhooks/set-webhook';
+import { createWebhookSecrets } from '../../store/webhooks/webhook-secrets';
 
 /** Makes intents be written for an agent that has no webhook: they stay until a relay finds that nobody wants them. */
 export async function countWebhook(database: Database, agentId: string, step: 1 | -1): Promise<void> {
-  await database.heads.updateOne({ _id: inboxInId(agentId) }, { $inc: { webhooks: step, v: 1 } });
+  await database.guards.updateOne({ _id: inboxInId(agentId) }, { $inc: { webhooks: step, v: 1 } });
 }
 
 const secrets = createWebhookSecrets([{ id: 'test', key: Buffer.alloc(32, 7) }]);

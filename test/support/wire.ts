@@ -7,6 +7,8 @@ export interface Wire {
   cut(): void;
   /** Takes connections and bytes and never answers: a server that hangs. */
   hang(): void;
+  /** The busiest connections, so many of them, fall silent without an end until `mend`; all others go on. */
+  silence(count: number): void;
   /** New connections get through again; what hung is broken, as a router that comes back would do. */
   mend(): void;
   stop(): Promise<void>;
@@ -15,7 +17,9 @@ export interface Wire {
 /** @param target port of the server on 127.0.0.1 */
 export async function startWire(target: number): Promise<Wire> {
   const open = new Set<Socket>();
-  let state: 'whole' | 'cut' | 'silent' = 'whole';
+  /** The far ends of what gets through, by its near ends. */
+  const farEnds = new Map<Socket, Socket>();
+  let state: 'whole' | 'cut' | 'silent' | 'partly silent' = 'whole';
   const track = (socket: Socket): void => {
     open.add(socket);
     socket.on('error', () => undefined).on('close', () => open.delete(socket));
@@ -32,6 +36,8 @@ export async function startWire(target: number): Promise<Wire> {
     client.on('close', () => far.destroy());
     far.on('close', () => client.destroy());
     client.pipe(far).pipe(client);
+    farEnds.set(client, far);
+    client.on('close', () => farEnds.delete(client));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   // A server that listens on a port has an address of this form.
@@ -45,6 +51,11 @@ export async function startWire(target: number): Promise<Wire> {
     hang: () => {
       state = 'silent';
       for (const socket of open) socket.unpipe().resume();
+    },
+    silence: (count) => {
+      const busiest = [...farEnds].sort(([one], [other]) => other.bytesRead - one.bytesRead).slice(0, count);
+      for (const socket of busiest.flat()) socket.unpipe().resume();
+      state = 'partly silent';
     },
     mend: () => {
       if (state !== 'whole') breakAll();

@@ -1,36 +1,19 @@
-import { Client, Connection } from '@temporalio/client';
 import type { EnforcementTrigger } from '../../domain/enforcement';
-import type { Database } from '../../store/database';
-import { removeBlock } from '../../store/transactions/relations';
-import { enforcementId, TASK_QUEUES } from '../../workflows/ids';
-import { enforcementQuery, evaluateSignal } from '../../workflows/messages';
+import { LONG_HISTORY } from '../../local/test-servers';
+import { removeBlock } from '../../store/contacts/relations';
+import { enforcementId, enforcementQuery, evaluateSignal } from '../../workflows/messages/enforcement';
+import { TASK_QUEUES } from '../../workflows/messages/task-queues';
 import type { enforcement } from '../../workflows/enforcement';
 import { call, createTestAgent } from '../support/agents';
 import { createSubject, wroteFirst, type Subject } from '../support/community';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
 import { waitFor } from '../support/wait';
+import { useStack } from '../support/use-stack';
 
-/** More signals than a run may hold before the server asks for a new one (4,096 events). */
-const SIGNALS = 4_300;
+/** More signals than a run may hold before the server asks for a new one. */
+const SIGNALS = LONG_HISTORY + 200;
 
 describe('the enforcement flow on a real server', () => {
-  let stack: Stack;
-  let database: Database;
-  let connection: Connection;
-  let temporal: Client;
-
-  beforeAll(async () => {
-    stack = await startStack({ apis: 1, workers: 1 });
-    database = openStackDatabase(stack);
-    connection = await Connection.connect({ address: stack.temporalAddress });
-    temporal = new Client({ connection, namespace: stack.namespace });
-  });
-  afterAll(async () => {
-    await connection.close();
-    await database.client.close();
-    await stack.stop();
-  });
+  const { database, client: temporal, url } = useStack({ apis: 1, workers: 1 });
 
   const flowOf = ({ agentId }: Subject, runId?: string) =>
     temporal.workflow.getHandle<typeof enforcement>(enforcementId(agentId), runId);
@@ -43,20 +26,17 @@ describe('the enforcement flow on a real server', () => {
       signalArgs: [{ trigger }],
     });
   const untilSeen = (subject: Subject, status: string) =>
-    waitFor(
-      async () => {
-        const view = await flowOf(subject).query(enforcementQuery);
-        return view?.status === status ? view : null;
-      },
-      { timeoutMs: 30_000 },
-    );
+    waitFor(async () => {
+      const view = await flowOf(subject).query(enforcementQuery);
+      return view?.status === status ? view : null;
+    });
 
   /** One more agent that the subject wrote to blocks it over HTTP. */
   async function blockOverHttp(subject: Subject): Promise<void> {
     const witness = await createTestAgent(database);
     await wroteFirst(database, subject.agentId, witness.agent._id);
     const path = `/v1/contacts/${subject.target.agent.handle}/block`;
-    expect((await call(stack.baseUrls[0] ?? '', 'POST', path, { key: witness.apiKey })).status).toBe(200);
+    expect((await call(url(), 'POST', path, { key: witness.apiKey })).status).toBe(200);
   }
 
   test('social#G10, social#G16: operators find it by handle and read why; nothing in it tells who blocked', async () => {
@@ -66,14 +46,11 @@ describe('the enforcement flow on a real server', () => {
     await ask(subject);
     await untilSeen(subject, 'restricted');
     const { handle } = subject.target.agent;
-    const found = await waitFor(
-      async () => {
-        const query = `AgentHandle = "${handle}" AND Stage = "restricted"`;
-        for await (const { workflowId } of temporal.workflow.list({ query })) return workflowId;
-        return null;
-      },
-      { timeoutMs: 30_000 },
-    );
+    const found = await waitFor(async () => {
+      const query = `AgentHandle = "${handle}" AND Stage = "restricted"`;
+      for await (const { workflowId } of temporal.workflow.list({ query })) return workflowId;
+      return null;
+    });
     expect(found).toBe(enforcementId(subject.agentId));
     const seen = await flowOf(subject).query<{ currentDetails?: string }>('__temporal_workflow_metadata');
     expect(seen.currentDetails).toContain('The account is **restricted**');
@@ -91,7 +68,7 @@ describe('the enforcement flow on a real server', () => {
   test('social#G14: an agent with nothing to wait for has no flow', async () => {
     const subject = await createSubject(database);
     await blockOverHttp(subject);
-    await waitFor(async () => (await flowOf(subject).describe()).status.name === 'COMPLETED', { timeoutMs: 30_000 });
+    await waitFor(async () => (await flowOf(subject).describe()).status.name === 'COMPLETED');
   });
 
   test('social#G13: the fifteenth block is in force within five seconds, and a burst within a minute', async () => {
@@ -101,7 +78,7 @@ describe('the enforcement flow on a real server', () => {
       await subject.blockedBy(await subject.witnesses(14), new Date());
       await blockOverHttp(subject);
       const answeredMs = performance.now();
-      await waitFor(async () => (await subject.status()) === 'restricted', { timeoutMs: 60_000 });
+      await waitFor(async () => (await subject.status()) === 'restricted');
       durations.push(performance.now() - answeredMs);
     }
     // The best of three: a busy machine delays one, a missing signal delays all.
@@ -109,7 +86,7 @@ describe('the enforcement flow on a real server', () => {
     const crowd = await Promise.all(Array.from({ length: 6 }, () => createSubject(database)));
     await Promise.all(crowd.flatMap((subject) => Array.from({ length: 16 }, () => blockOverHttp(subject))));
     for (const subject of crowd) {
-      await waitFor(async () => (await subject.status()) === 'restricted', { timeoutMs: 60_000 });
+      await waitFor(async () => (await subject.status()) === 'restricted');
       expect(await subject.transitions()).toHaveLength(1);
     }
   });
@@ -125,7 +102,7 @@ describe('the enforcement flow on a real server', () => {
         Array.from({ length: 100 }, () => flowOf(subject).signal(evaluateSignal, { trigger: 'block' })),
       );
     }
-    await waitFor(async () => (await flowOf(subject).describe()).runId !== signaledRunId, { timeoutMs: 60_000 });
+    await waitFor(async () => (await flowOf(subject).describe()).runId !== signaledRunId);
     expect((await flowOf(subject, signaledRunId).describe()).status.name).toBe('CONTINUED_AS_NEW');
     expect((await flowOf(subject).describe()).historyLength).toBeLessThan(SIGNALS);
     const view = await untilSeen(subject, 'restricted');
@@ -134,5 +111,5 @@ describe('the enforcement flow on a real server', () => {
     await ask(subject, 'unblock');
     expect(await flowOf(subject).result()).toMatchObject({ status: 'active' });
     expect(await subject.transitions()).toHaveLength(2);
-  }, 180_000);
+  });
 });

@@ -1,13 +1,12 @@
-import type { CodeActivities, RecoveryMail } from '../../activities/codes';
+import type { CodeActivities, RecoveryMail } from '../../activities/code-by-mail';
 import type { SocketActivities } from '../../activities/sockets';
-import { beginUpdate, committedSignal, stateQuery, verifyUpdate } from '../../workflows/messages';
+import { beginUpdate, committedSignal, stateQuery, verifyUpdate } from '../../workflows/messages/code-by-mail';
 import type { recovery } from '../../workflows/recovery';
 import type { rotation } from '../../workflows/rotation';
-import { openSkippedTime, type SkippedTime } from '../support/skipped-time';
+import { useSkippedTime } from '../support/skipped-time';
 import { waitFor } from '../support/wait';
 
 describe('the timers and tries of key recovery and rotation', () => {
-  let time: SkippedTime;
   let flows = 0;
   /** What the mail activity answers, one after the other; the last for ever. Times at which it was asked. */
   let answers: (RecoveryMail | Error)[] = [];
@@ -34,10 +33,7 @@ describe('the timers and tries of key recovery and rotation', () => {
     },
   };
 
-  beforeAll(async () => {
-    time = await openSkippedTime();
-  });
-  afterAll(() => time.close());
+  const time = useSkippedTime();
   beforeEach(() => {
     [answers, asked, closed, removed] = [[{ kind: 'mailed' }], [], [], []];
   });
@@ -58,13 +54,13 @@ describe('the timers and tries of key recovery and rotation', () => {
   test('identity#9: a recovery takes a code until 600 s after it was asked for', async () => {
     await run(async () => {
       const flow = await startRecovery();
-      await time.environment.sleep(599_000);
+      await time.skip(599_000);
       expect(await flow.executeUpdate(verifyUpdate, proof('right'))).toEqual({ kind: 'consumed' });
       await flow.signal(committedSignal, { agentId: 'agt_1', keyVersion: 2 });
       expect(await flow.result()).toEqual({ outcome: 'verified', attempts: 1 });
       expect(closed).toEqual([{ agentId: 'agt_1', reason: 'API key rotated', keyVersion: 2 }]);
       const late = await startRecovery();
-      await time.environment.sleep(601_000);
+      await time.skip(601_000);
       await expect(late.executeUpdate(verifyUpdate, proof('right'))).rejects.toThrow();
       expect(await late.result()).toEqual({ outcome: 'expired', attempts: 0 });
       expect(removed).toHaveLength(2);
@@ -81,7 +77,7 @@ describe('the timers and tries of key recovery and rotation', () => {
       const flow = await startRecovery();
       await waitFor(async () => (await flow.query(stateQuery)).mail === 'held');
       expect(await flow.executeUpdate(verifyUpdate, proof('wrong'))).toEqual({ kind: 'wrong' });
-      await time.environment.sleep(56_000);
+      await time.skip(56_000);
       await waitFor(async () => (await flow.query(stateQuery)).mail === 'sent');
       expect(asked).toHaveLength(3);
       expect((asked[1] ?? 0) - (asked[0] ?? 0)).toBeGreaterThanOrEqual(50_000);
@@ -107,7 +103,7 @@ describe('the timers and tries of key recovery and rotation', () => {
     answers = [new Error('no'), new Error('no'), { kind: 'mailed' }];
     await run(async () => {
       const flow = await startRecovery();
-      await time.environment.sleep(20_000);
+      await time.skip(20_000);
       await waitFor(async () => (await flow.query(stateQuery)).mail === 'sent');
       expect(await flow.result()).toMatchObject({ outcome: 'expired' });
       answers = [new Error('no')];
@@ -146,11 +142,11 @@ describe('the timers and tries of key recovery and rotation', () => {
     });
   });
 
-  test('a rotation waits 600 s for the code, 30 s for its caller, and closes the old sockets after the commit', async () => {
+  test('a rotation waits 600 s for the code and 30 s for its caller, then closes the old sockets', async () => {
     await run(async () => {
       const flow = await startRotation();
       expect(await flow.executeUpdate(beginUpdate, await soon())).toEqual({ kind: 'mailed' });
-      await time.environment.sleep(599_000);
+      await time.skip(599_000);
       expect(await flow.executeUpdate(verifyUpdate, proof('right'))).toEqual({ kind: 'consumed' });
       await flow.signal(committedSignal, { agentId: 'agt_2', keyVersion: 7 });
       expect(await flow.result()).toMatchObject({ outcome: 'verified' });

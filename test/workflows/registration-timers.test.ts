@@ -1,11 +1,17 @@
-import type { CodeActivities } from '../../activities/codes';
-import { beginUpdate, committedSignal, stateQuery, verifyUpdate, type BeginAnswer } from '../../workflows/messages';
+import type { CodeActivities } from '../../activities/code-by-mail';
+import {
+  beginUpdate,
+  committedSignal,
+  stateQuery,
+  verifyUpdate,
+  type BeginAnswer,
+} from '../../workflows/messages/code-by-mail';
 import type { registration } from '../../workflows/registration';
-import { createGate, openSkippedTime, type SkippedTime } from '../support/skipped-time';
+import { useSkippedTime } from '../support/skipped-time';
 import { waitFor } from '../support/wait';
+import { createGate } from '../support/gate';
 
 describe('the timers and tries of a registration', () => {
-  let time: SkippedTime;
   let mails = 0;
   let answer: BeginAnswer = { kind: 'mailed' };
   let flows = 0;
@@ -26,10 +32,7 @@ describe('the timers and tries of a registration', () => {
     },
   };
 
-  beforeAll(async () => {
-    time = await openSkippedTime();
-  });
-  afterAll(() => time.close());
+  const time = useSkippedTime();
   beforeEach(() => {
     mails = 0;
     answer = { kind: 'mailed' };
@@ -60,7 +63,7 @@ describe('the timers and tries of a registration', () => {
     await run(async (start) => {
       const flow = await start(type);
       expect(await flow.executeUpdate(beginUpdate, await soon())).toEqual({ kind: 'mailed' });
-      await time.environment.sleep(wait * 1_000);
+      await time.skip(wait * 1_000);
       const given = flow.executeUpdate(verifyUpdate, { args: [{ proof: 'right' }] });
       if (verdict === null) await expect(given).rejects.toThrow();
       else expect(await given).toEqual({ kind: verdict });
@@ -114,10 +117,10 @@ describe('the timers and tries of a registration', () => {
       const mail = createGate();
       held = { mail: mail.isOpen };
       const flow = await start();
-      await time.environment.sleep(28_000);
+      await time.skip(28_000);
       const begun = await flow.startUpdate(beginUpdate, { ...(await soon()), waitForStage: 'ACCEPTED' });
       await waitFor(() => mails === 1);
-      await time.environment.sleep(5_000);
+      await time.skip(5_000);
       expect(await flow.query(stateQuery)).toMatchObject({ stage: 'mailing' });
       mail.open();
       expect(await begun.result()).toEqual({ kind: 'mailed' });
@@ -131,7 +134,7 @@ describe('the timers and tries of a registration', () => {
       const closing = createGate();
       held = { closing: closing.isOpen };
       const flow = await start();
-      await time.environment.sleep(31_000);
+      await time.skip(31_000);
       await waitFor(async () => (await flow.query(stateQuery)).stage === 'abandoned');
       expect(await flow.executeUpdate(beginUpdate, await soon())).toEqual({ kind: 'too_late' });
       expect(await flow.executeUpdate(verifyUpdate, { args: [{ proof: 'right' }] })).toEqual({ kind: 'expired' });

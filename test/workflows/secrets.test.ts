@@ -1,41 +1,24 @@
-import { Client, Connection } from '@temporalio/client';
-import type { Database } from '../../store/database';
-import { accountDeletionId, codeFlowId, type CodeFlowName } from '../../workflows/ids';
-import { stateQuery } from '../../workflows/messages';
+import { accountDeletionId } from '../../workflows/messages/account-deletion';
+import { codeFlowId, stateQuery, type CodeFlowName } from '../../workflows/messages/code-by-mail';
 import { call, createTestAgent, type CallAnswer } from '../support/agents';
 import { clearCooldown, codeFor, notCode } from '../support/codes';
 import { traceOf } from '../support/flow-traces';
 import { afterSetCookie, callAs } from '../support/owners';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { useStack } from '../support/use-stack';
 
 /** Histories are kept for long and read by many: a code, key or address in one of them is a leak. */
 describe('what the lives of an account and of an owner leave in Temporal and in the logs', () => {
   const EMAIL = 'very-private-address@example.com';
   const HANDLE = 'secret-keeper';
-  let stack: Stack;
-  let database: Database;
-  let connection: Connection;
-  let client: Client;
   /** What must not be seen: keys, codes as they were typed. */
   const keys: string[] = [];
   const codes: string[] = [];
   const traces: Record<string, string> = {};
 
-  beforeAll(async () => {
-    stack = await startStack({ env: { LOG_LEVEL: 'debug' } });
-    database = openStackDatabase(stack);
-    connection = await Connection.connect({ address: stack.temporalAddress });
-    client = new Client({ connection, namespace: stack.namespace });
-  });
-  afterAll(async () => {
-    await connection.close();
-    await database.client.close();
-    await stack.stop();
-  });
+  const { stack, database, client, url } = useStack({ env: { LOG_LEVEL: 'debug' } });
 
   const request = (method: string, path: string, options: { key?: string; body?: object } = {}): Promise<CallAnswer> =>
-    call(stack.baseUrls[0] ?? '', method, path, options);
+    call(url(), method, path, options);
 
   /** Starts a flow over `path`, tries a wrong code and the right one, and keeps what is left of it. @returns the new key */
   async function pass(flow: CodeFlowName, mails: number, path: string, options: { key?: string; body?: object }) {
@@ -64,7 +47,7 @@ describe('what the lives of an account and of an owner leave in Temporal and in 
   /** An owner signs in, claims an agent, refreshes and signs out. @returns the tokens and the key that were used */
   async function signInAndClaim(): Promise<string[]> {
     const post = (path: string, body?: object, cookies?: string) =>
-      callAs(stack.baseUrls[0] ?? '', 'POST', `/dashboard${path}`, { body, cookies });
+      callAs(url(), 'POST', `/dashboard${path}`, { body, cookies });
     const { body } = await post('/auth/otp/request', { email: EMAIL });
     const pending_id: string = body.pending_id;
     const code = await codeFor(stack, EMAIL, 4);

@@ -1,47 +1,26 @@
-import { Client, Connection } from '@temporalio/client';
-import type { Database } from '../../store/database';
-import { webhookFlowId } from '../../workflows/ids';
-import { healthQuery, type WebhookFlowView } from '../../workflows/messages';
+import { healthQuery, webhookFlowId, type WebhookFlowView } from '../../workflows/messages/webhook';
 import { call, createTestAgent } from '../support/agents';
 import { traceOf } from '../support/flow-traces';
-import { startReceiver } from '../support/receiver';
-import { startStack, type Stack } from '../support/stack';
-import { openStackDatabase } from '../support/traffic';
+import { startReceiver, LOCAL_RECEIVERS } from '../support/receiver';
 import { waitFor } from '../support/wait';
+import { useStack } from '../support/use-stack';
 
 /** The dev server, with its search attributes; timers are the subject of webhook-timers.test.ts. */
 describe('an endpoint in trouble, seen by an operator', () => {
-  let stack: Stack;
-  let database: Database;
-  let connection: Connection;
-  let temporal: Client;
+  const { stack, database, client: temporal, url } = useStack({ env: { LOG_LEVEL: 'debug', ...LOCAL_RECEIVERS } });
 
-  beforeAll(async () => {
-    const webhookEnv = { WEBHOOK_ALLOW_HTTP: 'on', WEBHOOK_ALLOW_PRIVATE: 'on' };
-    stack = await startStack({ env: { LOG_LEVEL: 'debug', ...webhookEnv } });
-    database = openStackDatabase(stack);
-    connection = await Connection.connect({ address: stack.temporalAddress });
-    temporal = new Client({ connection, namespace: stack.namespace });
-  });
-  afterAll(async () => {
-    await connection.close();
-    await database.client.close();
-    await stack.stop();
-  });
-
-  test('one flow per endpoint, found by handle and webhook; it holds no URL, secret or text, and neither do the logs', async () => {
+  test('one flow per endpoint is found by handle and webhook, and holds no URL, secret or text', async () => {
     const receiver = await startReceiver('/private-path-token');
     receiver.answer((response, _, count) => response.writeHead(count <= 2 ? 500 : 200).end());
     const [sender, recipient] = [await createTestAgent(database), await createTestAgent(database)];
-    const as = (who: typeof sender, path: string, body: object) =>
-      call(stack.baseUrls[0] ?? '', 'POST', path, { key: who.apiKey, body });
+    const as = (who: typeof sender, path: string, body: object) => call(url(), 'POST', path, { key: who.apiKey, body });
     const webhook = (await as(recipient, '/v1/webhooks', { url: receiver.url, events: ['message.new'] })).body;
     const message = { to: recipient.agent.handle, client_msg_id: 'one', content: { text: 'private words' } };
     await as(sender, '/v1/messages', message);
     await as(recipient, '/v1/messages', { to: sender.agent.handle, client_msg_id: 'reply', content: { text: 'ok' } });
     await as(sender, '/v1/messages', { ...message, client_msg_id: 'two' });
     const flow = temporal.workflow.getHandle(webhookFlowId(webhook.id));
-    const view = await waitFor(() => flow.query<WebhookFlowView | null, []>(healthQuery), { timeoutMs: 30_000 });
+    const view = await waitFor(() => flow.query<WebhookFlowView | null, []>(healthQuery));
     expect(view).toMatchObject({ stage: 'retrying', breaker: 'closed' });
     await waitFor(async () => (await flow.describe()).typedSearchAttributes.getAll().length >= 3);
     const attributes = (await flow.describe()).typedSearchAttributes.getAll().map(({ value }) => value);
@@ -57,5 +36,5 @@ describe('an endpoint in trouble, seen by an operator', () => {
       }
     }
     await receiver.close();
-  }, 120_000);
+  });
 });

@@ -1,23 +1,23 @@
 import type * as Sdk from 'agentchatme' with { 'resolution-mode': 'import' };
-import { createWebhookActivities } from '../../activities/webhooks';
+import { createWebhookActivities } from '../../activities/webhook';
 import { EndpointPump } from '../../delivery/endpoint-pump';
-import { claimFirst } from '../../store/attempts/claims';
-import type { Delivery } from '../../store/collections/deliveries';
-import type { Webhook } from '../../store/collections/webhooks';
-import { webhookFlowId } from '../../workflows/ids';
+import { leaseFirst } from '../../store/webhooks/attempts/leases';
+import type { Delivery } from '../../store/schema/collections/deliveries';
+import type { Webhook } from '../../store/schema/collections/webhooks';
 import {
   attemptFailedSignal,
   disableSignal,
   healthQuery,
   retryNowSignal,
   skipSignal,
+  webhookFlowId,
   type WebhookFlowView,
-} from '../../workflows/messages';
+} from '../../workflows/messages/webhook';
 import type { webhook as webhookFlow } from '../../workflows/webhook';
-import { startReceiver, type Received, type Receiver } from '../support/receiver';
-import { openSkippedTime, type SkippedTime } from '../support/skipped-time';
+import { type Received, useReceiver } from '../support/receiver';
+import { useSkippedTime } from '../support/skipped-time';
 import { waitFor } from '../support/wait';
-import { openWebhookRig, SECRET, seedDeliveries, seedWebhook, type WebhookRig } from '../support/webhook-rig';
+import { SECRET, seedDeliveries, seedWebhook, useWebhookRig } from '../support/webhook-rig';
 
 // The published package has a CommonJS build whose types are declared for ES modules only.
 const { verifyWebhook } = jest.requireActual<typeof Sdk>('agentchatme');
@@ -25,31 +25,21 @@ const { verifyWebhook } = jest.requireActual<typeof Sdk>('agentchatme');
 const TABLE_SECONDS = [10, 30, 60, 300, 900, 3_600, 21_600, 86_400];
 
 describe('the flow of a webhook in trouble, over a day and more', () => {
-  let time: SkippedTime;
-  let rig: WebhookRig;
-  let receiver: Receiver;
   let webhook: Webhook;
 
-  beforeAll(async () => {
-    rig = await openWebhookRig();
-    time = await openSkippedTime();
-  });
-  afterAll(async () => {
-    await time.close();
-    await rig.close();
-  });
+  const rig = useWebhookRig();
+  const receiver = useReceiver();
+  const time = useSkippedTime();
   beforeEach(async () => {
-    receiver = await startReceiver();
     webhook = await seedWebhook(rig.database, receiver.url);
   });
-  afterEach(() => receiver.close());
 
   /** First attempts as a worker makes them, at the flow's time. */
   async function attemptFirst(): Promise<void> {
     const nowMs = await time.nowMs();
     const pump = new EndpointPump(rig.deps, {
       webhookId: webhook._id,
-      claim: (input) => claimFirst(rig.database, input),
+      lease: (input) => leaseFirst(rig.database, input),
       room: (inFlight) => 10 - inFlight,
       now: () => new Date(nowMs),
     });
@@ -62,7 +52,7 @@ describe('the flow of a webhook in trouble, over a day and more', () => {
   const wake = (webhookId: string): void => {
     const pump = new EndpointPump(rig.deps, {
       webhookId,
-      claim: (input) => claimFirst(rig.database, input),
+      lease: (input) => leaseFirst(rig.database, input),
       room: (inFlight) => 10 - inFlight,
       now: () => new Date(),
     });
@@ -111,7 +101,7 @@ describe('the flow of a webhook in trouble, over a day and more', () => {
     },
   );
 
-  test('webhooks#11, webhooks#6: nine failures are a dead letter; the ninth attempt, 31 hours later, still verifies', async () => {
+  test('webhooks#11, webhooks#6: after nine failures, 31 hours later, a delivery is a dead letter', async () => {
     receiver.answer(503);
     const [row] = await seedDeliveries(rig.database, webhook);
     await attemptFirst();
@@ -169,7 +159,7 @@ describe('the flow of a webhook in trouble, over a day and more', () => {
     expect(attempts.slice().sort()).toEqual([2, 2, 2, 2, 3]);
   });
 
-  test('webhooks#22: while the agent is paused nothing is attempted and no attempt is used; the release makes it due at once', async () => {
+  test('webhooks#22: a pause uses up no attempts, and its release makes the held ones due at once', async () => {
     receiver.answer(500);
     const [row] = await seedDeliveries(rig.database, webhook);
     await attemptFirst();

@@ -1,4 +1,4 @@
-import type { ActivityEvent } from '../wire';
+import type { ActivityEvent } from './wire';
 
 export interface ActivityLine {
   title: string;

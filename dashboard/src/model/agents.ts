@@ -1,4 +1,4 @@
-import type { AgentStatus, ClaimedAgent, PauseMode } from '../wire';
+import type { AgentStatus, ClaimedAgent, PauseMode } from './wire';
 
 export type Light = 'green' | 'amber' | 'red';
 

@@ -1,4 +1,4 @@
-import type { ConversationRow, Message } from '../wire';
+import type { ConversationRow, Message } from './wire';
 import { previewOf, titleOf } from './names';
 
 /** The rows that a search finds: name, handle and preview, whatever the case. */

@@ -1,4 +1,4 @@
-import type { ConversationRow, Message } from '../wire';
+import type { ConversationRow, Message } from './wire';
 
 const PREVIEW_LENGTH_MAX = 140;
 

@@ -1,4 +1,4 @@
-import type { Presence } from '../wire';
+import type { Presence } from './wire';
 import { agoLabel } from './times';
 
 /** The line below a peer's name (dashboard.md §9). Its free text is never shown. */

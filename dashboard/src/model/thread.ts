@@ -1,4 +1,4 @@
-import type { Message } from '../wire';
+import type { Message } from './wire';
 import { dayKey, type Place } from './times';
 
 const CLUSTER_MS = 300_000;

@@ -10,7 +10,7 @@ import type {
   Owner,
   PauseMode,
   PeerProfile,
-} from '../wire';
+} from '../model/wire';
 import type { Api } from './api';
 
 export const CONVERSATIONS_PAGE = 50;

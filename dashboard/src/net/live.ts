@@ -1,5 +1,5 @@
 import { retryDelayMs } from '../model/backoff';
-import type { Frame } from '../wire';
+import type { Frame } from '../model/wire';
 
 /** A hidden tab gives its socket back after this long. */
 export const HIDDEN_CLOSE_MS = 10_000;

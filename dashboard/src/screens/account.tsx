@@ -3,7 +3,7 @@ import { dateLabel } from '../model/times';
 import { APPEARANCES, appearance, setAppearance } from '../state/appearance';
 import { navigate } from '../state/route';
 import { useOwner, useSession } from '../state/session';
-import { useAction } from '../ui/action';
+import { useAction } from '../state/action';
 import { Confirm } from '../ui/dialog';
 import { Problem, problemText } from '../ui/problem';
 

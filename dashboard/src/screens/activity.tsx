@@ -7,7 +7,7 @@ import { useNowMs } from '../state/now';
 import { useResource } from '../state/resource';
 import { Link } from '../state/route';
 import { useSession } from '../state/session';
-import type { ActivityEvent } from '../wire';
+import type { ActivityEvent } from '../model/wire';
 import { Icon, type IconName } from '../ui/icons';
 import { LoadMore } from '../ui/load-more';
 import { Empty, Pending } from '../ui/states';

@@ -6,7 +6,7 @@ import { remember, STORED } from '../net/browser';
 import { Link } from '../state/route';
 import { usePause } from '../state/pause';
 import { useOwner } from '../state/session';
-import type { ClaimedAgent } from '../wire';
+import type { ClaimedAgent } from '../model/wire';
 import { AgentAvatar } from '../ui/avatar';
 import { Badges } from '../ui/badges';
 import { Icon, type IconName } from '../ui/icons';

@@ -6,7 +6,7 @@ import { listTimeLabel, momentLabel } from '../model/times';
 import { useConversations, useFurtherPages } from '../state/conversations';
 import { useNowMs } from '../state/now';
 import { Link } from '../state/route';
-import type { ConversationRow } from '../wire';
+import type { ConversationRow } from '../model/wire';
 import { RowAvatar } from '../ui/avatar';
 import { Icon } from '../ui/icons';
 import { LoadMore } from '../ui/load-more';

@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { agentPath } from '../model/route';
 import { navigate } from '../state/route';
 import { useSession } from '../state/session';
-import { useAction } from '../ui/action';
+import { useAction } from '../state/action';
 import { Dialog } from '../ui/dialog';
 import { Problem, problemText } from '../ui/problem';
 

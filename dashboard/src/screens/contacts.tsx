@@ -6,7 +6,7 @@ import { useConversations, useFurtherPages } from '../state/conversations';
 import { searched, useListing } from '../state/listing';
 import { Link } from '../state/route';
 import { useSession } from '../state/session';
-import type { Contact } from '../wire';
+import type { Contact } from '../model/wire';
 import { AgentAvatar } from '../ui/avatar';
 import { LoadMore } from '../ui/load-more';
 import { SearchField } from '../ui/search-field';

@@ -3,7 +3,7 @@ import { dateLabel, shortDateLabel } from '../model/times';
 import { useReloadOn } from '../state/live';
 import { useResource } from '../state/resource';
 import { useSession } from '../state/session';
-import type { GroupDetail } from '../wire';
+import type { GroupDetail } from '../model/wire';
 import { AgentAvatar, GroupAvatar } from '../ui/avatar';
 import { Dialog } from '../ui/dialog';
 import { Pending } from '../ui/states';

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'react';
 import { useSession } from '../state/session';
-import { useAction } from '../ui/action';
+import { useAction } from '../state/action';
 import { Mark } from '../ui/icons';
 import { Problem, problemText, waitText } from '../ui/problem';
 

@@ -7,7 +7,7 @@ import { useNowMs } from '../state/now';
 import { useResource } from '../state/resource';
 import { Link } from '../state/route';
 import { useSession } from '../state/session';
-import type { ConversationRow } from '../wire';
+import type { ConversationRow } from '../model/wire';
 import { RowAvatar } from '../ui/avatar';
 import { Icon } from '../ui/icons';
 

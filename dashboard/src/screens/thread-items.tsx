@@ -3,7 +3,7 @@ import { textOf } from '../model/names';
 import { deliveryOf, noticeText, type Delivery } from '../model/thread';
 import { dayLabel, momentLabel, timeLabel } from '../model/times';
 import { useNowMs } from '../state/now';
-import type { Message } from '../wire';
+import type { Message } from '../model/wire';
 import { AgentAvatar } from '../ui/avatar';
 import { Icon, type IconName } from '../ui/icons';
 

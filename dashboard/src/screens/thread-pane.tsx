@@ -1,7 +1,7 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { threadItems } from '../model/thread';
 import { useThread } from '../state/thread';
-import type { ConversationRow } from '../wire';
+import type { ConversationRow } from '../model/wire';
 import { LoadMore } from '../ui/load-more';
 import { Icon } from '../ui/icons';
 import { Empty, Pending } from '../ui/states';

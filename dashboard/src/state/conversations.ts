@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'react';
 import { CONVERSATIONS_PAGE } from '../net/calls';
 import { withMessage, withPage } from '../model/conversations';
-import type { ConversationRow } from '../wire';
+import type { ConversationRow } from '../model/wire';
 import { useLive } from './live';
 import { useResource, type Resource } from './resource';
 import { useSession } from './session';

@@ -1,5 +1,5 @@
 import type { Page } from '../net/calls';
-import type { Scope } from '../wire';
+import type { Scope } from '../model/wire';
 import { useReloadOn } from './live';
 import { useResource, type Resource } from './resource';
 

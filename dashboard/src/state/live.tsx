@@ -2,7 +2,7 @@ import { createContext, useContext, useEffect, useMemo, useRef, useState, type R
 import { ApiError } from '../net/api';
 import { openSocket, schedule } from '../net/browser';
 import { LATER, Live, SIGNED_OUT, type LiveState } from '../net/live';
-import type { Frame, Scope } from '../wire';
+import type { Frame, Scope } from '../model/wire';
 import { onNavigation } from './route';
 import { useSession } from './session';
 

@@ -1,6 +1,6 @@
 import type { ApiError } from '../net/api';
-import { useAction } from '../ui/action';
-import type { ClaimedAgent, PauseMode } from '../wire';
+import { useAction } from './action';
+import type { ClaimedAgent, PauseMode } from '../model/wire';
 import { useSession } from './session';
 
 /** Changes an agent's pause; the list of agents shows it as soon as it is in force. */

@@ -2,7 +2,7 @@ import { createContext, useCallback, useContext, useEffect, useMemo, useRef, use
 import { ApiError, createApi, type Api } from '../net/api';
 import { renewedAtMemory, schedule } from '../net/browser';
 import { createCalls, type Calls } from '../net/calls';
-import type { ClaimedAgent, Owner } from '../wire';
+import type { ClaimedAgent, Owner } from '../model/wire';
 import { clearResources } from './resource';
 
 export type SessionState =

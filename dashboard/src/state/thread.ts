@@ -1,6 +1,6 @@
 import { mergeMessages } from '../model/thread';
 import { MESSAGES_PAGE } from '../net/calls';
-import type { Message } from '../wire';
+import type { Message } from '../model/wire';
 import { useLive } from './live';
 import { useResource, type Resource } from './resource';
 import { useSession } from './session';

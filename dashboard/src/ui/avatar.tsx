@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { groupInitialOf, initialOf } from '../model/names';
 import { toneOf } from '../model/tones';
-import type { ConversationRow } from '../wire';
+import type { ConversationRow } from '../model/wire';
 
 type Size = 'small' | 'medium' | 'huge';
 

@@ -1,5 +1,5 @@
 import { badgesOf } from '../model/agents';
-import type { ClaimedAgent } from '../wire';
+import type { ClaimedAgent } from '../model/wire';
 
 /** The agent's state in words. */
 export function Badges({ agent }: { agent: Pick<ClaimedAgent, 'status' | 'paused_by_owner'> }) {

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from 'react';
-import { useAction } from './action';
+import { useAction } from '../state/action';
 
 /** Reads the next page when it comes into view; a button for those who do not scroll. */
 export function LoadMore({ label, load }: { label: string; load: () => Promise<void> }) {

@@ -1,0 +1,101 @@
+import { ApplicationFailure } from '@temporalio/activity';
+import { ApplicationFailureCategory } from '@temporalio/common';
+import { deriveCode, isRightProof } from '../platform/codes';
+import type { SecretKey } from '../platform/config';
+import type { Mailer } from '../platform/mail';
+import type { Logger } from '../platform/logger';
+import { giveBackCode, takeCode, type CodeGrant } from '../store/verification/code-counters';
+import type { Pending } from '../store/schema/collections/verification';
+import type { Database } from '../store/schema/database';
+import { deletePending, loadPending } from '../store/verification/pendings';
+import type { BeginAnswer } from '../workflows/messages/code-by-mail';
+
+export interface CodeActivityDeps {
+  database: Database;
+  mailer: Mailer;
+  secretKeys: SecretKey[];
+  log: Logger;
+}
+
+/** The side effects of the flows that mail a code. Inputs and results hold ids and hashes only. */
+export function createCodeActivities(deps: CodeActivityDeps) {
+  return {
+    /**
+     * Takes the email's counters and mails the code. A second run takes nothing twice and mails the same code under
+     * the same Message-ID. When the mail is not accepted, counters and pending are given back.
+     */
+    async mailCode({ pendingId, now }: { pendingId: string; now: number }): Promise<BeginAnswer> {
+      const { pending, key } = await loadWithKey(deps, pendingId);
+      if (pending === null || key === null) return { kind: 'mail_failed' };
+      const grant = await takeCode(deps.database, pending.email, pendingId, new Date(now));
+      if (grant.kind !== 'granted') {
+        await deletePending(deps.database, pendingId);
+        return grant;
+      }
+      if (await sendCode(deps, pending, key)) return { kind: 'mailed' };
+      await giveBackCode(deps.database, pending.email, pendingId);
+      await deletePending(deps.database, pendingId);
+      return { kind: 'mail_failed' };
+    },
+
+    /**
+     * The same for a recovery, which nobody waits for: a decoy takes the counters and mails nothing, a refusal leaves the
+     * pending as it is, and a mail that was not accepted is tried again (the counters stay taken, as a decoy's do).
+     */
+    async mailRecoveryCode({ pendingId, now }: { pendingId: string; now: number }): Promise<RecoveryMail> {
+      const { pending, key } = await loadWithKey(deps, pendingId);
+      if (pending === null || key === null) return { kind: 'no_mail' };
+      const grant = await takeCode(deps.database, pending.email, pendingId, new Date(now));
+      if (grant.kind !== 'granted') return grant;
+      if (isDecoy(pending)) return { kind: 'no_mail' };
+      if (await sendCode(deps, pending, key)) return { kind: 'mailed' };
+      throw ApplicationFailure.create({
+        message: 'the mail system did not accept the code',
+        type: 'OTP_FAILED',
+        category: ApplicationFailureCategory.BENIGN,
+      });
+    },
+
+    /** True when `proof` is that of the right code; a decoy has none. Changes nothing; may run any number of times. */
+    async checkProof({ pendingId, proof }: { pendingId: string; proof: string }): Promise<boolean> {
+      const { pending, key } = await loadWithKey(deps, pendingId);
+      return pending !== null && key !== null && isRightProof(key, pendingId, proof) && !isDecoy(pending);
+    },
+
+    /** Removes the pending row. A second run finds nothing and is done. */
+    closePending: ({ pendingId }: { pendingId: string }): Promise<void> => deletePending(deps.database, pendingId),
+  };
+}
+
+/** What became of the mail of a recovery. */
+export type RecoveryMail = Exclude<CodeGrant, { kind: 'granted' }> | { kind: 'mailed' | 'no_mail' };
+
+export type CodeActivities = ReturnType<typeof createCodeActivities>;
+
+async function loadWithKey(
+  deps: CodeActivityDeps,
+  pendingId: string,
+): Promise<{ pending: Pending | null; key: SecretKey | null }> {
+  const pending = await loadPending(deps.database, pendingId).catch(() => {
+    // Driver errors can quote documents; the history gets a code only.
+    throw ApplicationFailure.retryable('the database is out of reach', 'SERVICE_UNAVAILABLE');
+  });
+  return { pending, key: deps.secretKeys.find((candidate) => candidate.id === pending?.keyId) ?? null };
+}
+
+/** A recovery that no agent stands behind (identity.md §5). */
+const isDecoy = ({ purpose, handle }: Pending): boolean => purpose === 'recover' && handle === null;
+
+/** @returns whether the mail system accepted the mail */
+async function sendCode(deps: CodeActivityDeps, pending: Pending, key: SecretKey): Promise<boolean> {
+  const { _id: pendingId, email: to, purpose } = pending;
+  try {
+    await deps.mailer.sendCode({ to, code: deriveCode(key, pendingId), pendingId, purpose });
+    return true;
+  } catch (error) {
+    // Mail errors quote addresses: only their code is logged.
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    deps.log.warn({ event: 'mail.refused', pendingId, code });
+    return false;
+  }
+}

@@ -1,0 +1,27 @@
+import type { Orders } from '../../platform/bus';
+import type { Clock } from '../../platform/clock';
+import type { Logger } from '../../platform/logger';
+import { hashRefreshToken } from '../../platform/refresh-tokens';
+import { endAllSessions, endSession } from '../../store/owners/owner-sessions';
+import type { Database } from '../../store/schema/database';
+import { closeDashboards } from './close-dashboards';
+
+export interface SignOutDeps {
+  database: Database;
+  orders: Orders;
+  clock: Clock;
+  log: Logger;
+}
+
+/** Ends the session of a refresh token, and its dashboards on every node. A token without a session ends nothing. */
+export async function signOutOwner(deps: SignOutDeps, refreshToken: string): Promise<void> {
+  const ended = await endSession(deps.database, hashRefreshToken(refreshToken));
+  if (ended !== null) await closeDashboards(deps, { ownerId: ended.ownerId, sessionId: ended._id });
+}
+
+/** Ends all sessions of an owner, and their dashboards on every node. @returns how many */
+export async function signOutEverywhere(deps: SignOutDeps, ownerId: string): Promise<number> {
+  const count = await endAllSessions(deps.database, ownerId, deps.clock.now());
+  await closeDashboards(deps, { ownerId, sessionId: null });
+  return count;
+}

@@ -1,0 +1,133 @@
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import type { Endpoint } from '../../contract/endpoint';
+import { AppError } from '../../contract/errors';
+import { isWithin, jsonShape, type JsonShape } from '../../contract/json';
+import {
+  CONTENT_BYTES_MAX,
+  JSON_BODY_BYTES_MAX,
+  JSON_BODY_COMMAS_MAX,
+  JSON_BODY_DEPTH_MAX,
+  JSON_BODY_KEYS_MAX,
+} from '../../contract/limits';
+
+type OversizeCode = 'PAYLOAD_TOO_LARGE' | 'CONTENT_TOO_LARGE';
+
+/** How large a body may be, and what a larger one is called. */
+export interface BodyCap {
+  bytesMax: number;
+  code: OversizeCode;
+}
+
+/** The cap of an endpoint (conventions.md §15). */
+export function bodyCapOf(endpoint: Pick<Endpoint, 'bodyBytesMax' | 'bodyCode'> | undefined): BodyCap {
+  return {
+    bytesMax: endpoint?.bodyBytesMax ?? JSON_BODY_BYTES_MAX,
+    code: endpoint?.bodyCode ?? 'PAYLOAD_TOO_LARGE',
+  };
+}
+
+/** Refuses by `Content-Length` before a byte is read (conventions.md §15). */
+export function refuseOversize(request: IncomingMessage, cap: BodyCap): void {
+  if (Number(request.headers['content-length'] ?? 0) > cap.bytesMax) throw tooLarge(cap);
+}
+
+/** Reads the body when it is first asked for, and never twice. @throws AppError 413 */
+export function createBodyReader(request: IncomingMessage, cap: BodyCap): () => Promise<Buffer> {
+  let bytes: Promise<Buffer> | null = null;
+  return () => (bytes ??= readBytes(request, cap));
+}
+
+/** The body as it comes in. Not destroyed with its reader: a refusal still has to reach the caller over the socket. */
+export function streamBody(request: IncomingMessage): Readable {
+  return Readable.from(request.iterator({ destroyOnReturn: false }), { objectMode: false });
+}
+
+/** Reads the body up to the cap, counting streamed bytes, so that chunked uploads cannot pass it. */
+async function readBytes(request: IncomingMessage, cap: BodyCap): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  // Not destroyed on the way out: the refusal still has to reach the caller over the same socket.
+  const stream: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
+  for await (const chunk of stream) {
+    bytes += chunk.length;
+    if (bytes > cap.bytesMax) throw tooLarge(cap);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** How much of a refused body is read on, for how long in all, and how long its sender may be silent meanwhile. */
+const DISCARD_BYTES_MAX = 33_554_432;
+const DISCARD_MS_MAX = 5_000;
+const SILENT_MS_MAX = 500;
+
+/**
+ * Reads on and throws away, within bounds: a caller that is still writing when the connection closes would see a broken
+ * connection in place of its refusal.
+ */
+export async function discardRest(request: IncomingMessage): Promise<void> {
+  if (request.readableEnded || request.destroyed) return;
+  await new Promise<void>((resolve) => {
+    let bytes = 0;
+    const onData = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      silent.refresh();
+      if (bytes > DISCARD_BYTES_MAX) end();
+    };
+    const end = (): void => {
+      clearTimeout(silent);
+      clearTimeout(late);
+      request.off('data', onData).pause();
+      resolve();
+    };
+    const silent = setTimeout(end, SILENT_MS_MAX);
+    const late = setTimeout(end, DISCARD_MS_MAX);
+    request.on('data', onData).once('end', end).once('close', end).once('error', end);
+  });
+}
+
+const SHAPE_MAX: JsonShape = {
+  depth: JSON_BODY_DEPTH_MAX,
+  keys: JSON_BODY_KEYS_MAX,
+  commas: JSON_BODY_COMMAS_MAX,
+};
+
+/**
+ * What is wrong with the shape of a body, null when nothing is. To be asked before the body is parsed: hundreds of
+ * thousands of keys or brackets take a parser half a second, in which this process answers nobody.
+ */
+export function faultOfShape(text: string): 'depth' | 'parts' | null {
+  const shape = jsonShape(text, SHAPE_MAX);
+  if (shape.depth > SHAPE_MAX.depth) return 'depth';
+  return isWithin(shape, SHAPE_MAX) ? null : 'parts';
+}
+
+/** The refusal of a body that is too intricate to be parsed, by what an oversize one is called at this endpoint. */
+export function tooIntricate(fault: 'depth' | 'parts', { code }: BodyCap): AppError {
+  if (fault === 'parts' && code === 'CONTENT_TOO_LARGE') return new AppError(code, { max_bytes: CONTENT_BYTES_MAX });
+  const message =
+    fault === 'depth'
+      ? `The body may nest ${JSON_BODY_DEPTH_MAX} levels deep`
+      : `The body may hold ${JSON_BODY_KEYS_MAX} keys and ${JSON_BODY_COMMAS_MAX} commas`;
+  return new AppError('VALIDATION_ERROR', undefined, undefined, message);
+}
+
+/** The body text as a JSON object; the content type does not matter (conventions.md D-1). */
+export function parseObject(text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
+  } catch {
+    throw new AppError('VALIDATION_ERROR', undefined, undefined, 'The body must be JSON');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new AppError('VALIDATION_ERROR', undefined, undefined, 'The body must be a JSON object');
+  }
+  // The parse point of request bodies: an object whose values are not known yet.
+  return value as Record<string, unknown>;
+}
+
+function tooLarge({ code, bytesMax }: BodyCap): AppError {
+  return new AppError(code, { max_bytes: bytesMax });
+}

@@ -1,0 +1,107 @@
+import type { Readable } from 'node:stream';
+import type { z } from 'zod';
+import type { Endpoint } from '../../contract/endpoint';
+import type { AGENT_LIMITS } from '../../contract/limits';
+import type { Logger } from '../../platform/logger';
+import type { Page } from './pages';
+import type { Agent } from '../../store/schema/collections/agents';
+
+/** What a handler gets: the request after the pipeline, already authenticated when its endpoint asks for it. */
+export interface RequestContext {
+  params: Record<string, string>;
+  query: URLSearchParams;
+  requestId: string;
+  /** True only where the endpoint proves its caller: the agent may be outdated, the write has to prove it. */
+  isCachedCaller: boolean;
+  clientIp: string;
+  now: Date;
+  log: Logger;
+  /** A request header, empty when absent. */
+  header(name: string): string;
+  /** The value of a cookie, null when it is absent or empty. */
+  cookie(name: string): string | null;
+  /** The raw body, within the cap. @throws AppError 413 */
+  readBytes(): Promise<Buffer>;
+  /** The raw body as it comes in, for endpoints that declare `streamsBody`. */
+  streamBody(): Readable;
+  /** The body as text, within the cap. @throws AppError 413 */
+  readText(): Promise<string>;
+  /**
+   * The body as a JSON object, parsed once whoever asks: nobody may change it.
+   * @throws AppError 400 VALIDATION_ERROR for anything else and for one that is too intricate, 413
+   */
+  readBody(): Promise<Record<string, unknown>>;
+  /** `value` as `schema` outputs it. @throws AppError 400 VALIDATION_ERROR with formErrors and fieldErrors */
+  validate<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema>;
+  /**
+   * The reply with a page of messages: `read` makes its JSON when there is room for it in memory.
+   * @throws AppError SERVICE_UNAVAILABLE
+   */
+  answerPage(read: () => Promise<string>): Promise<Reply>;
+  /** Counts this call in a window of the calling agent that is checked late (after ownership). @throws AppError RATE_LIMITED */
+  countCall(scope: keyof typeof AGENT_LIMITS): Promise<void>;
+}
+
+export type AgentContext = RequestContext & { agent: Agent };
+
+/** The owner who is signed in with this request's session. */
+export interface SignedInOwner {
+  id: string;
+  email: string;
+  displayName: string | null;
+  createdAt: Date;
+  sessionId: string;
+}
+
+export type OwnerContext = RequestContext & { owner: SignedInOwner };
+
+export interface Reply {
+  status: number;
+  /** The write proved that the agent had this key and this status. */
+  isProven?: boolean;
+  /** Exactly one of the three: an object, text that is JSON already, or a page of messages (`answerPage`). */
+  body?: object;
+  json?: string;
+  page?: Page;
+  /** Another type than JSON, for pages and metrics. */
+  text?: { type: string; content: string | Buffer };
+  /** Bytes of this type and number, sent as they are read. */
+  file?: { type: string; bytes: number; content: Readable };
+  /** No body at all. */
+  isEmpty?: true;
+  headers?: Record<string, string>;
+  /** Values of `Set-Cookie`, one header each. */
+  cookies?: string[];
+}
+
+export interface Route {
+  endpoint: Endpoint;
+  handle: (ctx: RequestContext, agent: Agent | null, owner: SignedInOwner | null) => Promise<Reply>;
+}
+
+/** A route that anybody may call. */
+export function publicRoute(endpoint: Endpoint, handle: (ctx: RequestContext) => Promise<Reply>): Route {
+  return { endpoint, handle };
+}
+
+/** A route for authenticated agents: the pipeline guarantees the agent, the type says so. */
+export function agentRoute(endpoint: Endpoint, handle: (ctx: AgentContext) => Promise<Reply>): Route {
+  return {
+    endpoint,
+    handle: (ctx, agent) => {
+      if (agent === null) throw new Error(`${endpoint.operationId} was reached without authentication`);
+      return handle({ ...ctx, agent });
+    },
+  };
+}
+
+/** A route for owners who are signed in to the dashboard. */
+export function ownerRoute(endpoint: Endpoint, handle: (ctx: OwnerContext) => Promise<Reply>): Route {
+  return {
+    endpoint,
+    handle: (ctx, _agent, owner) => {
+      if (owner === null) throw new Error(`${endpoint.operationId} was reached without a session`);
+      return handle({ ...ctx, owner });
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import { AppError } from '../../contract/errors';
+import { isHandle, normaliseHandle } from '../../contract/handles';
+import { isVisible } from '../../domain/guards';
+import type { AgentReader } from '../../store/agents/agents';
+import type { Agent } from '../../store/schema/collections/agents';
+
+/** Any account that ever had the handle `typed` as callers type it, whatever its state; null for everything else. */
+export async function findAccount(agents: AgentReader, typed: string): Promise<Agent | null> {
+  const handle = normaliseHandle(typed);
+  return isHandle(handle) ? agents.findByHandle(handle) : null;
+}
+
+/**
+ * The account that others may act upon: active or restricted (social.md §0).
+ * @throws AppError AGENT_NOT_FOUND the same for suspended, deleted, never registered and malformed
+ */
+export async function resolveTarget(agents: AgentReader, typed: string): Promise<Agent> {
+  const agent = await findAccount(agents, typed);
+  if (agent === null || !isVisible(agent.status)) throw new AppError('AGENT_NOT_FOUND');
+  return agent;
+}
+
+/**
+ * What a clean-up call answers that found no row of the caller (social.md D-1): rows about any account can be cleaned
+ * up, but without one a hidden account is as unknown as it is elsewhere.
+ */
+export function nothingToClean(agent: Agent | null): AppError {
+  return new AppError(agent !== null && isVisible(agent.status) ? 'NOT_FOUND' : 'AGENT_NOT_FOUND');
+}
+
+/** @throws AppError FORBIDDEN when `typed` is not the caller's own handle, whether it exists or not */
+export function refuseForeign(caller: Agent, typed: string): void {
+  if (normaliseHandle(typed) !== caller.handle) throw new AppError('FORBIDDEN');
+}
+
+/** @throws AppError VALIDATION_ERROR when `target` is the caller */
+export function refuseSelf(caller: Agent, target: Agent, what: string): void {
+  if (caller._id === target._id) throw new AppError('VALIDATION_ERROR', undefined, undefined, what);
+}

@@ -1,0 +1,38 @@
+import type { z } from 'zod';
+import type { GroupDetailView } from '../../../contract/groups';
+import type { AgentProfileView, ClaimedAgentView, OwnerView } from '../../../contract/owners';
+import type {
+  OwnerBlockView,
+  OwnerContactView,
+  OwnerConversationView,
+  OwnerEventView,
+  ownerViewMessagesSchema,
+  OwnerProfileView,
+} from '../../../contract/owner-views';
+
+/** The shapes of `/dashboard/*` and of its socket, as this page calls them (docs/contract/dashboard.md §3–8). */
+
+export type Owner = OwnerView;
+export type ClaimedAgent = ClaimedAgentView;
+export type AgentProfile = AgentProfileView;
+export type AgentStatus = ClaimedAgent['status'];
+export type PauseMode = ClaimedAgent['paused_by_owner'];
+
+export type ConversationRow = OwnerConversationView;
+export type Message = z.infer<typeof ownerViewMessagesSchema>['messages'][number];
+export type Contact = OwnerContactView;
+export type BlockedAgent = OwnerBlockView;
+export type PeerProfile = OwnerProfileView;
+export type Presence = Pick<PeerProfile['presence'], 'status' | 'last_seen'>;
+export type GroupDetail = GroupDetailView;
+export type ActivityEvent = OwnerEventView;
+
+/** What of an agent changed. */
+export type Scope = 'profile' | 'pause' | 'events' | 'contacts' | 'blocks' | 'conversations' | 'messages' | 'presence';
+
+/** Dashboard frames: §6.3. */
+export type Frame =
+  | { type: 'hello.ok'; owner_id: string }
+  | { type: 'message.new'; agent_handle: string; conversation_id: string; payload: Message }
+  | { type: 'agent.changed'; agent_handle: string; scopes: Scope[]; conversation_id?: string }
+  | { type: 'agent.removed'; agent_handle: string; reason: 'released' | 'key_rotated' | 'deleted' };

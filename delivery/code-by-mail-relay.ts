@@ -1,0 +1,22 @@
+import type { Flows } from '../platform/flows/flows';
+import { findRows, removeRows } from '../store/outbox/rows';
+import type { FlowCommit } from '../store/schema/collections/outbox';
+import type { Database } from '../store/schema/database';
+
+/**
+ * Signals flows whose code was used that its purpose was committed, where the api did not. A crash between signal and
+ * delete repeats the signal, which the flow takes for the first.
+ */
+export async function relayCommits(
+  { database, flows }: { database: Database; flows: Flows },
+  before: Date,
+): Promise<void> {
+  for (const row of await findRows(database, 'flow.committed', before)) {
+    await flows.signalCommitted(row.workflowId, commitOf(row));
+    await removeRows(database, [row._id]);
+  }
+}
+
+function commitOf(row: FlowCommit): FlowCommit {
+  return 'ownerId' in row ? { ownerId: row.ownerId } : { agentId: row.agentId, keyVersion: row.keyVersion };
+}

@@ -1,0 +1,33 @@
+import { createAccountFlows, type AccountFlows } from './account-deletion';
+import { createCodeFlows, type CodeFlows } from './code-by-mail';
+import { createGroupFlows, type GroupFlows } from './group-deletion';
+import { createEnforcementFlows, type EnforcementFlows } from './enforcement';
+import { createReleaseFlows, type ReleaseFlows } from './inbox-release';
+import { createScheduleFlows, type ScheduleFlows } from './housekeeping';
+import { createWebhookFlows, type WebhookFlows } from './webhook';
+import { createFlowClient, type FlowClient, type FlowClientDeps } from './flow-client';
+
+/** The one typed client of the durable flows; each kind of flow has its part in `flows/`. */
+export type Flows = CodeFlows &
+  AccountFlows &
+  GroupFlows &
+  EnforcementFlows &
+  WebhookFlows &
+  ReleaseFlows &
+  ScheduleFlows &
+  Pick<FlowClient, 'isUp' | 'close'>;
+
+export function createFlows(deps: FlowClientDeps): Flows {
+  const flows = createFlowClient(deps);
+  return {
+    ...createCodeFlows(flows),
+    ...createAccountFlows(flows),
+    ...createGroupFlows(flows),
+    ...createEnforcementFlows(flows),
+    ...createWebhookFlows(flows),
+    ...createReleaseFlows(flows),
+    ...createScheduleFlows(flows),
+    isUp: flows.isUp,
+    close: flows.close,
+  };
+}

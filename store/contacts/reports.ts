@@ -1,0 +1,35 @@
+import { AppError } from '../../contract/errors';
+import { pairId } from '../../domain/guards';
+import { newId } from '../../platform/ids';
+import { withTransactionOn, type Database } from '../schema/database';
+import { isDuplicateKey } from '../schema/conflicts';
+import { requestEvaluation } from '../outbox/enforcement-requests';
+import { recordRelation, writeBlock, type Relation, type RelationChange } from './relations';
+
+/**
+ * Records that `from` reports `to`, for ever, and blocks it unless it is blocked already: one transaction with the
+ * request for an evaluation, so a crash leaves all of it or nothing. Of two at once the unique index lets one commit;
+ * the other, and every later one, changes nothing at all, so a block that was taken back stays so.
+ * @throws AppError ALREADY_REPORTED
+ */
+export async function reportAgent(
+  database: Database,
+  { from, to, at, reason }: Relation & { reason: string | null },
+): Promise<RelationChange> {
+  const id = newId('report');
+  try {
+    return await withTransactionOn(database, pairId(from, to), async (session) => {
+      const { counts } = await writeBlock(database, { from, to, at }, session);
+      const report = { _id: id, reporterId: from, reportedId: to, reason, createdAt: at, counts };
+      await database.reports.insertOne(report, { session });
+      await recordRelation(database, 'agent.reported', { from, to, at }, session);
+      const request = counts
+        ? await requestEvaluation(database, { agentId: to, trigger: 'report', at }, session)
+        : null;
+      return { isNew: true, request };
+    });
+  } catch (error) {
+    if (isDuplicateKey(error, ['reporterId', 'reportedId'])) throw new AppError('ALREADY_REPORTED');
+    throw error;
+  }
+}

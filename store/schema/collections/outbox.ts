@@ -1,0 +1,88 @@
+import type { EnforcementTrigger } from '../../../domain/enforcement';
+import type { PresenceStatus } from '../../../domain/presence';
+import { shape, collection } from './collection';
+
+/** What every intent for webhooks of `targetId` has; its kind is the event. */
+interface WebhookIntent {
+  _id: string;
+  targetId: string;
+  /** Of the target's inbox at the commit: webhooks that came later are not meant. */
+  webhookVersion: number;
+  /** Of the envelope that it tells of, else of the last one before it; deliveries are ordered by it. Absent = before all. */
+  position?: number;
+  createdAt: Date;
+}
+
+/** Intents that end as deliveries to the webhooks of `targetId` (webhooks.md §5). */
+export type IntentRow =
+  | (WebhookIntent & { kind: 'message.new'; messageId: string; conversationId: string; position: number })
+  | (WebhookIntent & {
+      // how far everything is read is looked up when the delivery is made
+      kind: 'message.read';
+      readerId: string;
+      conversationId: string;
+      messageId: string;
+      seq: number;
+    })
+  | (WebhookIntent & {
+      // one row per target and subject: a newer presence takes the place of one that was not expanded yet
+      kind: 'presence.update';
+      subjectId: string;
+      handle: string;
+      status: PresenceStatus;
+      customMessage: string | null;
+      /** Of the presence: grows with every change. */
+      version: number;
+      at: Date;
+    })
+  | (WebhookIntent & { kind: 'contact.blocked'; blockedBy: string })
+  | (WebhookIntent & { kind: 'group.invite.received'; invitationId: string })
+  | (WebhookIntent & { kind: 'group.deleted'; groupId: string })
+  | (WebhookIntent & { kind: 'agent.created'; handle: string; displayName: string | null });
+
+/** What was done with a right code, as its flow is told. */
+export type FlowCommit = { agentId: string; keyVersion: number } | { ownerId: string };
+
+/**
+ * An intent recorded in the same commit as its fact; a relay turns it into the effect and deletes the row.
+ * `flow.committed`: tell a flow that its commit happened.
+ * `account.deleted`: the background part of a deletion has to be started.
+ * `contacts.visibility`: contact books have to show or hide `targetId`; until the row is gone, lists look at the account.
+ * `inbox.written-off`: rewrite the envelopes that `targetId` lost with a group. `group.deletion`: start the flow that tells the
+ * members.
+ * `inbox.release`: tell the flow that releases what `targetId` did not get in a silence that ended; one row per agent.
+ * `webhook.deleted`: remove what was not sent to the webhook `webhookId` of `targetId`.
+ * `webhook.trouble`: tell the flow of a webhook to look at it by `dueAt`; one row per webhook, `notes` counts its writes.
+ * `enforcement.requested`: tell the enforcement flow of `targetId` to evaluate.
+ */
+export type OutboxRow =
+  | IntentRow
+  | ({ _id: string; kind: 'flow.committed'; workflowId: string; createdAt: Date } & FlowCommit)
+  | { _id: string; kind: 'account.deleted'; targetId: string; handle: string; createdAt: Date }
+  | { _id: string; kind: 'contacts.visibility'; targetId: string; createdAt: Date }
+  | { _id: string; kind: 'inbox.written-off'; targetId: string; createdAt: Date }
+  | { _id: string; kind: 'inbox.release'; targetId: string; epoch: number; createdAt: Date }
+  | { _id: string; kind: 'group.deletion'; groupId: string; createdAt: Date }
+  | { _id: string; kind: 'webhook.deleted'; targetId: string; webhookId: string; createdAt: Date }
+  | { _id: string; kind: 'webhook.trouble'; webhookId: string; dueAt: Date; notes: number; createdAt: Date }
+  | {
+      _id: string;
+      kind: 'enforcement.requested';
+      targetId: string;
+      trigger: EnforcementTrigger;
+      createdAt: Date;
+    };
+
+export const outbox = collection<OutboxRow>({
+  schema: shape({ _id: 'string', kind: 'string', createdAt: 'date' }),
+  indexes: [
+    // loadIntents and the relays take rows of a kind in the order in which they were written
+    { name: 'kind_created', key: { kind: 1, createdAt: 1 } },
+    // countRequested: evaluations of an agent that are still to be passed on
+    {
+      name: 'enforcement_target',
+      key: { targetId: 1 },
+      partialFilterExpression: { kind: 'enforcement.requested' },
+    },
+  ],
+});

@@ -1,0 +1,79 @@
+import type { Binary } from 'mongodb';
+import type { WebhookEvent } from '../../../contract/events';
+import { CLOSED_BREAKER, type Breaker } from '../../../domain/webhook-breaker';
+import { NUMBER, shape, STRING_OR_NULL, collection } from './collection';
+
+/** Why a webhook gets nothing more: its endpoint answered 410, failed for days, or somebody switched it off. */
+export type DisabledReason = 'gone' | 'failing' | 'manual';
+
+/** The place of one attempt on the wire; a worker that dies leaves it until its lease ends. */
+export interface WebhookSlot {
+  token: string;
+  until: Date;
+}
+
+/**
+ * One registered endpoint of an agent (webhooks.md §1). Starting any attempt is one conditional update of this document,
+ * so whoever deletes, holds or deactivates it decides about every attempt after that. How many an agent has stands in
+ * `inbox-in.webhooks`.
+ */
+export interface Webhook {
+  _id: string;
+  agentId: string;
+  /** As it was given. */
+  url: string;
+  /** At least one, no repeats, in the order in which they were given. */
+  events: WebhookEvent[];
+  active: boolean;
+  disabledReason: DisabledReason | null;
+  /** Sealed by `createWebhookSecrets`; never leaves the server after the creation. */
+  secret: SealedSecret;
+  /** The bare-hex signature under the second header name (webhooks.md Decision 1). */
+  legacySignature: boolean;
+  createdAt: Date;
+  /** `webhookVersion` of the agent's inbox right after this webhook came: intents with an older one are not for it. */
+  fromVersion: number;
+  /** The delivery position that the agent's next envelope had then: a release under way tells it of those from there on. */
+  fromPosition?: number;
+  /** Set while the agent is fully paused or suspended: no attempt starts. */
+  held: 'paused' | null;
+  breaker: Breaker;
+  /** Attempts on the wire, at most `WEBHOOK_ATTEMPTS_AT_ONCE`. */
+  slots: WebhookSlot[];
+}
+
+/** Bytes of `platform/sealing` as a document keeps them. */
+export interface SealedSecret {
+  keyId: string;
+  bytes: Binary;
+}
+
+export { CLOSED_BREAKER, type Breaker };
+
+export const webhooks = collection<Webhook>({
+  schema: shape({
+    _id: 'string',
+    agentId: 'string',
+    url: 'string',
+    events: 'array',
+    active: 'bool',
+    disabledReason: STRING_OR_NULL,
+    secret: 'object',
+    legacySignature: 'bool',
+    createdAt: 'date',
+    fromVersion: NUMBER,
+    held: STRING_OR_NULL,
+    breaker: 'object',
+    slots: 'array',
+  }),
+  indexes: [
+    // listWebhooks, expandIntents, silences: the webhooks of an agent, oldest first
+    { name: 'agent_created', key: { agentId: 1, createdAt: 1, _id: 1 } },
+    // announceAgent: the few that ask for new agents
+    {
+      name: 'asks_for_agents',
+      key: { events: 1, active: 1 },
+      partialFilterExpression: { events: 'agent.created' },
+    },
+  ],
+});

@@ -1,0 +1,187 @@
+import { AppError } from '../../contract/errors';
+import { emptyPair, pairId, takesMessageIntents } from '../../domain/guards';
+import { decideDirectSend, settleOpener, takeSlots, type Acceptance, type Refusal } from '../../domain/send';
+import { newId } from '../../platform/ids';
+import type { Message } from '../schema/collections/messages';
+import type { Contact } from '../schema/collections/relations';
+import { deliveryId } from '../schema/delivery-ids';
+import { decideChange, decideGroupItem } from './decide-groups';
+import { refer, refuseAttachment } from './attachments';
+import type { DirectItem, LaneItem, SendItem, SlotsItem } from './items';
+import {
+  cardOf,
+  emptyPlan,
+  newEnvelope,
+  newMessage,
+  newMessageIntent,
+  type DecideOptions,
+  type SendPlan,
+  type Settled,
+} from './plan';
+import type { BatchState } from './send-state';
+import type { SendOutcome } from './send-types';
+import { watchChanged, noteReceived, noteSent } from './owner-notes';
+
+/**
+ * Decides a batch in its order; each send sees the effect of the ones before it. Touches nothing but `state.guards`.
+ * From a cached state only plain acceptances are decided, for these write all that they rest on, so that the commit
+ * proves them. A refusal, and a count that is shown to the caller, need a fresh state: such items get no outcome.
+ */
+export function decideSends(items: LaneItem[], state: BatchState, options: DecideOptions): SendPlan {
+  const plan = emptyPlan();
+  for (const item of items) {
+    const outcome = decideOne(item, state, options, plan);
+    if (outcome !== null) plan.outcomes.set(item, outcome);
+  }
+  return plan;
+}
+
+function decideOne(item: LaneItem, state: BatchState, options: DecideOptions, plan: SendPlan): Settled | null {
+  if (item.kind === 'change') return decideChange(item, state, options, plan);
+  if (item.kind === 'slots') return decideSlots(item, state, options);
+  const replay = state.replays.get(item.clientKeyText);
+  if (replay !== undefined) return answerReplay(item, replay, state);
+  return item.kind === 'group'
+    ? decideGroupItem(item, state, options, plan)
+    : decideDirectItem(item, state, options, plan);
+}
+
+/** After a lost answer they may be taken twice, which costs the sender no more than that second. */
+function decideSlots(
+  { sender, second, count }: SlotsItem,
+  state: BatchState,
+  { now, limitRate }: DecideOptions,
+): Settled {
+  const guard = state.guards.sender(sender.id);
+  const command = { now, limitRate, senderIsSystem: sender.isSystem };
+  if (guard !== null) state.guards.put(takeSlots(guard, { second, count }, command));
+  return { kind: 'decided', isEarlier: false };
+}
+
+function answerReplay(item: SendItem, replay: Message, state: BatchState): SendOutcome {
+  if (item.command.sender.isCached) return { kind: 'unproven' };
+  // Found by its commit id, it is our own write whose answer was lost: the caller's first answer is a 201.
+  const own = item.commitIds.has(replay.commitId) && !state.answered.has(replay._id);
+  state.answered.add(replay._id);
+  if (!own) return { kind: 'replayed', message: replay };
+  const skipped = item.kind === 'group' ? (item.skippedBy.get(replay.commitId) ?? []) : [];
+  const group = item.kind === 'group' ? state.guards.group(item.command.groupId) : null;
+  return { kind: 'accepted', message: replay, sender: cardOf(item, state), backlog: null, group, skipped };
+}
+
+function decideDirectItem(
+  item: DirectItem,
+  state: BatchState,
+  options: DecideOptions,
+  plan: SendPlan,
+): SendOutcome | AppError | null {
+  const { isCached } = item.command.sender;
+  const decision = decide(item, state, options);
+  // A restricted caller is evaluated first, which is part of the look-up.
+  if (isCached && (decision.kind === 'refused' || decision.sender.status !== 'active')) return { kind: 'unproven' };
+  if (state.isCached && (decision.kind === 'refused' || decision.backlog !== null)) return null;
+  if (decision.kind === 'refused') {
+    if (decision.sender !== null) state.guards.put(decision.sender);
+    const message = decision.code === 'VALIDATION_ERROR' ? 'You cannot write to yourself' : undefined;
+    return new AppError(decision.code, decision.details, decision.retryAfterMs, message);
+  }
+  return applyAcceptance(item, decision, state, options, plan);
+}
+
+function decide(item: DirectItem, state: BatchState, options: DecideOptions): Acceptance | Refusal {
+  const { sender, to } = item.command;
+  const recipientId = state.recipientIds.get(to);
+  const guard = recipientId === undefined ? null : state.guards.inboxIn(recipientId);
+  const senderGuard = state.guards.sender(sender.id);
+  if (senderGuard === null) throw new Error('the sender has no guard document');
+  return decideDirectSend(
+    {
+      sender: senderGuard,
+      recipient:
+        recipientId === undefined || guard === null
+          ? null
+          : { guard, dequeued: state.guards.inboxOut(recipientId)?.dequeued ?? 0 },
+      pair: recipientId === undefined ? emptyPair('') : state.guards.pair(pairId(sender.id, recipientId)),
+    },
+    {
+      senderId: sender.id,
+      senderIsSystem: sender.isSystem,
+      senderKeyVersion: sender.keyVersion,
+      recipientId: recipientId ?? '',
+      recipientHandle: to,
+      newConversationId: newId('directConversation'),
+      now: options.now,
+      limitRate: options.limitRate,
+    },
+    refuseAttachment(item, { kind: 'direct', recipientId: recipientId ?? '' }, state),
+  );
+}
+
+function applyAcceptance(
+  item: DirectItem,
+  decision: Acceptance,
+  state: BatchState,
+  options: DecideOptions,
+  plan: SendPlan,
+): SendOutcome {
+  const { sender } = item.command;
+  const recipientId = state.recipientIds.get(item.command.to) ?? '';
+  state.guards.put(decision.sender);
+  state.guards.put(decision.recipient);
+  state.guards.put(decision.pair);
+  if (decision.initiatorId !== null) {
+    const initiator = state.guards.sender(decision.initiatorId);
+    if (initiator !== null) state.guards.put(settleOpener(initiator, decision.pair._id));
+    const [one, other] = [sender, { id: recipientId, handle: item.command.to }];
+    plan.contacts.push(newContact(one, other, decision), newContact(other, one, decision));
+    watchChanged(plan, decision.sender, { agentHandle: sender.handle, scopes: ['contacts'] });
+    watchChanged(plan, decision.recipient, { agentHandle: other.handle, scopes: ['contacts'] });
+  }
+  const { conversationId, seq, createdAt } = decision;
+  const message = newMessage(item, { conversationId, seq, createdAt, recipientId, commitId: options.commitId });
+  const reception = { recipientId, senderId: sender.id, conversationId: message.conversationId };
+  const muted = state.mutes.silences(reception, message.createdAt);
+  refer(item, { kind: 'direct', recipientId }, message.createdAt, state);
+  const envelope = newEnvelope(message, { recipientId, position: decision.position, muted });
+  const card = cardOf(item, state);
+  plan.messages.push(message);
+  plan.envelopes.push(envelope);
+  if (takesMessageIntents(decision.recipient) && !muted) {
+    plan.outbox.push(newMessageIntent(message, decision.recipient, decision.position));
+  }
+  plan.committed.push({
+    recipientId,
+    pausedByOwner: decision.recipient.pausedByOwner,
+    row: {
+      position: decision.position,
+      deliveryId: deliveryId(recipientId, decision.recipient.salt, decision.position),
+      muted,
+      message,
+      sender: card,
+      group: null,
+    },
+  });
+  noteSent(plan, message, state);
+  noteReceived(plan, decision.recipient, { message, agentId: recipientId, position: decision.position });
+  // A second item of this batch with the same key is a replay of this one.
+  state.replays.set(item.clientKeyText, message);
+  state.answered.add(message._id);
+  return { kind: 'accepted', message, sender: card, backlog: decision.backlog, group: null, skipped: [] };
+}
+
+/** Both are reachable at this commit, or it would have been refused: neither is hidden. */
+function newContact(
+  owner: { id: string },
+  contact: { id: string; handle: string },
+  { createdAt: addedAt }: Acceptance,
+): Contact {
+  return {
+    _id: `${owner.id}:${contact.id}`,
+    ownerId: owner.id,
+    contactId: contact.id,
+    handle: contact.handle,
+    note: null,
+    addedAt,
+    isHidden: false,
+  };
+}

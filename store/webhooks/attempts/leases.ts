@@ -1,0 +1,175 @@
+import type { Filter } from 'mongodb';
+import { DELIVERY_KEEP_MS } from '../../../contract/limits';
+import type { Delivery } from '../../schema/collections/deliveries';
+import type { Webhook } from '../../schema/collections/webhooks';
+import { envelopeId } from '../../schema/collections/messages';
+import type { Database } from '../../schema/database';
+import { READ } from '../../schema/reads';
+import { within } from '../../schema/deadline';
+import { ATTEMPT_LEASE_MS, CLAIM_MS_MAX, releaseSlots, takeSlots, type Slots } from './slots';
+
+/** An attempt that may start now: its delivery is ours, and it has a place on the wire. */
+export interface Lease {
+  delivery: Delivery;
+  webhook: Webhook;
+  token: string;
+}
+
+export interface LeaseInput {
+  webhookId: string;
+  /** At most this many. */
+  count: number;
+  /** Makes a token for a place on the wire. */
+  newToken: () => string;
+  /** The time that the attempt is recorded with: the machine's, or the flow's. */
+  now: Date;
+}
+
+/** What taking leases came to. `refused` = no attempt may start at this webhook now. */
+export type Leased = { leases: Lease[]; refused: boolean };
+
+/**
+ * Leases first attempts, oldest first. Place before delivery: whoever deletes, holds or deactivates the webhook in
+ * between decides.
+ *
+ * Dies after the places: their lease ends. Dies after a delivery is taken: its lease ends, the attempt counts as lost
+ * and is repeated. Two at once: the second finds the delivery taken and gives its place back.
+ */
+export async function leaseFirst(database: Database, input: LeaseInput): Promise<Leased> {
+  for (let before: string | undefined; ;) {
+    const rows = await firstInTurn(database, input);
+    const oldest = rows[0];
+    const isInTurn = oldest?.released === true;
+    const leased = await leaseRows(database, input, rows, { status: 'pending' }, isInTurn ? 1 : undefined);
+    // Nothing although another one was the oldest before: that one was taken back, and whoever waits behind it may start.
+    if (leased.leases.length > 0 || leased.refused || oldest === undefined || oldest._id === before) return leased;
+    before = oldest._id;
+  }
+}
+
+/**
+ * What may start now. What a pause held back arrives in its order, one at a time: the next one starts when nothing else
+ * is on the wire, not even what is older.
+ */
+async function firstInTurn(
+  database: Database,
+  { webhookId, count }: LeaseInput,
+): Promise<Pick<Delivery, '_id' | 'released'>[]> {
+  const rows = await database.deliveries
+    .find({ webhookId, status: 'pending' }, { projection: { released: 1 }, sort: { order: 1 }, limit: count, ...READ })
+    .toArray();
+  if (rows[0]?.released === true) return rows.slice(0, 1);
+  const firstReleased = rows.findIndex(({ released }) => released === true);
+  return firstReleased === -1 ? rows : rows.slice(0, firstReleased);
+}
+
+/** The same for attempts 2 to 9 that are due at `now`; those that are due are taken in the order of their events. */
+export async function leaseDue(database: Database, input: LeaseInput): Promise<Leased> {
+  const { webhookId, count, now } = input;
+  const rows = await database.deliveries
+    .find(
+      { webhookId, status: 'failed', nextAttemptAt: { $lte: now } },
+      { projection: { order: 1 }, sort: { nextAttemptAt: 1 }, limit: DUE_READ_MAX, ...READ },
+    )
+    .toArray();
+  const oldest = rows.sort((one, other) => (one.order < other.order ? -1 : 1)).slice(0, count);
+  return leaseRows(database, input, oldest, { status: 'failed', nextAttemptAt: { $lte: now } });
+}
+
+/** Of how many that are due the oldest are chosen. */
+const DUE_READ_MAX = 100;
+
+async function leaseRows(
+  database: Database,
+  { webhookId, newToken, now }: LeaseInput,
+  rows: { _id: string }[],
+  expected: Filter<Delivery>,
+  atOnceMax?: number,
+): Promise<Leased> {
+  if (rows.length === 0) return { leases: [], refused: false };
+  const slots = await takeSlots(database, { webhookId, tokens: rows.map(newToken), now: new Date(), atOnceMax });
+  if (slots === null) return { leases: [], refused: true };
+  const leases = await Promise.all(
+    slots.tokens.map((token, index) => leaseOne(database, { id: rows[index]?._id ?? '', expected, token, slots, now })),
+  );
+  const got = leases.filter((lease) => lease !== null);
+  const used = new Set(got.map(({ token }) => token));
+  await releaseSlots(
+    database,
+    webhookId,
+    slots.tokens.filter((token) => !used.has(token)),
+  );
+  return { leases: got, refused: false };
+}
+
+/** Makes one delivery ours, as the next attempt of it; null when it is somebody else's or ended by now. */
+export async function leaseOne(
+  database: Database,
+  {
+    id,
+    expected,
+    token,
+    slots,
+    now,
+  }: { id: string; expected: Filter<Delivery>; token: string; slots: Slots; now: Date },
+): Promise<Lease | null> {
+  const leaseUntil = new Date(Date.now() + ATTEMPT_LEASE_MS);
+  const taking = database.deliveries.findOneAndUpdate(
+    { ...expected, _id: id },
+    [
+      {
+        $set: {
+          status: 'delivering',
+          attempts: { $add: ['$attempts', 1] },
+          nextAttemptAt: null,
+          firstAttemptAt: { $ifNull: ['$firstAttemptAt', now] },
+          lastAttemptAt: now,
+          leaseUntil,
+        },
+      },
+    ],
+    { returnDocument: 'after' },
+  );
+  const delivery = await within(CLAIM_MS_MAX, taking);
+  if (delivery === null || (await withdraw(database, delivery))) return null;
+  return { delivery, webhook: slots.webhook, token };
+}
+
+/**
+ * Takes a delivery back that must not start any more. Dies before the write: the lease ends, and the next lease comes
+ * here again.
+ */
+async function withdraw(database: Database, delivery: Delivery): Promise<boolean> {
+  const { _id, attempts } = delivery;
+  const isPast = (await isLost(database, delivery)) || (await isSettled(database, delivery));
+  if (!isPast) return false;
+  const expiresAt = new Date(Date.now() + DELIVERY_KEEP_MS);
+  await database.deliveries.updateOne(
+    { _id, status: 'delivering', attempts },
+    { $set: { status: 'cancelled', leaseUntil: null, expiresAt }, $inc: { attempts: -1 } },
+  );
+  return true;
+}
+
+/**
+ * Of a group that was deleted only the notice is told (groups.md G7). The flow of the deletion cancels what waits; this is
+ * for what comes due before it got there.
+ */
+async function isLost(database: Database, { conversationId, messageId }: Delivery): Promise<boolean> {
+  if (conversationId?.startsWith('grp_') !== true) return false;
+  const deletion = await database.groupDeletions.findOne(
+    { _id: conversationId },
+    { projection: { noticeId: 1 }, ...READ },
+  );
+  return deletion !== null && deletion.noticeId !== messageId;
+}
+
+/** What a pause held back waits long, behind others and in the next pause: the agent may have read or hidden it by now. */
+async function isSettled(database: Database, { released, attempts, agentId, position }: Delivery): Promise<boolean> {
+  if (released !== true || attempts > 1 || position === undefined) return false;
+  const envelope = await database.envelopes.findOne(
+    { _id: envelopeId(agentId, position) },
+    { projection: { status: 1, unread: 1 }, ...READ },
+  );
+  return envelope?.status === 'read' || envelope?.unread === 'hidden';
+}

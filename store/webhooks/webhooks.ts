@@ -1,0 +1,21 @@
+import type { Webhook } from '../schema/collections/webhooks';
+import type { Database } from '../schema/database';
+import { READ } from '../schema/reads';
+import { WEBHOOKS_MAX } from '../../contract/limits';
+
+/** The agent's webhooks, oldest first, also inactive ones. */
+export function listWebhooks(database: Database, agentId: string): Promise<Webhook[]> {
+  return database.webhooks
+    .find({ agentId }, { sort: { createdAt: 1, _id: 1 }, limit: WEBHOOKS_MAX, ...READ })
+    .toArray();
+}
+
+/** The agent's webhook with this id; null also for one of somebody else. */
+export function findWebhook(database: Database, agentId: string, id: string): Promise<Webhook | null> {
+  return database.webhooks.findOne({ _id: id, agentId }, READ);
+}
+
+/** The webhook with this id, whoever's it is. */
+export function loadWebhook(database: Database, id: string): Promise<Webhook | null> {
+  return database.webhooks.findOne({ _id: id }, READ);
+}

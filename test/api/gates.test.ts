@@ -1,0 +1,182 @@
+import { authenticate } from '../../api/gates/authenticate';
+import { guardBody } from '../../api/gates/guard-body';
+import { idempotency } from '../../api/gates/idempotency';
+import { notifyOwnerFeed } from '../../api/gates/notify-owner-feed';
+import { limitAddress, limitAgent, limitOwner } from '../../api/gates/rate-limits';
+import { requireOwner } from '../../api/gates/require-owner';
+import { requireOwnOrigin } from '../../api/gates/require-own-origin';
+import { withinReach } from '../../api/gates/within-reach';
+import { SESSION_COOKIE } from '../../api/http/owner-cookies';
+import type { RateLimiter } from '../../api/http/rate-limiter';
+import type { ApiContext, ApiMiddleware, ApiState } from '../../api/http/state';
+import type { Endpoint } from '../../contract/endpoint';
+import type { AgentReader } from '../../store/agents/agents';
+import type { Agent } from '../../store/schema/collections/agents';
+import type { Reach } from '../../store/schema/reach';
+import { probeEndpoint } from '../support/probe-api';
+
+const endpointWith = (more: Partial<Endpoint> = {}) => probeEndpoint('POST', '/v1/probe', more);
+
+interface Given {
+  headers?: Record<string, string>;
+  cookies?: Record<string, string>;
+  state?: Partial<ApiState>;
+  status?: number;
+}
+
+/** A request as a gate sees it: only what gates read. */
+function contextOf({ headers = {}, cookies = {}, state = {}, status = 200 }: Given): ApiContext {
+  return {
+    req: { headers },
+    get: (name: string) => headers[name.toLowerCase()] ?? '',
+    cookies: { get: (name: string) => cookies[name] },
+    status,
+    state: { agent: null, owner: null, isCachedCaller: false, params: {}, clientIp: '10.0.0.1', ...state },
+  } as unknown as ApiContext;
+}
+
+/** Goes through the gate: whether what stands behind it was reached, or the code of the refusal. */
+async function pass(gate: ApiMiddleware | null, given: Given): Promise<{ outcome: string; ctx: ApiContext }> {
+  const ctx = contextOf(given);
+  let outcome = 'not reached';
+  const next = () => Promise.resolve(void (outcome = 'reached'));
+  try {
+    await (gate ?? ((_, go) => go()))(ctx as never, next);
+  } catch (error) {
+    outcome = String((error as { code?: string }).code);
+  }
+  return { outcome, ctx };
+}
+
+const ann = { _id: 'ann', status: 'active' } as Agent;
+const KEY = { authorization: 'Bearer ac_live_ann' };
+
+/** What each gate refuses, and that it is not there where it has nothing to do; their order is test/api/conventions. */
+describe('gates', () => {
+  test('withinReach: 503 while the database is out of reach, but where an endpoint has an answer of its own', async () => {
+    const lost = { isLost: () => true } as Reach;
+    const there = { isLost: () => false, whileThere: (work: Promise<unknown>) => work } as Reach;
+    expect((await pass(withinReach(endpointWith(), lost), {})).outcome).toBe('SERVICE_UNAVAILABLE');
+    expect((await pass(withinReach(endpointWith(), there), {})).outcome).toBe('reached');
+    expect(withinReach(endpointWith({ answersInOutage: true }), lost)).toBeNull();
+  });
+
+  test('authenticate: no key, a wrong one, an ended and a suspended account are refused', async () => {
+    const readerOf = (agent: Agent | null) =>
+      ({ findByKeyHash: () => Promise.resolve(agent), findCachedByKeyHash: () => ann }) as unknown as AgentReader;
+    const through = async (agent: Agent | null, more: Partial<Endpoint> = {}, headers: Given['headers'] = KEY) =>
+      pass(authenticate(endpointWith(more), readerOf(agent)), { headers });
+    expect((await through(ann)).ctx.state.agent).toBe(ann);
+    expect((await through(ann, {}, {})).outcome).toBe('UNAUTHORIZED');
+    expect((await through(null)).outcome).toBe('UNAUTHORIZED');
+    expect((await through({ ...ann, status: 'deleted' })).outcome).toBe('UNAUTHORIZED');
+    expect((await through({ ...ann, status: 'suspended' })).outcome).toBe('SUSPENDED');
+    expect((await through({ ...ann, status: 'suspended' }, { auth: 'any-status' })).outcome).toBe('reached');
+    expect((await through(null, { auth: 'optional' }, {})).outcome).toBe('reached');
+    expect((await through(null, { auth: 'optional' })).outcome).toBe('UNAUTHORIZED');
+    // Whose write proves it may come from the cache, and only then.
+    expect((await through(null, { provesCaller: true })).ctx.state).toMatchObject({ agent: ann, isCachedCaller: true });
+  });
+
+  test('requireOwner: only the cookie of a session counts, whatever key is sent, and it must hold', async () => {
+    const checked: string[] = [];
+    const check = (token: string) => {
+      checked.push(token);
+      return null;
+    };
+    const gate = requireOwner({
+      database: {} as never,
+      clock: { now: () => new Date() },
+      accessTokens: { check } as never,
+    });
+    expect((await pass(gate, { headers: KEY })).outcome).toBe('UNAUTHORIZED');
+    expect(checked).toEqual([]);
+    expect((await pass(gate, { cookies: { [SESSION_COOKIE]: 'made up' } })).outcome).toBe('UNAUTHORIZED');
+    expect(checked).toEqual(['made up']);
+  });
+
+  test('requireOwnOrigin: a page of another site changes nothing of an owner', async () => {
+    const rule = { publicBaseUrl: 'https://chat.example' };
+    const from = async (origin: string, more: Partial<Endpoint> = { path: '/dashboard/probe' }) =>
+      (await pass(requireOwnOrigin(endpointWith(more), rule), { headers: { origin } })).outcome;
+    expect(await from('https://evil.example')).toBe('FORBIDDEN');
+    expect(await from('https://chat.example')).toBe('reached');
+    expect(requireOwnOrigin(endpointWith({ path: '/dashboard/probe', method: 'GET' }), rule)).toBeNull();
+    expect(requireOwnOrigin(endpointWith(), rule)).toBeNull();
+  });
+
+  test('limits: the caller is counted in the windows that the endpoint names, and in no other', async () => {
+    const counted: string[] = [];
+    const note =
+      (who: string) =>
+      (scope: string, subject: string, suffix = '') =>
+        Promise.resolve(void counted.push(`${who} ${scope} ${subject}${suffix === '' ? '' : ' by path'}`));
+    const limiter = {
+      countAddress: note('address'),
+      countAgent: note('agent'),
+      countOwner: note('owner'),
+    } as unknown as RateLimiter;
+    const owner = { id: 'olga' } as ApiState['owner'];
+    const steps: [ApiMiddleware | null, Given['state'], string[]][] = [
+      [limitAddress(endpointWith({ addressLimit: 'register' }), limiter), {}, ['address register 10.0.0.1']],
+      [limitAddress(endpointWith(), limiter), {}, []],
+      [
+        limitAgent(endpointWith({ agentLimits: ['directory', 'directory_daily'] }), limiter),
+        { agent: ann },
+        ['agent directory ann', 'agent directory_daily ann'],
+      ],
+      [
+        limitAgent(endpointWith({ agentLimits: ['directory'], addressLimit: 'directory' }), limiter),
+        { agent: null },
+        ['address directory 10.0.0.1'],
+      ],
+      [
+        limitAgent(endpointWith({ addressLimit: 'rotate_key' }), limiter),
+        { agent: ann },
+        ['address rotate_key 10.0.0.1 by path'],
+      ],
+      [limitOwner(endpointWith(), limiter), { owner }, ['owner dashboard olga']],
+      [limitOwner(endpointWith({ addressLimit: 'dashboard_refresh' }), limiter), { owner }, []],
+    ];
+    for (const [gate, state, expected] of steps) {
+      counted.length = 0;
+      expect((await pass(gate, { state })).outcome).toBe('reached');
+      expect(counted).toEqual(expected);
+    }
+  });
+
+  test('guardBody: a body that says it is too long is refused unread; an unproven caller is looked up first', async () => {
+    const gate = guardBody(endpointWith({ bodyBytesMax: 10 }));
+    const length = (bytes: number) => ({ 'content-length': String(bytes) });
+    expect((await pass(gate, { headers: length(10) })).outcome).toBe('reached');
+    expect((await pass(gate, { headers: length(11) })).outcome).toBe('PAYLOAD_TOO_LARGE');
+    const loadAgent = () => Promise.reject(Object.assign(new Error('an old key'), { code: 'UNAUTHORIZED' }));
+    const cached = { headers: length(11), state: { isCachedCaller: true, loadAgent } };
+    expect((await pass(gate, cached)).outcome).toBe('UNAUTHORIZED');
+  });
+
+  test('idempotency: a malformed key is refused; without one, or where it means nothing, nothing is kept', async () => {
+    const deps = { store: {} as never, log: { warn: () => undefined } as never };
+    const gate = idempotency(endpointWith(), deps);
+    const state = { agent: ann };
+    expect((await pass(gate, { state })).outcome).toBe('reached');
+    expect((await pass(gate, { state, headers: { 'idempotency-key': 'no spaces' } })).outcome).toBe(
+      'IDEMPOTENCY_KEY_INVALID',
+    );
+    for (const more of [{ method: 'GET' }, { auth: 'none' }, { ignoresIdempotencyKey: true }] as Partial<Endpoint>[]) {
+      expect(idempotency(endpointWith(more), deps)).toBeNull();
+    }
+  });
+
+  test('notifyOwnerFeed: what a dashboard shows is told when the call changed it, and only then', async () => {
+    const told: unknown[] = [];
+    const feed = { changed: (change: unknown) => void told.push(change) };
+    const gate = notifyOwnerFeed(endpointWith({ operationId: 'blockAgent' }), feed);
+    await pass(gate, { state: { agent: ann }, status: 404 });
+    await pass(gate, { state: { agent: null } });
+    expect(told).toEqual([]);
+    await pass(gate, { state: { agent: ann } });
+    expect(told).toEqual([{ agentId: 'ann', scopes: ['blocks', 'events'] }]);
+    expect(notifyOwnerFeed(endpointWith(), feed)).toBeNull();
+  });
+});

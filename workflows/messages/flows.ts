@@ -1,0 +1,23 @@
+import type { AccountDeletionInput, AccountDeletionProgress } from './account-deletion';
+import type { CodeFlowInput, CodeFlowResult } from './code-by-mail';
+import type { EnforcementInput, EnforcementView } from './enforcement';
+import type { GroupDeletionInput, GroupDeletionProgress } from './group-deletion';
+import type { HousekeepingInput, HousekeepingResult } from './housekeeping';
+import type { InboxReleaseInput, ReleaseView } from './inbox-release';
+import type { WebhookFlowInput, WebhookFlowView } from './webhook';
+
+type CodeFlow = (input: CodeFlowInput) => Promise<CodeFlowResult>;
+
+/** The flows under the names that they are started by; `workflows/index.ts` exports a function for each. */
+export interface FlowTypes {
+  registration: CodeFlow;
+  recovery: CodeFlow;
+  rotation: CodeFlow;
+  signIn: CodeFlow;
+  accountDeletion: (input: AccountDeletionInput) => Promise<AccountDeletionProgress>;
+  groupDeletion: (input: GroupDeletionInput) => Promise<GroupDeletionProgress>;
+  enforcement: (input: EnforcementInput) => Promise<EnforcementView>;
+  inboxRelease: (input: InboxReleaseInput) => Promise<ReleaseView>;
+  webhook: (input: WebhookFlowInput) => Promise<WebhookFlowView>;
+  housekeeping: (input: HousekeepingInput) => Promise<HousekeepingResult>;
+}

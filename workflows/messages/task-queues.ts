@@ -1,0 +1,2 @@
+/** By kind of work: each has workers of its own, so that no kind waits for another. */
+export const TASK_QUEUES = { accounts: 'accounts', delivery: 'delivery', housekeeping: 'housekeeping' } as const;
