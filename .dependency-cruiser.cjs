@@ -64,6 +64,7 @@ const storeMayImport = {
   owners: ['agents', 'conversations', 'inbox'],
   verification: ['accounts'],
   enforcement: ['accounts', 'nodes', 'outbox'],
+  gateway: ['accounts', 'sending'],
   housekeeping: ['attachments', 'conversations', 'inbox'],
 };
 

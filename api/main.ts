@@ -26,6 +26,7 @@ import { answerHttpFaults } from './http/http-faults';
 import { createRateLimiter } from './http/rate-limiter';
 import { joinNodes, type LiveNode } from './realtime/node';
 import { PresenceService } from './realtime/presence/presence';
+import { createTurns, type Turns } from './turns/turns';
 import { attachRealtime, type Realtime } from './realtime/attach';
 
 /** Open requests get this long at a shutdown; sockets are closed within the first two seconds of it. */
@@ -58,6 +59,7 @@ async function main(): Promise<void> {
   const joining = { database, control, reach, clock, committer, publicBaseUrl: config.PUBLIC_BASE_URL, metrics, log };
   const node = await joinNodes(joining);
   const presence = buildPresence({ database, node, clock, log });
+  const turns = createTurns({ database, committer, clock, flows, log });
   const app = createApp({
     config,
     database,
@@ -75,20 +77,34 @@ async function main(): Promise<void> {
     limiter: createRateLimiter({ database, log, isOn: config.RATE_LIMITS }),
     blobs,
     avatars: createAvatars({ database, blobs, pool, log }),
+    turns,
     health: { ...healthOf(flows, blobs, node), mongodb: () => serves(database, reach, committer) },
   });
   const attached = attachRealtime(app, { node, presence, config, database, agents, clock, committer, log, metrics });
   const server = listen(attached, config, log);
   stopOnSignal(log, DEADLINE_MS, async () => {
-    const drained = drain(server);
-    await attached.close();
-    await drained;
-    await committer.idle();
+    await leave({ server, turns, attached, committer });
     pool.close();
     blobs.close();
     await Promise.all([flows.close(), reach.close()]);
     await Promise.all([database.client.close(), control.client.close()]);
   });
+}
+
+interface Serving {
+  server: Server;
+  turns: Turns;
+  attached: Realtime;
+  committer: Committer;
+}
+
+/** Nobody is served any more; what was accepted is settled. */
+async function leave({ server, turns, attached, committer }: Serving): Promise<void> {
+  const drained = drain(server);
+  await turns.close();
+  await attached.close();
+  await drained;
+  await committer.idle();
 }
 
 /** The database once more, for the lease and orders of this node: they wait behind nothing else. */

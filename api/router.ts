@@ -36,7 +36,7 @@ export function routeRequests(routes: Route[], gatesOf: (route: Route) => ApiMid
  * `/v1/agents` of `/v1/agents/me`. A router tries its routes one after another: of all hundred that would be a twentieth
  * of what `GET /v1/agents/me` costs, so each area has its own.
  */
-const areaOf = (path: string): string => /^\/(?:(?:v1|dashboard|internal)\/)?[^/]*/.exec(path)?.[0] ?? '';
+const areaOf = (path: string): string => /^\/(?:(?:v1|dashboard|internal|api)\/)?[^/]*/.exec(path)?.[0] ?? '';
 
 const newRouter = () =>
   new Router<ApiState, DefaultContext>({ strict: true, sensitive: true, exclusive: 'specificity' }).on(

@@ -73,8 +73,24 @@ export const ERRORS = {
   REFRESH_UNAVAILABLE: { status: 503, message: 'The session could not be refreshed; try again' },
 } as const satisfies Record<string, { status: number; message: string }>;
 
-/** A code of the error envelope, e.g. `AWAITING_REPLY`. */
-export type ErrorCode = keyof typeof ERRORS;
+/** What only the chat gateway answers: gateway.md §2.1. */
+export const GATEWAY_ERRORS = {
+  AGENT_SUSPENDED: { status: 403, message: 'This agent is suspended' },
+  SESSION_NOT_FOUND: { status: 404, message: 'No such session' },
+  EXECUTION_NOT_FOUND: { status: 404, message: 'No such execution' },
+  SESSION_CLOSED: { status: 409, message: 'This session is closed' },
+  TURN_CANCELLED: { status: 409, message: 'The turn was cancelled' },
+  TURN_QUEUE_FULL: { status: 429, message: 'Too many turns wait in this session' },
+  AGENT_ERROR: { status: 502, message: 'The agent reported an error' },
+  AGENT_UNAVAILABLE: { status: 503, message: 'The agent cannot answer now' },
+  TURN_TIMEOUT: { status: 504, message: 'The agent has not answered in time' },
+} as const satisfies Record<string, { status: number; message: string }>;
 
-/** Codes that the published clients know but this server never emits (conventions.md §6). */
+/** Every code with its status and its default text. */
+export const ALL_ERRORS = { ...ERRORS, ...GATEWAY_ERRORS };
+
+/** A code of the error envelope, e.g. `AWAITING_REPLY`. */
+export type ErrorCode = keyof typeof ALL_ERRORS;
+
+/** Codes that the published clients know but this server never emits under `/v1` (conventions.md §6). */
 export const NEVER_EMITTED = ['AGENT_SUSPENDED', 'WEBHOOK_DELIVERY_FAILED'] as const;

@@ -4,9 +4,10 @@ import type { ADDRESS_LIMITS, AGENT_LIMITS } from './limits';
 
 /**
  * Who may call: anybody (the header is ignored), anybody or an agent (a header that is there must hold), an agent that is
- * not suspended, any agent that is not deleted, or an owner with a session of the dashboard.
+ * not suspended, any agent that is not deleted, an owner with a session of the dashboard, or whoever the chat gateway
+ * knows by a bearer token (gateway.md §2).
  */
-export type EndpointAuth = 'none' | 'optional' | 'agent' | 'any-status' | 'owner';
+export type EndpointAuth = 'none' | 'optional' | 'agent' | 'any-status' | 'owner' | 'principal';
 
 export interface EndpointResponse {
   description: string;
@@ -14,6 +15,8 @@ export interface EndpointResponse {
   schema?: z.ZodType;
   /** Default `application/json`. */
   mediaType?: string;
+  /** Further media types that the caller may ask for: streams, whose records have no schema. */
+  streams?: readonly string[];
 }
 
 /** One endpoint of the wire: what the router serves and what the OpenAPI document says come from the same object. */
@@ -46,6 +49,8 @@ export interface Endpoint {
   errors: ErrorCode[];
   /** Served, but not part of the public surface. */
   isInternal?: boolean;
+  /** Begins a turn of the chat gateway, which has a window of its own (gateway.md §13). */
+  startsTurn?: true;
   /** Has an answer of its own while the database is out of reach; all others are 503 then. */
   answersInOutage?: boolean;
 }

@@ -9,6 +9,7 @@ import { ATTACHMENT_ENDPOINTS } from './endpoints-attachments';
 import { AVATAR_ENDPOINTS } from './endpoints-avatars';
 import { SOCIAL_ENDPOINTS } from './endpoints-social';
 import { WEBHOOK_ENDPOINTS } from './endpoints-webhooks';
+import { GATEWAY_ENDPOINTS } from './endpoints-gateway';
 import { SEND_BODY_BYTES_MAX } from './limits';
 import { ackedSchema, ackSchema, messageSchema, sendMessageSchema, syncQuerySchema } from './messages';
 import { registerSchema, registeredSchema, verifiedSchema, verifySchema } from './registration';
@@ -190,4 +191,5 @@ export const ENDPOINTS: Endpoint[] = [
   ...PRESENCE_ENDPOINTS,
   ...GROUP_ENDPOINTS,
   ...WEBHOOK_ENDPOINTS,
+  ...GATEWAY_ENDPOINTS,
 ];

@@ -1,4 +1,4 @@
-import { ERRORS, type ErrorCode } from './codes';
+import { ALL_ERRORS, type ErrorCode } from './codes';
 
 /** What `details` may hold: small JSON values, shaped per code by conventions.md §6. */
 export type ErrorDetails = Record<string, unknown>;
@@ -14,18 +14,19 @@ export class AppError extends Error {
    * @param code a code of `contract/codes.ts`; the HTTP status follows from it
    * @param details shaped as conventions.md §6 says for this code; omitted from the envelope when empty
    * @param retryAfterMs the wait that `Retry-After` announces (rounded up to seconds); absent = no header
-   * @param status only where a code has two: 503 of `OPS_AUTH_REQUIRED` (conventions.md §6), 409 of operators' `FORBIDDEN`
+   * @param status only where a code has two: 503 of `OPS_AUTH_REQUIRED` (conventions.md §6), 409 of operators' `FORBIDDEN`,
+   *   401 of the gateway's `INVALID_API_KEY` (gateway.md §2)
    */
   constructor(
     readonly code: ErrorCode,
     readonly details?: ErrorDetails,
     readonly retryAfterMs?: number,
     message?: string,
-    status?: 409 | 503,
+    status?: 401 | 409 | 503,
   ) {
-    super(message ?? ERRORS[code].message);
+    super(message ?? ALL_ERRORS[code].message);
     this.name = 'AppError';
-    this.status = status ?? ERRORS[code].status;
+    this.status = status ?? ALL_ERRORS[code].status;
   }
 }
 
@@ -39,6 +40,8 @@ export interface ErrorEnvelope {
   code: string;
   message: string;
   details?: ErrorDetails;
+  /** `message` once more, on paths of the chat gateway (gateway.md §2.1). */
+  detail?: string;
 }
 
 /** `error` as the body that goes over the wire. */

@@ -13,9 +13,17 @@ export function normaliseHandle(typed: string): string {
   return (typed.startsWith('@') ? typed.slice(1) : typed).toLowerCase();
 }
 
+/** Handles that begin so are those of the gateway's guests, and of nobody else (gateway.md §1.1). */
+export const GUEST_PREFIX = 'guest-';
+
+/** True for the handle of a guest, taken literally. */
+export function isGuestHandle(handle: string): boolean {
+  return handle.startsWith(GUEST_PREFIX);
+}
+
 /** True when nobody may register `handle` although it is well-formed. */
 export function isReservedHandle(handle: string): boolean {
-  return RESERVED.has(handle);
+  return RESERVED.has(handle) || isGuestHandle(handle);
 }
 
 const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== '');

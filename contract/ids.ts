@@ -19,6 +19,9 @@ export const ID_PREFIX = {
   webhookEvent: 'evt_',
 } as const;
 
+/** Ids of the chat gateway: gateway.md §1. */
+export const GATEWAY_ID_PREFIX = { session: 'ses_', execution: 'exe_' } as const;
+
 /** `del_` + 32 lowercase hex: 12 of the position, 20 of a keyed hash. */
 export const DELIVERY_ID_PATTERN = /^del_[a-f0-9]{32}$/;
 

@@ -231,3 +231,38 @@ export const TICKET_SECONDS = 30;
 export const OWNER_FEED_HINT_INTERVAL_MS = 500;
 /** Open tabs of one owner over all nodes. */
 export const DASHBOARD_SOCKETS_PER_OWNER = 100;
+
+/** gateway.md §4.1: UTF-8 bytes of a user's message; with its metadata it must fit into a platform message. */
+export const TURN_MESSAGE_BYTES_MAX = 24_576;
+export const TURN_PROMPT_LENGTH_MAX = 4_096;
+export const TURN_MODEL_LENGTH_MAX = 100;
+/** gateway.md §4.1, §10: for how long a caller waits for its answer. */
+export const TURN_WAIT_SECONDS_DEFAULT = 120;
+export const TURN_WAIT_SECONDS_MAX = 600;
+/** gateway.md §10: a chat turn lives at least this long, whoever waits. */
+export const TURN_LIFE_SECONDS = 900;
+/** gateway.md §9.2: turns of one session, the one that is being answered included. */
+export const TURNS_PER_SESSION_MAX = 4;
+/** gateway.md §9.2: what a caller is told whose session is full. */
+export const TURN_QUEUE_RETRY_MS = 30_000;
+/** gateway.md §4.1, §5.2: a stream says something at least this often. */
+export const STREAM_KEEP_ALIVE_MS = 15_000;
+/** gateway.md §5.2: bytes of text in one record of a stream. */
+export const STREAM_TEXT_BYTES_MAX = 2_048;
+/** gateway.md §9.1: what lists show of a message. */
+export const EXECUTION_PREVIEW_LENGTH_MAX = 500;
+/** gateway.md §4.3, §9.1. */
+export const SESSIONS_PAGE = { default: 50, max: 200 } as const;
+export const SESSION_MESSAGES_PAGE = { default: 100, max: 200 } as const;
+export const EXECUTIONS_PAGE = { default: 50, max: 200 } as const;
+export const EXECUTION_LOG_PAGE = { default: 500, max: 500 } as const;
+/** gateway.md §9.2: how long the events of a turn are kept once it has ended. */
+export const TURN_EVENTS_KEEP_MS = 86_400_000;
+
+/** gateway.md §13: windows of a caller of the gateway. */
+export const GATEWAY_LIMITS = {
+  turns: { limit: 60, windowMs: 60_000, window: 'fixed' },
+  reads: { limit: 600, windowMs: 60_000, window: 'fixed' },
+  /** gateway.md §1.2: first turns with agents of others. */
+  first_contacts: { limit: 100, windowMs: 86_400_000, window: 'rolling' },
+} as const satisfies Record<string, RateLimit>;

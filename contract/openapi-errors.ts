@@ -1,4 +1,4 @@
-import { ERRORS, type ErrorCode } from './codes';
+import { ALL_ERRORS, type ErrorCode } from './codes';
 import type { Endpoint } from './endpoint';
 import { takesIdempotencyKey } from './idempotency';
 
@@ -9,7 +9,7 @@ import { takesIdempotencyKey } from './idempotency';
 export function codesByStatus(endpoint: Endpoint): Map<number, Set<ErrorCode>> {
   const byStatus = new Map<number, Set<ErrorCode>>();
   for (const code of [...endpoint.errors, ...pipelineCodes(endpoint)]) {
-    const { status } = ERRORS[code];
+    const status = code === 'INVALID_API_KEY' && endpoint.auth === 'principal' ? 401 : ALL_ERRORS[code].status;
     if (endpoint.responses[status] !== undefined) continue;
     byStatus.set(status, (byStatus.get(status) ?? new Set()).add(code));
   }
@@ -18,12 +18,15 @@ export function codesByStatus(endpoint: Endpoint): Map<number, Set<ErrorCode>> {
 
 function pipelineCodes(endpoint: Endpoint): ErrorCode[] {
   const isOwners = endpoint.auth === 'owner';
-  const isLimited = endpoint.addressLimit !== undefined || endpoint.agentLimits !== undefined || isOwners;
+  const isPrincipals = endpoint.auth === 'principal';
+  const isLimited =
+    endpoint.addressLimit !== undefined || endpoint.agentLimits !== undefined || isOwners || isPrincipals;
   const readsBody = endpoint.method !== 'GET';
   return [
     ...when(endpoint.auth !== 'none', 'UNAUTHORIZED'),
     ...when(endpoint.auth === 'agent' || endpoint.auth === 'optional', 'SUSPENDED'),
-    ...when(isOwners, 'OWNER_NOT_FOUND'),
+    ...when(isOwners || isPrincipals, 'OWNER_NOT_FOUND'),
+    ...when(isPrincipals, 'INVALID_API_KEY'),
     ...when(readsBody && endpoint.path.startsWith('/dashboard/'), 'FORBIDDEN'),
     ...when(isLimited, 'RATE_LIMITED'),
     ...when(readsBody, endpoint.bodyCode ?? 'PAYLOAD_TOO_LARGE'),

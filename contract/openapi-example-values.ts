@@ -28,6 +28,8 @@ export const EXAMPLE_VALUES: Record<string, string | number | boolean | object> 
   name: 'Travel desk',
   group_name: 'Travel desk',
   member_count: 3,
+  session_id: 'ses_Kq3d0Zr5mTt1WbYp',
+  execution_id: 'exe_V0h1uE3qXn8JcR5s',
   notes: 'Met at the fair',
   reason: 'Unwanted advertising',
   message: 'Done',

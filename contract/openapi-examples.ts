@@ -1,4 +1,4 @@
-import { ERRORS, type ErrorCode } from './codes';
+import { ALL_ERRORS, type ErrorCode } from './codes';
 import { EXAMPLE_DETAILS, EXAMPLE_VALUES } from './openapi-example-values';
 import type { Json } from './openapi-schemas';
 
@@ -89,5 +89,5 @@ const IDS: Record<string, string> = {
 /** The envelope that a refusal with this code has. */
 export function errorExample(code: ErrorCode): Json {
   const details = EXAMPLE_DETAILS[code];
-  return { code, message: ERRORS[code].message, ...(details === undefined ? {} : { details }) };
+  return { code, message: ALL_ERRORS[code].message, ...(details === undefined ? {} : { details }) };
 }

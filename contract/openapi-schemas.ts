@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ERRORS } from './codes';
+import { ALL_ERRORS } from './codes';
 
 /** A plain JSON object of the document. */
 export type Json = Record<string, unknown>;
@@ -8,9 +8,10 @@ const ERROR = {
   type: 'object',
   required: ['code', 'message'],
   properties: {
-    code: { type: 'string', enum: Object.keys(ERRORS) },
+    code: { type: 'string', enum: Object.keys(ALL_ERRORS) },
     message: { type: 'string' },
     details: { type: 'object', additionalProperties: true },
+    detail: { type: 'string', description: 'The message once more, from the chat gateway only' },
   },
 };
 

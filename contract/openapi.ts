@@ -35,7 +35,10 @@ export function buildOpenapi(
     paths,
     components: {
       schemas: schemas.components,
-      securitySchemes: { BearerAuth: { type: 'http', scheme: 'bearer', description: 'The API key of an agent' } },
+      securitySchemes: {
+        BearerAuth: { type: 'http', scheme: 'bearer', description: 'The API key of an agent' },
+        GatewayAuth: { type: 'http', scheme: 'bearer', description: 'The access token of a user of the gateway' },
+      },
     },
   };
 }
@@ -69,6 +72,7 @@ const SECURITY: Record<Endpoint['auth'], Json[]> = {
   'any-status': [{ BearerAuth: [] }],
   // endpoints of the dashboard are not part of the document
   owner: [],
+  principal: [{ GatewayAuth: [] }],
 };
 
 const IDEMPOTENCY_KEY = {
@@ -123,11 +127,13 @@ function successes(endpoint: Endpoint, schemas: Schemas): Json {
   );
 }
 
-function content({ schema, mediaType }: EndpointResponse, schemas: Schemas): Json {
-  if (schema === undefined) return {};
+function content({ schema, mediaType, streams = [] }: EndpointResponse, schemas: Schemas): Json {
+  const text = { schema: { type: 'string' }, example: '' };
+  if (schema === undefined) return mediaType === undefined ? {} : { content: { [mediaType]: text } };
+  const others = Object.fromEntries(streams.map((stream) => [stream, text]));
   const json = schemas.output(schema);
   const example = exampleOf(json, schemas.components);
-  return { content: { [mediaType ?? 'application/json']: { schema: json, example } } };
+  return { content: { [mediaType ?? 'application/json']: { schema: json, example }, ...others } };
 }
 
 const HEADERS = { 'X-Request-Id': { description: 'Echoed or new', schema: { type: 'string' } } };

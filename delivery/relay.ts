@@ -1,13 +1,14 @@
 import type { Flows } from '../platform/flows/flows';
 import type { Logger } from '../platform/logger';
 import { repeat } from '../platform/repeat';
-import type { Database } from '../store/schema/database';
+import type { HandOverDeps } from '../store/gateway/hand-over';
 import { relayAccountDeletions } from './account-deletion-relay';
 import { relayCommits } from './code-by-mail-relay';
 import { relayDeletedWebhooks } from './deleted-webhooks-relay';
 import { createEnforcementRelay } from './enforcement-relay';
 import { relayGroupDeletions } from './group-deletion-relay';
 import { createReleaseRelay } from './inbox-release-relay';
+import { relayTurns } from './turn-relay';
 import { relayVisibility } from './visibility-relay';
 import { createWebhookRelay } from './webhook-relay';
 import { relayWrittenOff } from './written-off-relay';
@@ -16,11 +17,16 @@ import { relayWrittenOff } from './written-off-relay';
 const AGE_MS = 2_000;
 const EVERY_MS = 1_000;
 
+export interface RelayDeps extends HandOverDeps {
+  flows: Flows;
+  log: Logger;
+}
+
 /**
  * Makes certain what the api tries at once: the flows hear of commits, and what a commit left to do is done. Everything
  * may happen twice (two workers, a crash between effect and delete): each relay says why that does no harm.
  */
-export function startRelay(deps: { database: Database; flows: Flows; log: Logger }): { stop: () => Promise<void> } {
+export function startRelay(deps: RelayDeps): { stop: () => Promise<void> } {
   const { database, log } = deps;
   const enforcement = createEnforcementRelay(deps);
   const webhooks = createWebhookRelay(deps);
@@ -40,6 +46,7 @@ export function startRelay(deps: { database: Database; flows: Flows; log: Logger
       relayWrittenOff(deps, before),
       relayVisibility(database, before),
       relayDeletedWebhooks(database, now),
+      relayTurns(deps, before),
     ];
     for (const result of await Promise.allSettled(relays)) {
       if (result.status === 'rejected') log.warn({ event: 'relay.failed', err: result.reason });

@@ -59,6 +59,8 @@ export interface SenderGuard {
   coldOpeners: ColdOpener[];
   /** Who has claimed the agent on the dashboard; absent = nobody. */
   ownerId?: string | null;
+  /** Of a guest of the gateway: the agents that it may write to. Absent = an agent. */
+  guestOf?: string[];
 }
 
 /** The writing end of an agent's inbox. `_id` = `inbox-in:<agent id>`. */
@@ -95,6 +97,8 @@ export interface InboxInGuard {
   ownerId?: string | null;
   /** Groups that the agent left or lost whose older envelopes are not all rewritten yet. Absent = none. */
   writtenOff?: WrittenOff[];
+  /** Of a guest of the gateway: the agents that may write to it; nobody else sees it. Absent = an agent. */
+  guestOf?: string[];
 }
 
 /** The queue that a full pause left: envelopes up to a delivery position that were stored when it ended. */

@@ -57,7 +57,7 @@ export interface Acceptance {
   backlog: number | null;
   /** True when this message is the reply that establishes the conversation. */
   establishes: boolean;
-  /** The agent whose outstanding opener this reply settles. */
+  /** The agent whose outstanding opener this reply settles; the two become contacts. Null also where one is a guest. */
   initiatorId: string | null;
   sender: SenderGuard;
   recipient: InboxInGuard;
@@ -77,13 +77,15 @@ export function decideDirectSend(
   const { recipient, pair } = state;
   const account = refuseByAccount(state, command);
   if (account !== null || recipient === null) return account ?? refuse('AGENT_NOT_FOUND');
-  const rate = takeSlot(state.sender, command);
+  // The gateway has limits of its own for guests, and a person may ask twice.
+  const isGuest = state.sender.guestOf !== undefined;
+  const rate = isGuest ? { sender: state.sender, refusal: null } : takeSlot(state.sender, command);
   if (rate.refusal) return rate.refusal;
   const sender = pruneOpeners(rate.sender, command.now);
   const late =
-    refuseByColdCap(sender, pair, command) ??
+    (isGuest ? null : refuseByColdCap(sender, pair, command)) ??
     (attachmentRefusal === null ? null : refuse(attachmentRefusal)) ??
-    refuseByAwaitingReply(pair, command) ??
+    (isGuest ? null : refuseByAwaitingReply(pair, command)) ??
     refuseByBacklog(recipient, command);
   return late ? { ...late, sender } : accept({ sender, recipient, pair }, command);
 }
@@ -103,6 +105,8 @@ function refuseByAccount(state: DirectSendState, command: DirectSendCommand): Re
   const early = refuseSender(sender, command.senderKeyVersion);
   if (early !== null) return early;
   if (recipient === null || !isVisible(recipient.guard.status)) return refuse('AGENT_NOT_FOUND');
+  if (!mayMeet(sender.guestOf, command.recipientId)) return refuse('AGENT_NOT_FOUND');
+  if (!mayMeet(recipient.guard.guestOf, command.senderId)) return refuse('AGENT_NOT_FOUND');
   if (command.recipientId === command.senderId) return refuse('VALIDATION_ERROR');
   if (sender.pausedByOwner !== 'none') {
     return refuse('AGENT_PAUSED_BY_OWNER', { paused_by_owner: sender.pausedByOwner });
@@ -111,8 +115,13 @@ function refuseByAccount(state: DirectSendState, command: DirectSendCommand): Re
   if (sender.status === 'restricted' && pair.conversationId === null) {
     return refuse('RESTRICTED', { threshold: RESTRICTION_BLOCKS, window_hours: RESTRICTION_WINDOW_HOURS });
   }
+  // Whether a guest may write is decided where its turn begins (gateway.md §1.2).
+  if (sender.guestOf !== undefined) return null;
   return admitsSender(recipient.guard, pair, command) ? null : refuse('INBOX_RESTRICTED');
 }
+
+/** A guest is there for its agents only (gateway.md §1.1). */
+const mayMeet = (guestOf: string[] | undefined, agentId: string): boolean => guestOf?.includes(agentId) ?? true;
 
 /** Authentication was some milliseconds ago: an old key or an ended account must not get a message in. */
 export function refuseSender(sender: SenderGuard, keyVersion: number): Refusal | null {
@@ -225,6 +234,8 @@ function accept(
   const isFirst = pair.conversationId === null;
   const createdAt = new Date(Math.max(command.now.getTime(), pair.lastMessageAt?.getTime() ?? 0));
   const establishes = !isFirst && !pair.established && pair.initiatedBy !== command.senderId;
+  const isWithGuest = state.sender.guestOf !== undefined || recipient.guard.guestOf !== undefined;
+  const makesContacts = establishes && !isWithGuest;
   const conversationId = pair.conversationId ?? command.newConversationId;
   const undelivered = recipient.guard.enqueued - recipient.dequeued;
   return {
@@ -235,8 +246,9 @@ function accept(
     createdAt,
     backlog: undelivered >= BACKLOG_WARNING ? undelivered : null,
     establishes,
-    initiatorId: establishes ? command.recipientId : null,
-    sender: isFirst && !command.senderIsSystem ? withOpener(state.sender, pair._id, createdAt) : state.sender,
+    initiatorId: makesContacts ? command.recipientId : null,
+    sender:
+      isFirst && !command.senderIsSystem && !isWithGuest ? withOpener(state.sender, pair._id, createdAt) : state.sender,
     recipient: {
       ...recipient.guard,
       nextPosition: recipient.guard.nextPosition + 1,
@@ -253,7 +265,7 @@ function accept(
       established: pair.established || establishes,
       sent: { ...pair.sent, [command.senderId]: (pair.sent[command.senderId] ?? 0) + 1 },
       listedFor: pair.listedFor.length === 2 ? pair.listedFor : [command.senderId, command.recipientId].sort(),
-      contactsOf: establishes ? [command.senderId, command.recipientId].sort() : pair.contactsOf,
+      contactsOf: makesContacts ? [command.senderId, command.recipientId].sort() : pair.contactsOf,
     },
   };
 }

@@ -5,18 +5,18 @@ import { createHousekeepingActivities } from '../activities/housekeeping';
 import { createEnforcementActivities } from '../activities/enforcement';
 import { createReleaseActivities } from '../activities/inbox-release';
 import { createSocketActivities } from '../activities/sockets';
+import { createTurnActivities } from '../activities/turn';
 import { createWebhookActivities, type WebhookActivityDeps } from '../activities/webhook';
 import type { BlobStore } from '../platform/blobs/blob-store';
 import type { SecretKey } from '../platform/config';
 import type { Logger } from '../platform/logger';
 import type { Mailer } from '../platform/mail';
 import type { Metrics } from '../platform/metrics';
-import type { Database } from '../store/schema/database';
+import type { HandOverDeps } from '../store/gateway/hand-over';
 import { createAgentReader } from '../store/agents/agents';
 import { createOrders } from '../store/nodes/orders';
 
-export interface ActivityDeps {
-  database: Database;
+export interface ActivityDeps extends HandOverDeps {
   mailer: Mailer;
   blobs: BlobStore;
   secretKeys: SecretKey[];
@@ -37,6 +37,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createGroupDeletionActivities({ ...deps, orders }),
     ...createEnforcementActivities({ ...deps, orders }),
     ...createHousekeepingActivities(deps),
+    ...createTurnActivities(deps),
     ...createWebhookActivities(deps.webhooks),
     ...createReleaseActivities({
       ...deps,

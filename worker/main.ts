@@ -14,7 +14,10 @@ import { stopOnSignal, untilReady } from '../platform/shutdown';
 import { startProcess } from '../platform/start';
 import { temporalConnectionOptions } from '../platform/temporal-connection';
 import { prepareStore } from '../store/accounts/system-agents';
-import { openDatabase } from '../store/schema/database';
+import { createAgentReader } from '../store/agents/agents';
+import { wakeAgents } from '../store/nodes/wake-agents';
+import { openDatabase, type Database } from '../store/schema/database';
+import { createCommitter, type Committer } from '../store/sending/committer';
 import { TASK_QUEUES } from '../workflows/messages/task-queues';
 import { createActivities } from './activities';
 import { BUNDLE_PATH } from './bundle';
@@ -38,8 +41,9 @@ async function main(): Promise<void> {
   const webhooks = startWebhooks({ config, database, metrics, log });
   const metricsServer = serveMetrics(config, metrics, log);
   installRuntime(log);
+  const sending = { database, committer: openCommitter({ database, config, log }), clock: systemClock };
   const activities = createActivities({
-    database,
+    ...sending,
     mailer,
     blobs,
     secretKeys: config.SECRET_KEYS,
@@ -51,12 +55,13 @@ async function main(): Promise<void> {
   });
   const workers = await connectWorkers(config, activities, log);
   await untilReady(log, 'schedules', flows.ensureSchedules);
-  const relay = startRelay({ database, flows, log });
+  const relay = startRelay({ ...sending, flows, log });
   const running = Promise.all(workers.map((worker) => worker.run()));
   stopOnSignal(log, DEADLINE_MS, async () => {
     for (const worker of workers) worker.shutdown();
     await Promise.all([relay.stop(), webhooks.stop()]);
     await running;
+    await sending.committer.idle();
     metricsServer?.close();
     mailer.close();
     blobs.close();
@@ -66,6 +71,19 @@ async function main(): Promise<void> {
   log.info({ event: 'worker.ready' });
   announceReady({});
   await running;
+}
+
+/** For the messages of the gateway's users that no api got to hand over: sockets, all of them elsewhere, are woken. */
+function openCommitter({ config, ...deps }: { database: Database; config: Config; log: Logger }): Committer {
+  const committer = createCommitter({
+    ...deps,
+    agents: createAgentReader(deps.database),
+    clock: systemClock,
+    limitRate: config.RATE_LIMITS,
+    observe: () => undefined,
+  });
+  committer.onCommitted((commit) => void wakeAgents(deps, [...new Set(commit.map(({ recipientId }) => recipientId))]));
+  return committer;
 }
 
 /** A worker listens for nothing else, so only where an operator names a port. */

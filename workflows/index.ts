@@ -8,6 +8,7 @@ import { recovery } from './recovery';
 import { registration } from './registration';
 import { rotation } from './rotation';
 import { signIn } from './sign-in';
+import { turn } from './turn';
 import { webhook } from './webhook';
 
 const flows = {
@@ -20,6 +21,7 @@ const flows = {
   registration,
   rotation,
   signIn,
+  turn,
   webhook,
 };
 
@@ -36,5 +38,6 @@ export {
   registration,
   rotation,
   signIn,
+  turn,
   webhook,
 };

@@ -40,7 +40,9 @@ export async function addToGroup(
   groupId: string,
   handle: string,
 ): Promise<AddResultView> {
-  const target = await findAccount(deps.agents, handle);
+  const found = await findAccount(deps.agents, handle);
+  // A guest of the gateway is in no group (gateway.md §1.1).
+  const target = found?.guestOf === undefined ? found : null;
   const state = await readAddState(deps, await findGroup(deps.database, groupId), inviter.agent, target);
   const early = decideBeforeBudget(state, inviter.agent._id);
   const settled = early === null ? null : settle(early);

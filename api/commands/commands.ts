@@ -10,7 +10,7 @@ import { refreshSession } from './refresh-session';
 import { createRegistration, type Registration } from './register-agent';
 import { createRotation, type Rotation } from './rotate-key';
 import { createOwnerSignIn, type OwnerSignIn } from './sign-in-owner';
-import { signOutEverywhere, signOutOwner } from './sign-out-owner';
+import { signOutEverywhere, signOutOwner, signOutSession } from './sign-out-owner';
 import { startGroupDeletion } from './start-group-deletion';
 import type { KeySwapDeps } from './swap-key';
 import type { TokenPair } from '../http/owner-cookies';
@@ -25,6 +25,7 @@ export interface Commands {
   /** The pair that follows a refresh token; null for one that is not valid. @throws AppError REFRESH_UNAVAILABLE */
   refreshSession: (refreshToken: string) => Promise<TokenPair | null>;
   signOut: (refreshToken: string) => Promise<void>;
+  signOutSession: (ownerId: string, sessionId: string) => Promise<void>;
   /** @returns how many sessions ended */
   signOutEverywhere: (ownerId: string) => Promise<number>;
   endClaim: EndClaim;
@@ -44,6 +45,7 @@ export function createCommands(base: KeySwapDeps & { agents: AgentReader; caps: 
     signIn: createOwnerSignIn(deps),
     refreshSession: (refreshToken) => refreshSession(deps, refreshToken),
     signOut: (refreshToken) => signOutOwner(deps, refreshToken),
+    signOutSession: (ownerId, sessionId) => signOutSession(deps, ownerId, sessionId),
     signOutEverywhere: (ownerId) => signOutEverywhere(deps, ownerId),
     endClaim: createEndClaim(deps),
     pauseAgent: createPauseAgent(deps),

@@ -2,7 +2,13 @@ import { AppError } from '../../contract/errors';
 import { newId } from '../../platform/ids';
 import { hashRefreshToken } from '../../platform/refresh-tokens';
 import type { Owner } from '../../store/schema/collections/owners';
-import { deletePending, findPending, insertPending, recordCommitted } from '../../store/verification/pendings';
+import {
+  deletePending,
+  findLastSignIn,
+  findPending,
+  insertPending,
+  recordCommitted,
+} from '../../store/verification/pendings';
 import { signIn } from '../../store/owners/sign-in';
 import { commitVerified, newPending, proveCode, type CodeCheckDeps } from './prove-code';
 import { issueAccessToken, type SessionTokens } from './refresh-session';
@@ -14,12 +20,19 @@ export interface OwnerSignIn {
   start(email: string): Promise<string>;
   /** @throws AppError EXPIRED, OTP_ATTEMPTS_EXHAUSTED, INVALID_CODE, SERVICE_UNAVAILABLE */
   verify(pendingId: string, code: string): Promise<{ owner: Owner; pair: TokenPair }>;
+  /** The same for callers who remember the address only: of its last code. @throws as `verify` */
+  verifyEmail(email: string, code: string): Promise<{ owner: Owner; pair: TokenPair }>;
 }
 
 export function createOwnerSignIn(deps: Deps): OwnerSignIn {
   return {
     start: (email) => start(deps, email),
     verify: (pendingId, code) => verify(deps, pendingId, code),
+    verifyEmail: async (email, code) => {
+      const pendingId = await findLastSignIn(deps.database, email, deps.clock.now());
+      if (pendingId === null) throw new AppError('EXPIRED');
+      return verify(deps, pendingId, code);
+    },
   };
 }
 

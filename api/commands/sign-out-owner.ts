@@ -2,7 +2,7 @@ import type { Orders } from '../../platform/bus';
 import type { Clock } from '../../platform/clock';
 import type { Logger } from '../../platform/logger';
 import { hashRefreshToken } from '../../platform/refresh-tokens';
-import { endAllSessions, endSession } from '../../store/owners/owner-sessions';
+import { endAllSessions, endSession, endSessionById } from '../../store/owners/owner-sessions';
 import type { Database } from '../../store/schema/database';
 import { closeDashboards } from './close-dashboards';
 
@@ -17,6 +17,12 @@ export interface SignOutDeps {
 export async function signOutOwner(deps: SignOutDeps, refreshToken: string): Promise<void> {
   const ended = await endSession(deps.database, hashRefreshToken(refreshToken));
   if (ended !== null) await closeDashboards(deps, { ownerId: ended.ownerId, sessionId: ended._id });
+}
+
+/** Ends one session of an owner, and its dashboards on every node. */
+export async function signOutSession(deps: SignOutDeps, ownerId: string, sessionId: string): Promise<void> {
+  await endSessionById(deps.database, ownerId, sessionId);
+  await closeDashboards(deps, { ownerId, sessionId });
 }
 
 /** Ends all sessions of an owner, and their dashboards on every node. @returns how many */

@@ -16,6 +16,7 @@ import { limitAddress, limitAgent, limitOwner } from './rate-limits';
 import { notifyOwnerFeed, type AgentChanges } from './notify-owner-feed';
 import { requireOwnOrigin } from './require-own-origin';
 import { requireOwner } from './require-owner';
+import { limitPrincipal, requirePrincipal } from './require-principal';
 import { withinReach } from './within-reach';
 
 export interface GateDeps {
@@ -65,6 +66,20 @@ export function createGates(deps: GateDeps): (endpoint: Endpoint) => ApiMiddlewa
     guardBody(endpoint),
   ];
 
-  const GATES = { none: ofAnybody, optional: ofAgents, agent: ofAgents, 'any-status': ofAgents, owner: ofOwners };
+  const ofPrincipals = (endpoint: Endpoint) => [
+    withinReach(endpoint, deps.reach),
+    requirePrincipal({ ...deps, accessTokens }),
+    limitPrincipal(endpoint.startsTurn === true, limiter),
+    guardBody(endpoint),
+  ];
+
+  const GATES = {
+    none: ofAnybody,
+    optional: ofAgents,
+    agent: ofAgents,
+    'any-status': ofAgents,
+    owner: ofOwners,
+    principal: ofPrincipals,
+  };
   return (endpoint) => GATES[endpoint.auth](endpoint).filter((gate) => gate !== null);
 }

@@ -32,7 +32,7 @@ export function requireOwner(deps: RequireOwnerDeps): ApiMiddleware {
  * every process, however long its access token would have lasted (dashboard.md D2).
  * @throws AppError UNAUTHORIZED, OWNER_NOT_FOUND
  */
-async function findSessionOwner(
+export async function findSessionOwner(
   { database, accessTokens, clock }: RequireOwnerDeps,
   token: string | undefined,
 ): Promise<SignedInOwner> {

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { AppError } from '../../contract/errors';
 import type { Clock } from '../../platform/clock';
 import type { Logger } from '../../platform/logger';
@@ -53,6 +54,7 @@ async function callForCached(ctx: ApiContext, route: Route, context: RequestCont
 function contextOf(ctx: ApiContext, { endpoint }: Route, deps: CallDeps): RequestContext {
   let text: Promise<string> | null = null;
   let body: Promise<Record<string, unknown>> | null = null;
+  let gone: AbortSignal | null = null;
   const readText = () => (text ??= ctx.state.readBytes().then((bytes) => bytes.toString('utf8')));
   const parseBody = async (): Promise<Record<string, unknown>> => {
     if (isDashboardPath(ctx.state.path)) refuseOtherThanJson(ctx);
@@ -68,6 +70,7 @@ function contextOf(ctx: ApiContext, { endpoint }: Route, deps: CallDeps): Reques
     isCachedCaller: ctx.state.isCachedCaller,
     clientIp: ctx.state.clientIp,
     now: deps.clock.now(),
+    whenGone: () => (gone ??= whenGone(ctx)),
     log: deps.log,
     header: (name) => ctx.get(name),
     cookie: (name) => ctx.cookies.get(name) || null,
@@ -86,6 +89,12 @@ function contextOf(ctx: ApiContext, { endpoint }: Route, deps: CallDeps): Reques
   };
 }
 
+function whenGone(ctx: ApiContext): AbortSignal {
+  const controller = new AbortController();
+  ctx.res.once('close', () => controller.abort());
+  return controller.signal;
+}
+
 /** Pages of other sites can send forms and plain texts with cookies, but no JSON (dashboard.md §3.2). */
 function refuseOtherThanJson(ctx: ApiContext): void {
   if (/^application\/json\s*(;|$)/i.test(ctx.get('content-type'))) return;
@@ -100,6 +109,11 @@ function writeReply(ctx: ApiContext, reply: Reply): void {
   if (reply.text !== undefined) {
     ctx.type = reply.text.type;
     ctx.body = reply.text.content;
+    return;
+  }
+  if (reply.stream !== undefined) {
+    ctx.set('Content-Type', reply.stream.type);
+    ctx.body = Readable.from(reply.stream.records);
     return;
   }
   if (reply.file !== undefined) {

@@ -1,5 +1,6 @@
 import { AppError, isAppError, toEnvelope } from '../../contract/errors';
 import { isOutage } from '../../store/schema/outage';
+import { isGatewayPath } from './gateway-path';
 import type { ApiContext } from './state';
 
 /** How long callers are asked to wait when the database is out of reach. */
@@ -13,7 +14,7 @@ export function toAppError(error: unknown): AppError {
 }
 
 /** Writes the flat envelope with `Retry-After` where waiting helps (conventions.md §5, §6). */
-export function writeError(ctx: Pick<ApiContext, 'set' | 'status' | 'body' | 'type'>, error: AppError): void {
+export function writeError(ctx: Pick<ApiContext, 'set' | 'status' | 'body' | 'type' | 'state'>, error: AppError): void {
   if (error.retryAfterMs !== undefined || error.status === 503) {
     ctx.set('Retry-After', String(Math.max(1, Math.ceil((error.retryAfterMs ?? OUTAGE_RETRY_MS) / 1000))));
   }
@@ -22,5 +23,7 @@ export function writeError(ctx: Pick<ApiContext, 'set' | 'status' | 'body' | 'ty
   if (error.status === 413) ctx.set('Connection', 'close');
   ctx.status = error.status;
   ctx.type = 'application/json; charset=utf-8';
-  ctx.body = JSON.stringify(toEnvelope(error));
+  const envelope = toEnvelope(error);
+  // Clients of both originals of the chat gateway read `detail` (gateway.md §2.1).
+  ctx.body = JSON.stringify(isGatewayPath(ctx.state.path) ? { ...envelope, detail: error.message } : envelope);
 }

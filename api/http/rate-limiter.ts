@@ -1,5 +1,12 @@
 import { AppError } from '../../contract/errors';
-import { ADDRESS_LIMITS, AGENT_LIMITS, OWNER_LIMITS, SERVICE_LIMITS, type RateLimit } from '../../contract/limits';
+import {
+  ADDRESS_LIMITS,
+  AGENT_LIMITS,
+  GATEWAY_LIMITS,
+  OWNER_LIMITS,
+  SERVICE_LIMITS,
+  type RateLimit,
+} from '../../contract/limits';
 import { BoundedMap } from '../../platform/bounded-map';
 import type { Logger } from '../../platform/logger';
 import type { Database } from '../../store/schema/database';
@@ -50,6 +57,9 @@ export function createRateLimiter({ database, log, isOn }: RateLimiterDeps) {
     /** One call of an owner of the dashboard. */
     countOwner: (scope: keyof typeof OWNER_LIMITS, ownerId: string) =>
       countOrOpen(`owner_${scope}`, ownerId, OWNER_LIMITS[scope]),
+    /** One call of a caller of the chat gateway, or one of its first contacts. */
+    countGateway: (scope: keyof typeof GATEWAY_LIMITS, principal: string) =>
+      countOrOpen(`gateway_${scope}`, principal, GATEWAY_LIMITS[scope]),
     /** One call of anybody, over the whole service. @throws also when the counter does not answer: fails closed */
     countService: async (scope: keyof typeof SERVICE_LIMITS) => {
       if (isOn) await count(scope, 'service', SERVICE_LIMITS[scope]);

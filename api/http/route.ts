@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { Endpoint } from '../../contract/endpoint';
 import type { AGENT_LIMITS } from '../../contract/limits';
 import type { Logger } from '../../platform/logger';
+import { ownerPrincipal, type Principal } from '../../store/gateway/sessions';
 import type { Page } from './pages';
 import type { Agent } from '../../store/schema/collections/agents';
 
@@ -15,6 +16,8 @@ export interface RequestContext {
   isCachedCaller: boolean;
   clientIp: string;
   now: Date;
+  /** A signal that is aborted when the caller is gone, or has its answer. */
+  whenGone(): AbortSignal;
   log: Logger;
   /** A request header, empty when absent. */
   header(name: string): string;
@@ -55,6 +58,9 @@ export interface SignedInOwner {
 
 export type OwnerContext = RequestContext & { owner: SignedInOwner };
 
+/** A call of the chat gateway. */
+export type GatewayContext = OwnerContext & { principal: Principal };
+
 export interface Reply {
   status: number;
   /** The write proved that the agent had this key and this status. */
@@ -67,6 +73,8 @@ export interface Reply {
   text?: { type: string; content: string | Buffer };
   /** Bytes of this type and number, sent as they are read. */
   file?: { type: string; bytes: number; content: Readable };
+  /** Records of this type, each written as it is yielded; the rest is not asked for when the caller is gone. */
+  stream?: { type: string; records: AsyncIterable<string> };
   /** No body at all. */
   isEmpty?: true;
   headers?: Record<string, string>;
@@ -104,4 +112,9 @@ export function ownerRoute(endpoint: Endpoint, handle: (ctx: OwnerContext) => Pr
       return handle({ ...ctx, owner });
     },
   };
+}
+
+/** A route for callers of the chat gateway. */
+export function gatewayRoute(endpoint: Endpoint, handle: (ctx: GatewayContext) => Promise<Reply>): Route {
+  return ownerRoute(endpoint, (ctx) => handle({ ...ctx, principal: ownerPrincipal(ctx.owner) }));
 }

@@ -17,7 +17,7 @@ export interface ApiState {
   isCachedCaller: boolean;
   /** Reads the caller anew. @throws AppError UNAUTHORIZED, SUSPENDED */
   loadAgent: () => Promise<Agent>;
-  /** Who is signed in, at endpoints of owners. */
+  /** Who is signed in, at endpoints of owners and of the chat gateway. */
   owner: SignedInOwner | null;
   /** How long the session check took; absent where there is none. */
   authMs?: number;

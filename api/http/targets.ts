@@ -16,7 +16,23 @@ export async function findAccount(agents: AgentReader, typed: string): Promise<A
  */
 export async function resolveTarget(agents: AgentReader, typed: string): Promise<Agent> {
   const agent = await findAccount(agents, typed);
-  if (agent === null || !isVisible(agent.status)) throw new AppError('AGENT_NOT_FOUND');
+  if (agent === null || agent.guestOf !== undefined || !isVisible(agent.status)) throw new AppError('AGENT_NOT_FOUND');
+  return agent;
+}
+
+/**
+ * The same with the guests of the gateway that `viewer` may see: those that have a session with it (gateway.md §1.1).
+ * @param viewer null: nobody is signed in
+ * @throws AppError AGENT_NOT_FOUND
+ */
+export async function resolveVisible(
+  agents: AgentReader,
+  viewer: Pick<Agent, '_id'> | null,
+  typed: string,
+): Promise<Agent> {
+  const agent = await findAccount(agents, typed);
+  const isHidden = agent?.guestOf !== undefined && (viewer === null || !agent.guestOf.includes(viewer._id));
+  if (agent === null || isHidden || !isVisible(agent.status)) throw new AppError('AGENT_NOT_FOUND');
   return agent;
 }
 

@@ -13,6 +13,7 @@ import type { Avatars } from '../commands/store-avatar';
 import type { RateLimiter } from '../http/rate-limiter';
 import type { Route } from '../http/route';
 import type { Live } from '../realtime/broadcast/live';
+import type { Turns } from '../turns/turns';
 import type { PresenceService } from '../realtime/presence/presence';
 import { createUrlSigner } from '../../platform/signed-urls';
 import { createWebhookSecrets } from '../../store/webhooks/webhook-secrets';
@@ -48,6 +49,7 @@ import { registerRoutes } from './v1/register';
 import { readRoutes } from './v1/reads';
 import { syncRoutes } from './v1/sync';
 import { ownerViewRoutes } from './dashboard/views';
+import { gatewayRoutes } from './gateway/routes';
 import { webhookRoutes } from './v1/webhooks';
 
 /** What the handlers of all routes need. */
@@ -68,6 +70,7 @@ export interface RouteDeps {
   limiter: RateLimiter;
   blobs: BlobStore;
   avatars: Avatars;
+  turns: Turns;
   health: Health;
 }
 
@@ -109,6 +112,7 @@ export function allRoutes(deps: RouteDeps): Route[] {
     ...dashboardAgentRoutes({ ...deps, publicBaseUrl }),
     ...ownerViewRoutes({ ...deps, publicBaseUrl }),
     ...pauseRoutes(deps),
+    ...gatewayRoutes(deps),
   ];
 }
 

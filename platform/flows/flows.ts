@@ -3,6 +3,7 @@ import { createCodeFlows, type CodeFlows } from './code-by-mail';
 import { createGroupFlows, type GroupFlows } from './group-deletion';
 import { createEnforcementFlows, type EnforcementFlows } from './enforcement';
 import { createReleaseFlows, type ReleaseFlows } from './inbox-release';
+import { createTurnFlows, type TurnFlows } from './turn';
 import { createScheduleFlows, type ScheduleFlows } from './housekeeping';
 import { createWebhookFlows, type WebhookFlows } from './webhook';
 import { createFlowClient, type FlowClient, type FlowClientDeps } from './flow-client';
@@ -14,6 +15,7 @@ export type Flows = CodeFlows &
   EnforcementFlows &
   WebhookFlows &
   ReleaseFlows &
+  TurnFlows &
   ScheduleFlows &
   Pick<FlowClient, 'isUp' | 'close'>;
 
@@ -26,6 +28,7 @@ export function createFlows(deps: FlowClientDeps): Flows {
     ...createEnforcementFlows(flows),
     ...createWebhookFlows(flows),
     ...createReleaseFlows(flows),
+    ...createTurnFlows(flows),
     ...createScheduleFlows(flows),
     isUp: flows.isUp,
     close: flows.close,

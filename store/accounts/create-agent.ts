@@ -23,6 +23,8 @@ export interface NewAgent {
   displayName: string | null;
   description: string | null;
   isSystem?: boolean;
+  /** A guest of the gateway: the agents that see it. Absent = an agent. */
+  guestOf?: string[];
   /** Default: everything open. */
   settings?: AgentSettings;
   createdAt: Date;
@@ -98,7 +100,8 @@ export function refuseEmail(live: number, lifetime: number, caps: EmailCaps): Ap
   return lifetime > caps.lifetime ? new AppError('EMAIL_EXHAUSTED', { limit: caps.lifetime }) : null;
 }
 
-function newAgentRow(input: NewAgent): Agent {
+/** The row of a new account; whoever inserts it inserts `newGuards` of it in the same transaction. */
+export function newAgentRow(input: NewAgent): Agent {
   return {
     _id: input.id,
     handle: input.handle,
@@ -112,15 +115,18 @@ function newAgentRow(input: NewAgent): Agent {
     pausedByOwner: 'none',
     settings: input.settings ?? { inboxMode: 'open', groupInvitePolicy: 'open', discoverable: true },
     isSystem: input.isSystem ?? false,
-    isListed: true,
+    isListed: input.guestOf === undefined,
     inboxSalt: randomBytes(16).toString('hex'),
     lastSeenAt: null,
+    ...(input.guestOf === undefined ? {} : { guestOf: input.guestOf }),
     createdAt: input.createdAt,
     updatedAt: input.createdAt,
   };
 }
 
-function newGuards(agent: Agent): [SenderGuard, InboxInGuard, InboxOutGuard] {
+/** The guard documents of a new account. */
+export function newGuards(agent: Agent): [SenderGuard, InboxInGuard, InboxOutGuard] {
+  const guest = agent.guestOf === undefined ? {} : { guestOf: agent.guestOf };
   return [
     {
       _id: senderGuardId(agent._id),
@@ -132,6 +138,7 @@ function newGuards(agent: Agent): [SenderGuard, InboxInGuard, InboxOutGuard] {
       window: { second: 0, count: 0 },
       coldOpeners: [],
       ownerId: null,
+      ...guest,
     },
     {
       _id: inboxInId(agent._id),
@@ -145,6 +152,7 @@ function newGuards(agent: Agent): [SenderGuard, InboxInGuard, InboxOutGuard] {
       muteVersion: 0,
       salt: agent.inboxSalt,
       ownerId: null,
+      ...guest,
     },
     { _id: inboxOutId(agent._id), v: 1, dequeued: 0 },
   ];

@@ -102,6 +102,26 @@ export function endSession(database: Database, hash: string): Promise<OwnerSessi
   return within(SESSION_MS_MAX, ending);
 }
 
+/** The owner whom a refresh token belongs to, current or replaced; null for one that is not known. */
+export async function findOwnerOfRefreshToken(
+  database: Database,
+  hash: string,
+): Promise<{ id: string; email: string } | null> {
+  const find = async () => {
+    const session = await database.ownerSessions.findOne({ 'tokens.hash': hash }, { maxTimeMS: SESSION_MS_MAX });
+    const owner =
+      session === null ? null : await database.owners.findOne({ _id: session.ownerId }, { maxTimeMS: SESSION_MS_MAX });
+    return owner === null ? null : { id: owner._id, email: owner.email };
+  };
+  return within(SESSION_MS_MAX, find());
+}
+
+/** Ends this session of an owner. Repeating it changes nothing. */
+export async function endSessionById(database: Database, ownerId: string, sessionId: string): Promise<void> {
+  const ending = database.ownerSessions.deleteOne({ _id: sessionId, ownerId }, { maxTimeMS: SESSION_MS_MAX });
+  await within(SESSION_MS_MAX, ending);
+}
+
 /**
  * Ends every session of an owner, with its event. A sign-in or refresh at the same moment is before it, and ended, or
  * after it.

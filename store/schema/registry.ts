@@ -5,6 +5,7 @@ import { avatars } from './collections/blobs';
 import type { CollectionSpec } from './collections/collection';
 import { deliveries } from './collections/deliveries';
 import { enforcements, enforcementTransitions, reports } from './collections/enforcement';
+import { gatewayContacts, gatewayEvents, gatewayExecutions, gatewaySessions } from './collections/gateway';
 import { groupDeletions, invitations, memberships } from './collections/groups';
 import { guards } from './collections/guards';
 import { idempotency } from './collections/idempotency';
@@ -40,6 +41,10 @@ export const COLLECTIONS = {
   enforcements,
   enforcementTransitions,
   envelopes,
+  gatewayContacts,
+  gatewayEvents,
+  gatewayExecutions,
+  gatewaySessions,
   groupDeletions,
   guards,
   hiddenRanges,

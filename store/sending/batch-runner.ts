@@ -20,7 +20,7 @@ import {
   type BatchState,
 } from './send-state';
 import type { SendPlan } from './plan';
-import type { ChangeSettled, Committed, SendOutcome } from './send-types';
+import type { ChangeSettled, Committed, GuestReply, SendOutcome } from './send-types';
 import { writeSends } from './write-sends';
 import { READ } from '../schema/reads';
 
@@ -35,6 +35,8 @@ const LOADED_BATCHES_MAX = 64;
 export interface BatchListeners {
   /** The envelopes of a commit. */
   onCommitted: (commit: Committed[]) => void;
+  /** What agents wrote to guests in it. */
+  onReplies: (replies: GuestReply[]) => void;
   /** What dashboards of owners are told of a commit. */
   onOwnerNotes: (notes: OwnerNote[]) => void;
   /** Every sender of a commit, as it is after it. */
@@ -148,6 +150,7 @@ export class BatchRunner {
       else if (outcome !== undefined) resolve(outcome);
     }
     if (plan.committed.length > 0) this.listeners.onCommitted(plan.committed);
+    if (plan.replies.length > 0) this.listeners.onReplies(plan.replies);
     if (plan.ownerNotes.length > 0) this.listeners.onOwnerNotes(plan.ownerNotes);
     return waiting.filter(({ command }) => !plan.outcomes.has(command));
   }

@@ -7,7 +7,7 @@ import type { Database } from '../schema/database';
 import { AckLane } from './ack-lane';
 import type { GroupChange } from './group-change';
 import { SendLanes } from './send-lanes';
-import type { Committed, GroupSendCommand, SendCommand, SendOutcome } from './send-types';
+import type { Committed, GroupSendCommand, GuestReply, SendCommand, SendOutcome } from './send-types';
 
 export interface CommitterDeps {
   database: Database;
@@ -30,6 +30,8 @@ export interface Committer {
   ackThrough(command: { recipientId: string; upTo: number }): Promise<number>;
   /** Called after each majority commit with the envelopes of this process's sends, in delivery order per recipient. */
   onCommitted(listener: (commit: Committed[]) => void): void;
+  /** Called after each commit with what agents wrote to guests of the gateway; must neither wait nor throw. */
+  onReplies(listener: (replies: GuestReply[]) => void): void;
   /** Called after each commit with what dashboards of the agents' owners are to hear; must neither wait nor throw. */
   onOwnerNotes(listener: (notes: OwnerNote[]) => void): void;
   /** Called after each commit with what its senders have used of their limits by then. */
@@ -53,6 +55,7 @@ export function createCommitter(deps: CommitterDeps): Committer {
     ack: (command) => acks.ack({ ...command, deliveredAt: deps.clock.now() }),
     ackThrough: (command) => acks.ackThrough({ ...command, deliveredAt: deps.clock.now() }),
     onCommitted: (listener) => void listeners.push(listener),
+    onReplies: (listener) => void (sends.onReplies = listener),
     onOwnerNotes: (listener) => void (sends.onOwnerNotes = listener),
     onSpent: (listener) => void (sends.onSpent = listener),
     oldestBatchMs: () => Math.max(sends.oldestBatchMs(), acks.oldestBatchMs()),

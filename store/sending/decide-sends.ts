@@ -1,7 +1,8 @@
 import { AppError } from '../../contract/errors';
 import { emptyPair, pairId, takesMessageIntents } from '../../domain/guards';
 import { decideDirectSend, settleOpener, takeSlots, type Acceptance, type Refusal } from '../../domain/send';
-import { newId } from '../../platform/ids';
+import { newId, newOutboxId } from '../../platform/ids';
+import type { AgentCard } from '../agents/agents';
 import type { Message } from '../schema/collections/messages';
 import type { Contact } from '../schema/collections/relations';
 import { deliveryId } from '../schema/delivery-ids';
@@ -142,31 +143,58 @@ function applyAcceptance(
   const reception = { recipientId, senderId: sender.id, conversationId: message.conversationId };
   const muted = state.mutes.silences(reception, message.createdAt);
   refer(item, { kind: 'direct', recipientId }, message.createdAt, state);
-  const envelope = newEnvelope(message, { recipientId, position: decision.position, muted });
   const card = cardOf(item, state);
   plan.messages.push(message);
-  plan.envelopes.push(envelope);
-  if (takesMessageIntents(decision.recipient) && !muted) {
-    plan.outbox.push(newMessageIntent(message, decision.recipient, decision.position));
-  }
+  if (decision.recipient.guestOf === undefined) handToInbox(plan, { message, decision, recipientId, muted, card });
+  else handToTurn(plan, { message, decision, recipientId, muted });
+  noteSent(plan, message, state);
+  // A second item of this batch with the same key is a replay of this one.
+  state.replays.set(item.clientKeyText, message);
+  state.answered.add(message._id);
+  return { kind: 'accepted', message, sender: card, backlog: decision.backlog, group: null, skipped: [] };
+}
+
+interface HandedOver {
+  message: Message;
+  decision: Acceptance;
+  recipientId: string;
+  muted: boolean;
+}
+
+/** The recipient's envelope, its sockets and webhooks. */
+function handToInbox(plan: SendPlan, { card, ...handed }: HandedOver & { card: AgentCard }): void {
+  const { message, decision, recipientId, muted } = handed;
+  const { position, recipient } = decision;
+  plan.envelopes.push(newEnvelope(message, { recipientId, position, muted }));
+  if (takesMessageIntents(recipient) && !muted) plan.outbox.push(newMessageIntent(message, recipient, position));
   plan.committed.push({
     recipientId,
-    pausedByOwner: decision.recipient.pausedByOwner,
+    pausedByOwner: recipient.pausedByOwner,
     row: {
-      position: decision.position,
-      deliveryId: deliveryId(recipientId, decision.recipient.salt, decision.position),
+      position,
+      deliveryId: deliveryId(recipientId, recipient.salt, position),
       muted,
       message,
       sender: card,
       group: null,
     },
   });
-  noteSent(plan, message, state);
-  noteReceived(plan, decision.recipient, { message, agentId: recipientId, position: decision.position });
-  // A second item of this batch with the same key is a replay of this one.
-  state.replays.set(item.clientKeyText, message);
-  state.answered.add(message._id);
-  return { kind: 'accepted', message, sender: card, backlog: decision.backlog, group: null, skipped: [] };
+  noteReceived(plan, recipient, { message, agentId: recipientId, position });
+}
+
+/**
+ * What an agent writes to a guest is with its recipient at once: the gateway itself reads for guests, in the session's
+ * history. Which turn it answers is settled behind this commit; the row makes that certain.
+ */
+function handToTurn(plan: SendPlan, { message, decision, recipientId, muted }: HandedOver): void {
+  const { _id: messageId, seq, createdAt } = message;
+  plan.envelopes.push({
+    ...newEnvelope(message, { recipientId, position: decision.position, muted }),
+    status: 'delivered',
+    deliveredAt: createdAt,
+  });
+  plan.outbox.push({ _id: newOutboxId(), kind: 'turn.replied', guestId: recipientId, messageId, seq, createdAt });
+  plan.replies.push({ guestId: recipientId });
 }
 
 /** Both are reachable at this commit, or it would have been refused: neither is hidden. */

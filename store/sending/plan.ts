@@ -11,7 +11,7 @@ import type { Contact } from '../schema/collections/relations';
 import { intentFor } from '../outbox/intent';
 import type { AvatarMove, LaneItem, SendItem } from './items';
 import type { BatchState } from './send-state';
-import type { ChangeSettled, Committed, SendOutcome } from './send-types';
+import type { ChangeSettled, Committed, GuestReply, SendOutcome } from './send-types';
 
 export type Settled = SendOutcome | ChangeSettled | AppError;
 
@@ -26,6 +26,8 @@ export interface SendPlan {
   avatars: (AvatarMove & { at: Date })[];
   outbox: OutboxRow[];
   committed: Committed[];
+  /** What agents wrote to guests of the gateway. */
+  replies: GuestReply[];
   /** What dashboards of owners are told of the commit, the sender's before the recipients'. */
   ownerNotes: OwnerNote[];
   /** Groups that a change of this batch was decided for: the rows of a second one were read before it. */
@@ -51,6 +53,7 @@ export function emptyPlan(): SendPlan {
     avatars: [],
     outbox: [],
     committed: [],
+    replies: [],
     ownerNotes: [],
     changedGroups: new Set(),
     outcomes: new Map(),

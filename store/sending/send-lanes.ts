@@ -23,7 +23,7 @@ import {
 import { Reservations } from './reservations';
 import { Line, type Limits } from './scheduler';
 import { guardIdsOf, type BatchState } from './send-state';
-import type { Committed, GroupSendCommand, SendCommand, SendOutcome } from './send-types';
+import type { Committed, GuestReply, GroupSendCommand, SendCommand, SendOutcome } from './send-types';
 
 /** The queue holds some seconds of work (design: bounded memory), of one tenant less, so that all others find room. */
 const QUEUE = { queuedMax: 8_192, queuedPerTenantMax: 4_096, queuedBytesMax: 67_108_864 };
@@ -61,6 +61,8 @@ export class SendLanes {
   private readonly recipientIds = new BoundedMap<string, string>(RECIPIENTS_MAX);
   /** Told of every sender of a commit, as it is after it. */
   onSpent: (sender: SenderGuard) => void = () => undefined;
+  /** Told of what agents wrote to guests. */
+  onReplies: (replies: GuestReply[]) => void = () => undefined;
   /** Told of what dashboards of owners are to hear. */
   onOwnerNotes: (notes: OwnerNote[]) => void = () => undefined;
 
@@ -70,6 +72,7 @@ export class SendLanes {
   ) {
     const listeners: BatchListeners = {
       onCommitted,
+      onReplies: (replies) => this.onReplies(replies),
       onSpent: (sender) => this.onSpent(sender),
       onOwnerNotes: (notes) => this.onOwnerNotes(notes),
       onLoaded: (items, state) => this.rememberSizes(items, state),

@@ -64,3 +64,8 @@ export interface Committed {
   row: InboxRow;
   pausedByOwner: PauseMode;
 }
+
+/** A message to a guest of the gateway, which is not delivered but settles a turn (`store/gateway/replies.ts`). */
+export interface GuestReply {
+  guestId: string;
+}

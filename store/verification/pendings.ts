@@ -15,6 +15,15 @@ export function findPending(database: Database, id: string, purpose: Pending['pu
   return database.pendings.findOne({ _id: id, purpose }, READ);
 }
 
+/** The last sign-in that this address asked a code for and that is still valid, or null. */
+export async function findLastSignIn(database: Database, email: string, now: Date): Promise<string | null> {
+  const pending = await database.pendings.findOne(
+    { email, purpose: 'sign_in', expiresAt: { $gt: now } },
+    { ...READ, sort: { createdAt: -1 }, projection: { _id: 1 } },
+  );
+  return pending?._id ?? null;
+}
+
 /** The pending of this id, whatever it is for. */
 export function loadPending(database: Database, id: string): Promise<Pending | null> {
   return database.pendings.findOne({ _id: id }, READ);

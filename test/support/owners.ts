@@ -24,6 +24,8 @@ export interface TestOwner {
   id: string;
   email: string;
   sessionId: string;
+  /** The access token that its cookie holds, as callers of the gateway send it. */
+  accessToken: string;
   /** Value of its `Cookie` header; changes when an answer sets cookies. */
   cookies: string;
   call(method: string, path: string, options?: OwnerCallOptions): Promise<CallAnswer>;
@@ -58,6 +60,7 @@ function browser(
 ): TestOwner {
   const owner: TestOwner = {
     ...who,
+    accessToken: tokens.access,
     cookies: `ac_dashboard_session=${tokens.access}; ac_dashboard_refresh=${tokens.refresh}`,
     call: async (method, path, { body, headers, node = 0 } = {}) => {
       const answer = await callAs(stack.baseUrls[node] ?? '', method, path, { body, headers, cookies: owner.cookies });

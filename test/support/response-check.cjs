@@ -44,7 +44,11 @@ exports.createResponseCheck = function createResponseCheck() {
     if (found === null) return checkUnlisted(path, status, method === 'HEAD' ? null : body);
     const described = found.operation.responses[status];
     if (described === undefined) return `the document has no ${status} here: ${excerpt(body)}`;
-    const media = Object.keys(described.content ?? {})[0];
+    const medias = Object.keys(described.content ?? {});
+    const type = String(headers['content-type'] ?? '').split(';')[0];
+    // A stream that the caller asked for, where there is one.
+    if (medias.length > 1 && type !== medias[0]) return medias.includes(type) ? null : `not declared: ${type}`;
+    const [media] = medias;
     if (media !== 'application/json' || method === 'HEAD') return null;
     const parts = ['paths', found.path, found.method.toLowerCase(), 'responses', status, 'content', media, 'schema'];
     const pointer = parts.map((part) => `/${encodeURIComponent(escape(String(part)))}`).join('');

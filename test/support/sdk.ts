@@ -24,6 +24,8 @@ export class SdkAgent {
   /** Without the SDK's own retries, for callers that must know whether a refusal belongs to a repeat. */
   readonly once: Sdk.AgentChatClient;
   private live: Sdk.RealtimeClient | null = null;
+  /** Called with each message once, however often connections hand it over. */
+  private answer: (message: Sdk.Message) => Promise<unknown> = () => Promise.resolve();
   /** Ids of what the present connection handed over. */
   private handed = new Set<string>();
 
@@ -71,9 +73,19 @@ export class SdkAgent {
     await waitFor(() => isConnected, { describe: 'hello.ok' });
   }
 
+  /** What the agent does with each message that it gets from now on. */
+  onMessage(answer: (message: Sdk.Message) => Promise<unknown>): void {
+    this.answer = answer;
+  }
+
   disconnect(): void {
     this.live?.disconnect();
     this.live = null;
+  }
+
+  /** What others wrote to it. */
+  get received(): Sdk.Message[] {
+    return this.seen.filter(({ sender }) => sender !== this.handle);
   }
 
   /** What it saw of one group but its own messages: the SDK shows those only where it fills a gap. */
@@ -84,7 +96,10 @@ export class SdkAgent {
   private remember(payload: Parsed): void {
     if (this.handed.has(payload.id)) this.repeats += 1;
     this.handed.add(payload.id);
-    if (this.seen.every(({ id }) => id !== payload.id)) this.seen.push(payload);
+    if (this.seen.some(({ id }) => id === payload.id)) return;
+    this.seen.push(payload);
+    // Its own ones come where it fills a gap.
+    if (payload.sender !== this.handle) void this.answer(payload);
   }
 }
 

@@ -8,7 +8,7 @@ import { removeBlock, setBlock } from '../../../store/contacts/relations';
 import { reportAgent } from '../../../store/contacts/reports';
 import type { Enforcement } from '../../commands/enforce-agent';
 import { agentRoute, type AgentContext, type Reply, type Route } from '../../http/route';
-import { findAccount, nothingToClean, refuseSelf, resolveTarget } from '../../http/targets';
+import { findAccount, nothingToClean, refuseSelf, resolveVisible } from '../../http/targets';
 
 export interface BlockDeps {
   database: Database;
@@ -52,7 +52,7 @@ async function readReport(ctx: AgentContext): Promise<Record<string, unknown>> {
 
 /** Unknown, then oneself, then protected. */
 async function resolveOther(ctx: AgentContext, { agents }: BlockDeps, self: string): Promise<Agent> {
-  const target = await resolveTarget(agents, ctx.params.handle ?? '');
+  const target = await resolveVisible(agents, ctx.agent, ctx.params.handle ?? '');
   refuseSelf(ctx.agent, target, self);
   if (target.isSystem) throw new AppError('SYSTEM_AGENT_PROTECTED');
   return target;

@@ -18,7 +18,7 @@ import { findParticipation } from '../../../store/conversations/participation';
 import { clearMute, setMute } from '../../../store/contacts/set-mute';
 import { presentMute } from '../../../presenters/mute';
 import { agentRoute, type AgentContext, type Reply, type Route } from '../../http/route';
-import { findAccount, nothingToClean, resolveTarget } from '../../http/targets';
+import { findAccount, nothingToClean, resolveVisible } from '../../http/targets';
 
 export interface MuteDeps {
   database: Database;
@@ -44,7 +44,7 @@ async function create(ctx: AgentContext, deps: MuteDeps): Promise<Reply> {
   const body = ctx.validate(muteTargetSchema, await ctx.readBody());
   const byHandle =
     body.target_kind === 'agent' && body.target_handle !== undefined
-      ? await resolveTarget(deps.agents, body.target_handle)
+      ? await resolveVisible(deps.agents, ctx.agent, body.target_handle)
       : null;
   const mutedUntil = untilOf(body.muted_until ?? null, ctx.now);
   const targetId = byHandle?._id ?? body.target_id ?? '';

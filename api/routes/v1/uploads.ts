@@ -27,7 +27,7 @@ import {
   type RequestContext,
   type Route,
 } from '../../http/route';
-import { refuseSelf, resolveTarget } from '../../http/targets';
+import { refuseSelf, resolveVisible } from '../../http/targets';
 
 export interface UploadDeps {
   database: Database;
@@ -76,7 +76,7 @@ async function scopeOf(
     return { kind: 'group', groupId: group.groupId };
   }
   if (target.to === undefined) return null;
-  const recipient = await resolveTarget(agents, target.to);
+  const recipient = await resolveVisible(agents, ctx.agent, target.to);
   refuseSelf(ctx.agent, recipient, 'You cannot send yourself a file');
   const pair = await findPair(database, ctx.agent._id, recipient._id);
   if (pair.blockedBy.length > 0) throw new AppError('BLOCKED');

@@ -28,6 +28,8 @@ export interface Agent {
   /** Copy of the inbox's salt, which never changes: sync needs it without another read. */
   inboxSalt: string;
   lastSeenAt: Date | null;
+  /** Of a guest of the gateway: ids of the agents that see it. Absent = an agent. */
+  guestOf?: string[];
   createdAt: Date;
   updatedAt: Date;
 }

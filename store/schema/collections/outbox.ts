@@ -53,6 +53,9 @@ export type FlowCommit = { agentId: string; keyVersion: number } | { ownerId: st
  * `inbox.release`: tell the flow that releases what `targetId` did not get in a silence that ended; one row per agent.
  * `webhook.deleted`: remove what was not sent to the webhook `webhookId` of `targetId`.
  * `webhook.trouble`: tell the flow of a webhook to look at it by `dueAt`; one row per webhook, `notes` counts its writes.
+ * `turn.started`: start the flow of a turn of the gateway. `turn.replied`: settle which turn an agent's message answers; those to one guest
+ * in their order.
+ * `turn.ended`: tell the flow of a turn, and hand over the next one of its session.
  * `enforcement.requested`: tell the enforcement flow of `targetId` to evaluate.
  */
 export type OutboxRow =
@@ -65,6 +68,9 @@ export type OutboxRow =
   | { _id: string; kind: 'group.deletion'; groupId: string; createdAt: Date }
   | { _id: string; kind: 'webhook.deleted'; targetId: string; webhookId: string; createdAt: Date }
   | { _id: string; kind: 'webhook.trouble'; webhookId: string; dueAt: Date; notes: number; createdAt: Date }
+  | { _id: string; kind: 'turn.started'; executionId: string; createdAt: Date }
+  | { _id: string; kind: 'turn.replied'; guestId: string; messageId: string; seq: number; createdAt: Date }
+  | { _id: string; kind: 'turn.ended'; executionId: string; nextId: string | null; createdAt: Date }
   | {
       _id: string;
       kind: 'enforcement.requested';
@@ -78,6 +84,12 @@ export const outbox = collection<OutboxRow>({
   indexes: [
     // loadIntents and the relays take rows of a kind in the order in which they were written
     { name: 'kind_created', key: { kind: 1, createdAt: 1 } },
+    // settleReplies: what was written to one guest, in its order
+    {
+      name: 'guest_seq',
+      key: { guestId: 1, seq: 1 },
+      partialFilterExpression: { kind: 'turn.replied' },
+    },
     // countRequested: evaluations of an agent that are still to be passed on
     {
       name: 'enforcement_target',

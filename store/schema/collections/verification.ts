@@ -54,6 +54,12 @@ export const pendings = collection<Pending>({
   // readers check expiresAt themselves: background deletion may lag a minute
   indexes: [
     { name: 'expires_at', key: { expiresAt: 1 }, expireAfterSeconds: 60 },
+    // findLastSignIn: the newest of an address
+    {
+      name: 'sign_in_email',
+      key: { email: 1, createdAt: -1 },
+      partialFilterExpression: { purpose: 'sign_in' },
+    },
     // burnPendings: those of a deleted account
     { name: 'agent', key: { agentId: 1 }, partialFilterExpression: { agentId: { $type: 'string' } } },
   ],

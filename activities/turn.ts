@@ -1,0 +1,77 @@
+import { ApplicationFailure } from '@temporalio/activity';
+import { hasEnded } from '../domain/turns';
+import type { Logger } from '../platform/logger';
+import { loadExecution, noteAccepted } from '../store/gateway/executions';
+import { handOverFrom, type HandOverDeps } from '../store/gateway/hand-over';
+import { detachTurn, endTurn, type TurnEnd } from '../store/gateway/turns';
+import type { TurnView } from '../workflows/messages/turn';
+
+export interface TurnActivityDeps extends HandOverDeps {
+  log: Logger;
+}
+
+/** The side effects of a turn (gateway.md §11). Inputs and results hold ids and states only. */
+export function createTurnActivities(deps: TurnActivityDeps) {
+  const { database, clock, log } = deps;
+
+  /** Driver errors can quote documents: the history gets a fixed text, the log of this process the error. */
+  async function guarded<T>(executionId: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      log.warn({ event: 'turn.activity_failed', executionId, err: error });
+      throw ApplicationFailure.retryable('the database is out of reach', 'SERVICE_UNAVAILABLE');
+    }
+  }
+
+  async function look(executionId: string): Promise<TurnView> {
+    const execution = await loadExecution(database, executionId);
+    // One that is gone was removed long after its end.
+    if (execution === null) return { status: 'failed', isHandedOver: false };
+    const { status, messageId } = await noteAccepted(database, execution);
+    return { status, isHandedOver: messageId !== null };
+  }
+
+  async function end(executionId: string, how: TurnEnd): Promise<TurnView> {
+    const ended = await endTurn(database, executionId, how);
+    if (ended !== null) await handOverFrom(deps, ended.nextId);
+    return look(executionId);
+  }
+
+  return {
+    /** Hands the user's message over when it is the turn's turn. A second run changes nothing. */
+    advanceTurn: ({ executionId }: { executionId: string }): Promise<TurnView> =>
+      guarded(executionId, async () => {
+        await handOverFrom(deps, executionId);
+        return look(executionId);
+      }),
+
+    /**
+     * The caller has stopped waiting: the next turn of the session goes on.
+     * @returns false when the turn waits itself; it is detached when it is handed over
+     */
+    detachTurn: ({ executionId }: { executionId: string }): Promise<boolean> =>
+      guarded(executionId, async () => {
+        await handOverFrom(deps, await detachTurn(database, executionId, clock.now()));
+        const { status, isHandedOver } = await look(executionId);
+        return isHandedOver || hasEnded(status);
+      }),
+
+    /** Ends the turn at its deadline; one that was answered meanwhile stays so. */
+    failTurn: ({ executionId }: { executionId: string }): Promise<TurnView> =>
+      guarded(executionId, async () => {
+        const { status } = await look(executionId);
+        const error =
+          status === 'running'
+            ? { code: 'timeout' as const, message: 'The agent has not answered in time' }
+            : { code: 'agent_offline' as const, message: 'The agent was not online in time' };
+        return end(executionId, { status: 'failed', error, at: clock.now() });
+      }),
+
+    /** An operator cancelled the flow. */
+    cancelTurn: ({ executionId }: { executionId: string }): Promise<TurnView> =>
+      guarded(executionId, () => end(executionId, { status: 'cancelled', at: clock.now() })),
+  };
+}
+
+export type TurnActivities = ReturnType<typeof createTurnActivities>;

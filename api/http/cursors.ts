@@ -1,0 +1,20 @@
+import { AppError } from '../../contract/errors';
+
+/** Where a page of a list that is sorted by time ends. */
+export interface PageEnd {
+  at: Date;
+  id: string;
+}
+
+/** An opaque cursor. */
+export const cursorOf = ({ at, id }: PageEnd): string => Buffer.from(`${at.toISOString()} ${id}`).toString('base64url');
+
+/** @throws AppError VALIDATION_ERROR for anything that `cursorOf` did not make */
+export function parseCursor(cursor: string): PageEnd {
+  const [time = '', id = '', ...rest] = Buffer.from(cursor, 'base64url').toString('utf8').split(' ');
+  const at = new Date(time);
+  if (id === '' || rest.length > 0 || Number.isNaN(at.getTime()) || at.toISOString() !== time) {
+    throw new AppError('VALIDATION_ERROR', undefined, undefined, 'The cursor is not one of this list');
+  }
+  return { at, id };
+}

@@ -1,0 +1,125 @@
+import { chat, chatBare, chatStream, chatStreamBare, EVENT_STREAM, NDJSON } from '../../../contract/endpoints-gateway';
+import { AppError, toEnvelope } from '../../../contract/errors';
+import { chatSchema, type ChatBody } from '../../../contract/gateway';
+import { hasEnded } from '../../../domain/turns';
+import { presentAnswer } from '../../../presenters/gateway';
+import { loadSession } from '../../../store/gateway/sessions';
+import type { Agent } from '../../../store/schema/collections/agents';
+import type { GatewayExecution } from '../../../store/schema/collections/gateway';
+import { gatewayRoute, type GatewayContext, type Reply, type Route } from '../../http/route';
+import { beginTurn } from '../../turns/begin-turn';
+import { eventStream } from '../../turns/event-stream';
+import { findChatAgent } from '../../turns/find-agent';
+import { refusalOf } from '../../turns/outcome';
+import { streamJson } from '../../turns/stream-json';
+import { watchTurn, type TurnRecord } from '../../turns/watch-turn';
+import type { GatewayDeps } from './gateway-deps';
+
+/** Users talk to agents: gateway.md §3, §4.1, §5.1, §5.2. */
+export function chatRoutes(deps: GatewayDeps): Route[] {
+  return [
+    gatewayRoute(chat, (ctx) => say(ctx, deps, (body) => representationOf(ctx, body))),
+    gatewayRoute(chatBare, (ctx) => say(ctx, deps, () => 'json')),
+    gatewayRoute(chatStream, (ctx) => say(ctx, deps, () => 'events')),
+    gatewayRoute(chatStreamBare, (ctx) => say(ctx, deps, () => 'events')),
+  ];
+}
+
+type Representation = 'json' | 'stream-json' | 'events';
+
+/** Both originals claim `POST /api/agents/{x}/chat`: the first row of gateway.md §3 that fits decides. */
+function representationOf(ctx: GatewayContext, { stream }: ChatBody): Representation {
+  const accept = ctx.header('accept').toLowerCase();
+  const names = (type: string): boolean => accept.includes(type);
+  if (stream === false || (names('application/json') && !names(NDJSON) && !names(EVENT_STREAM))) return 'json';
+  if (stream === true || names(NDJSON)) return 'stream-json';
+  return names(EVENT_STREAM) ? 'events' : 'stream-json';
+}
+
+async function say(ctx: GatewayContext, deps: GatewayDeps, choose: (body: ChatBody) => Representation): Promise<Reply> {
+  const body = ctx.validate(chatSchema, await ctx.readBody());
+  const found = await findChatAgent(deps, ctx.owner, ctx.params.name ?? '');
+  const execution = await beginTurn(deps, ctx, found, body);
+  const headers = {
+    'X-Execution-Id': execution._id,
+    'X-Session-Id': execution.sessionId,
+    'Cache-Control': 'no-store',
+  };
+  const waiting = { ctx, deps, agent: found.agent, execution, body };
+  const representation = choose(body);
+  if (representation === 'json') {
+    const reply = await answer(waiting);
+    return { ...reply, headers: { ...headers, ...reply.headers } };
+  }
+  return {
+    status: 200,
+    headers: { ...headers, 'X-Accel-Buffering': 'no' },
+    stream: representation === 'events' ? events(waiting) : lines(waiting),
+  };
+}
+
+interface Waiting {
+  ctx: GatewayContext;
+  deps: GatewayDeps;
+  agent: Agent;
+  execution: GatewayExecution;
+  body: ChatBody;
+}
+
+async function answer(waiting: Waiting): Promise<Reply> {
+  const { ctx, deps, agent, body } = waiting;
+  const waitMs = body.timeout_seconds * 1_000;
+  const signal = AbortSignal.any([ctx.whenGone(), AbortSignal.timeout(waitMs)]);
+  const execution = await deps.turns.awaitEnd(waiting.execution, signal);
+  if (!hasEnded(execution.status)) {
+    if (deps.turns.isClosing()) throw new AppError('SERVICE_UNAVAILABLE');
+    await letGo(waiting);
+  }
+  const refusal = refusalOf(agent.handle, execution);
+  if (refusal !== null) return refusedReply(refusal);
+  const session = await loadSession(deps.database, execution.sessionId);
+  return { status: 200, body: presentAnswer(agent, execution, session) };
+}
+
+/** As the envelope of a refusal, but with the headers that name the turn: its caller may look for it later. */
+const refusedReply = (refusal: AppError): Reply => ({
+  status: refusal.status,
+  body: { ...toEnvelope(refusal), detail: refusal.message },
+});
+
+const lines = (waiting: Waiting) => ({
+  type: `${NDJSON}; charset=utf-8`,
+  records: streamJson(
+    waiting.agent,
+    waiting.execution,
+    records(waiting),
+    waiting.body.include_partial_messages !== false,
+  ),
+});
+
+const events = (waiting: Waiting) => ({
+  type: `${EVENT_STREAM}; charset=utf-8`,
+  records: eventStream(waiting.agent.handle, records(waiting), waiting.body.events === 'all'),
+});
+
+/** The records of the turn as long as the caller waits for them. */
+async function* records(waiting: Waiting): AsyncGenerator<TurnRecord> {
+  const { ctx, deps, execution, body } = waiting;
+  const signal = AbortSignal.any([ctx.whenGone(), AbortSignal.timeout(body.timeout_seconds * 1_000)]);
+  let isOver = false;
+  try {
+    for await (const record of watchTurn(deps.turns, { execution, after: 0, signal })) {
+      isOver = record.kind === 'closing' || (record.kind === 'end' && hasEnded(record.execution.status));
+      yield record;
+    }
+  } finally {
+    if (!isOver) await letGo(waiting);
+  }
+}
+
+/** The caller waits no longer: the turn goes on unless it was asked to end with it (gateway.md §4.1). */
+async function letGo({ ctx, deps, execution, body }: Waiting): Promise<void> {
+  const isGone = ctx.whenGone().aborted;
+  if (isGone && body.cancel_on_disconnect === true) await deps.turns.cancel(execution._id);
+  else await deps.turns.detach(execution._id);
+}

@@ -1,0 +1,113 @@
+import {
+  cancelExecution,
+  EVENT_STREAM,
+  getExecution,
+  getExecutionLog,
+  listExecutions,
+  streamExecution,
+  terminateExecution,
+} from '../../../contract/endpoints-gateway';
+import { AppError } from '../../../contract/errors';
+import { executionLogQuerySchema, executionsQuerySchema, terminateSchema } from '../../../contract/gateway';
+import { presentExecution, presentExecutionSummary } from '../../../presenters/gateway';
+import { findExecution, listExecutions as readExecutions, readEvents } from '../../../store/gateway/executions';
+import type { GatewayExecution } from '../../../store/schema/collections/gateway';
+import { cursorOf, parseCursor } from '../../http/cursors';
+import { gatewayRoute, type GatewayContext, type Reply, type Route } from '../../http/route';
+import { eventStream } from '../../turns/event-stream';
+import { findGatewayAgent, type FoundAgent } from '../../turns/find-agent';
+import { watchTurn } from '../../turns/watch-turn';
+import type { GatewayDeps } from './gateway-deps';
+
+/** Turns as they are and were: gateway.md §9.1, §9.3, §12.1. */
+export function executionRoutes(deps: GatewayDeps): Route[] {
+  const one =
+    (answer: (ctx: GatewayContext, found: FoundAgent, execution: GatewayExecution) => Promise<Reply>) =>
+    async (ctx: GatewayContext): Promise<Reply> => {
+      const { found, execution } = await requireExecution(ctx, deps);
+      return answer(ctx, found, execution);
+    };
+  const terminate = one((ctx, _, execution) => cancel(ctx, execution, deps));
+  return [
+    gatewayRoute(listExecutions, (ctx) => list(ctx, deps)),
+    gatewayRoute(
+      getExecution,
+      one(async (_, { agent }, execution) => {
+        return { status: 200, body: presentExecution(agent, await deps.turns.load(execution)) };
+      }),
+    ),
+    gatewayRoute(
+      getExecutionLog,
+      one((ctx, _, execution) => readLog(ctx, execution, deps)),
+    ),
+    gatewayRoute(
+      streamExecution,
+      one((ctx, found, execution) => Promise.resolve(resume(ctx, found, execution, deps))),
+    ),
+    gatewayRoute(terminateExecution, terminate),
+    gatewayRoute(cancelExecution, terminate),
+  ];
+}
+
+const HOUR_MS = 3_600_000;
+const HOURS_MAX = 90 * 24;
+
+async function list(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
+  const query = ctx.validate(executionsQuerySchema, Object.fromEntries(ctx.query));
+  const { agent, isOwned } = await findGatewayAgent(deps, ctx.owner, ctx.params.name ?? '');
+  const after = query.cursor === undefined ? undefined : parseCursor(query.cursor);
+  const hours = Number(query.hours);
+  const rows = await readExecutions(deps.database, {
+    agentId: agent._id,
+    ...(isOwned ? {} : { principal: ctx.principal }),
+    ...(query.status === undefined ? {} : { status: query.status === 'success' ? 'completed' : query.status }),
+    ...(query.session_id === undefined ? {} : { sessionId: query.session_id }),
+    ...(hours > 0 ? { since: new Date(ctx.now.getTime() - Math.min(hours, HOURS_MAX) * HOUR_MS) } : {}),
+    ...(after === undefined ? {} : { after: { queuedAt: after.at, id: after.id } }),
+    limit: query.limit + 1,
+  });
+  const page = rows.slice(0, query.limit);
+  const last = page.at(-1);
+  const headers: Record<string, string> = {};
+  if (rows.length > query.limit && last !== undefined) {
+    const next = new URLSearchParams(ctx.query);
+    next.set('cursor', cursorOf({ at: last.queuedAt, id: last._id }));
+    headers['Link'] = `</api/agents/${agent.handle}/executions?${next.toString()}>; rel="next"`;
+  }
+  return { status: 200, headers, json: JSON.stringify(page.map((row) => presentExecutionSummary(agent, row))) };
+}
+
+/** @throws AppError EXECUTION_NOT_FOUND the same for somebody else's and one that never was */
+async function requireExecution(ctx: GatewayContext, deps: GatewayDeps) {
+  const found = await findGatewayAgent(deps, ctx.owner, ctx.params.name ?? '');
+  const scope = { agentId: found.agent._id, ...(found.isOwned ? {} : { principal: ctx.principal }) };
+  const execution = await findExecution(deps.database, ctx.params.id ?? '', scope);
+  if (execution === null) throw new AppError('EXECUTION_NOT_FOUND');
+  return { found, execution };
+}
+
+async function readLog(ctx: GatewayContext, { _id: id }: GatewayExecution, { database }: GatewayDeps): Promise<Reply> {
+  const { after, limit } = ctx.validate(executionLogQuerySchema, Object.fromEntries(ctx.query));
+  const events = await readEvents(database, id, { after, limit });
+  const rows = events.map(({ n, type, data, at }) => ({ n, type, data, at: at.toISOString() }));
+  return { status: 200, body: { events: rows, next: rows.at(-1)?.n ?? after } };
+}
+
+/** Goes on behind the event that the caller knows; the caller's going changes nothing. */
+function resume(ctx: GatewayContext, { agent }: FoundAgent, execution: GatewayExecution, deps: GatewayDeps): Reply {
+  const known = ctx.header('last-event-id');
+  const { after } = ctx.validate(executionLogQuerySchema.pick({ after: true }), {
+    after: known === '' ? (ctx.query.get('after') ?? undefined) : known,
+  });
+  const records = watchTurn(deps.turns, { execution, after, signal: ctx.whenGone() });
+  return {
+    status: 200,
+    headers: { 'X-Execution-Id': execution._id, 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' },
+    stream: { type: `${EVENT_STREAM}; charset=utf-8`, records: eventStream(agent.handle, records, true) },
+  };
+}
+
+async function cancel(ctx: GatewayContext, { _id: id }: GatewayExecution, { turns }: GatewayDeps): Promise<Reply> {
+  ctx.validate(terminateSchema, (await ctx.readText()) === '' ? {} : await ctx.readBody());
+  return { status: 200, body: { status: await turns.cancel(id), execution_id: id } };
+}

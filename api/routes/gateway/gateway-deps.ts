@@ -1,0 +1,14 @@
+import type { AgentReader } from '../../../store/agents/agents';
+import type { Database } from '../../../store/schema/database';
+import type { Commands } from '../../commands/commands';
+import type { RateLimiter } from '../../http/rate-limiter';
+import type { Turns } from '../../turns/turns';
+
+/** What the routes of the chat gateway need. */
+export interface GatewayDeps {
+  database: Database;
+  agents: AgentReader;
+  commands: Commands;
+  limiter: RateLimiter;
+  turns: Turns;
+}

@@ -1,0 +1,19 @@
+import type { PresenceService } from '../../realtime/presence/presence';
+import type { Route } from '../../http/route';
+import { gatewayAgentRoutes } from './agents';
+import { chatRoutes } from './chat';
+import { executionRoutes } from './executions';
+import type { GatewayDeps } from './gateway-deps';
+import { sessionRoutes } from './sessions';
+import { gatewaySignInRoutes } from './sign-in';
+
+/** Every route of the chat gateway. */
+export function gatewayRoutes(deps: GatewayDeps & { presence: PresenceService }): Route[] {
+  return [
+    ...gatewaySignInRoutes(deps),
+    ...gatewayAgentRoutes(deps),
+    ...chatRoutes(deps),
+    ...sessionRoutes(deps),
+    ...executionRoutes(deps),
+  ];
+}

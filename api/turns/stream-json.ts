@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto';
+import { agentNameOf } from '../../presenters/gateway';
+import type { Agent } from '../../store/schema/collections/agents';
+import type { GatewayExecution } from '../../store/schema/collections/gateway';
+import { refusalOf } from './outcome';
+import type { TurnRecord } from './watch-turn';
+
+type Named = Pick<Agent, '_id' | 'handle' | 'displayName'>;
+
+/** No agent reports what an answer costs yet. */
+const NO_USAGE = { input_tokens: 0, output_tokens: 0 };
+
+/**
+ * A turn as newline-delimited JSON in the convention of coding-agent command lines (gateway.md §4.1): `init` first, `result`
+ * last and exactly once.
+ * @param wantsPartials whether pieces of text are shown before the whole
+ */
+export async function* streamJson(
+  agent: Named,
+  execution: GatewayExecution,
+  records: AsyncIterable<TurnRecord>,
+  wantsPartials: boolean,
+): AsyncGenerator<string> {
+  const { sessionId: session_id } = execution;
+  const line = (value: object): string => `${JSON.stringify({ ...value, session_id, uuid: randomUUID() })}\n`;
+  yield line({
+    type: 'system',
+    subtype: 'init',
+    execution_id: execution._id,
+    agent_id: agent._id,
+    agent_name: agentNameOf(agent),
+    model: execution.hints.model ?? null,
+    tools: [],
+  });
+  for await (const record of records) {
+    if (record.kind === 'end') yield* lastLines(agent, record.execution, line);
+    else if (record.kind !== 'text') yield line(statusOf(record));
+    else if (wantsPartials) yield line(deltaOf(record.text));
+  }
+}
+
+function statusOf(record: Extract<TurnRecord, { kind: 'status' | 'silence' | 'closing' }>): object {
+  const status = record.kind === 'status' ? record.status : 'waiting';
+  return { type: 'system', subtype: 'status', status };
+}
+
+const deltaOf = (text: string): object => ({
+  type: 'stream_event',
+  event: { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } },
+  parent_tool_use_id: null,
+});
+
+function* lastLines(agent: Named, execution: GatewayExecution, line: (value: object) => string): Generator<string> {
+  const { response, completedAt, queuedAt, replies } = execution;
+  const refusal = refusalOf(agent.handle, execution);
+  if (refusal === null) {
+    const message = {
+      id: replies.findLast(({ isLate }) => !isLate)?.messageId ?? execution._id,
+      type: 'message',
+      role: 'assistant',
+      model: execution.hints.model ?? null,
+      content: [{ type: 'text', text: response ?? '' }],
+      stop_reason: 'end_turn',
+      usage: NO_USAGE,
+    };
+    yield line({ type: 'assistant', message, parent_tool_use_id: null });
+  }
+  const durationMs = (completedAt ?? new Date()).getTime() - queuedAt.getTime();
+  yield line({
+    type: 'result',
+    subtype: refusal === null ? 'success' : (SUBTYPES[refusal.code] ?? 'error_during_execution'),
+    is_error: refusal !== null,
+    result: refusal === null ? (response ?? '') : null,
+    duration_ms: Math.max(0, durationMs),
+    duration_api_ms: Math.max(0, durationMs),
+    num_turns: 1,
+    total_cost_usd: null,
+    usage: NO_USAGE,
+    execution_id: execution._id,
+    ...(refusal === null ? {} : { error: { code: refusal.code, message: refusal.message } }),
+  });
+}
+
+const SUBTYPES: Partial<Record<string, string>> = { TURN_TIMEOUT: 'error_timeout', TURN_CANCELLED: 'cancelled' };

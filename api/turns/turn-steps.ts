@@ -1,0 +1,61 @@
+import type { Flows } from '../../platform/flows/flows';
+import type { Logger } from '../../platform/logger';
+import type { TurnFollower } from '../../store/gateway/follow';
+import { handOverFrom, type HandOverDeps } from '../../store/gateway/hand-over';
+import { settleReplies } from '../../store/gateway/replies';
+import { flowInputOf, settleTurnRow, type EndedTurn } from '../../store/gateway/turns';
+
+export interface TurnStepsDeps extends HandOverDeps {
+  flows: Pick<Flows, 'startTurn' | 'signalTurn'>;
+  follower: TurnFollower;
+  log: Logger;
+}
+
+/**
+ * What a turn needs next, begun at once for latency only: its flow and the relay of the outbox make certain that it is
+ * done, wherever this process dies (`workflows/turn.ts`, `delivery/turn-relay.ts`). Nothing here waits or throws.
+ */
+export function createTurnSteps(deps: TurnStepsDeps) {
+  const { database, flows, follower, log } = deps;
+  const defer = (event: string, work: Promise<unknown>): void =>
+    void work.catch((error: unknown) => log.warn({ event, err: error }));
+
+  async function handOn(nextId: string | null): Promise<void> {
+    if (nextId !== null) follower.note(nextId);
+    for (const failed of await handOverFrom(deps, nextId)) await announce(failed);
+  }
+
+  async function announce({ executionId, nextId }: EndedTurn): Promise<void> {
+    follower.note(executionId);
+    await handOn(nextId);
+    await flows.signalTurn(executionId);
+    await settleTurnRow(database, 'turn.ended', executionId);
+  }
+
+  async function startFlow(executionId: string): Promise<void> {
+    const input = await flowInputOf(database, executionId);
+    if (input !== null) await flows.startTurn(input);
+    await settleTurnRow(database, 'turn.started', executionId);
+  }
+
+  async function settle(guestId: string): Promise<void> {
+    for (const { ended, executionId } of await settleReplies(database, guestId)) {
+      if (executionId !== null) follower.note(executionId);
+      if (ended !== null) await announce(ended);
+    }
+  }
+
+  return {
+    /** A turn was stored. */
+    started: (executionId: string): void => {
+      defer('turn.hand_over_deferred', handOn(executionId));
+      defer('flow.start_deferred', startFlow(executionId));
+    },
+    /** A turn has ended. */
+    ended: (ended: EndedTurn): void => defer('turn.end_deferred', announce(ended)),
+    /** A turn is the first of its session from now on. */
+    freed: (nextId: string | null): void => defer('turn.hand_over_deferred', handOn(nextId)),
+    /** An agent has written to a guest. */
+    replied: (guestId: string): void => defer('turn.reply_deferred', settle(guestId)),
+  };
+}

@@ -1,0 +1,92 @@
+import type { Clock } from '../../platform/clock';
+import type { Flows } from '../../platform/flows/flows';
+import type { Logger } from '../../platform/logger';
+import { findOpenTurns, loadExecution, noteAccepted } from '../../store/gateway/executions';
+import { createTurnFollower } from '../../store/gateway/follow';
+import { detachTurn, endTurn, startTurn, type NewTurn } from '../../store/gateway/turns';
+import type { GatewayEvent, GatewayExecution } from '../../store/schema/collections/gateway';
+import type { Database } from '../../store/schema/database';
+import type { Committer } from '../../store/sending/committer';
+import { followTurn } from './follow-turn';
+import { createTurnSteps } from './turn-steps';
+
+export interface TurnsDeps {
+  database: Database;
+  committer: Committer;
+  clock: Clock;
+  flows: Pick<Flows, 'startTurn' | 'signalTurn'>;
+  log: Logger;
+}
+
+export type CancelOutcome = 'cancelled_while_queued' | 'terminated' | 'already_finished';
+
+/** The turns of the chat gateway, as this process starts, follows and ends them. */
+export interface Turns {
+  /** Makes the turn durable and begins with it. @throws AppError SESSION_CLOSED, TURN_QUEUE_FULL */
+  start(turn: NewTurn): Promise<GatewayExecution>;
+  /**
+   * Events of a turn after the one of this number, as they come, whichever process writes them; null where there was none
+   * for a while. Ends with the turn, or with the signal.
+   */
+  follow(executionId: string, after: number, signal: AbortSignal): AsyncGenerator<GatewayEvent | null>;
+  /** The turn as it is when it has ended, or when the signal ends the waiting. */
+  awaitEnd(execution: GatewayExecution, signal: AbortSignal): Promise<GatewayExecution>;
+  /** The turn as it is now; an open one is looked at whether the agent has taken it. */
+  load(execution: GatewayExecution): Promise<GatewayExecution>;
+  cancel(executionId: string): Promise<CancelOutcome>;
+  /** Cancels the turns of a session that takes no more. */
+  cancelOpen(sessionId: string): Promise<void>;
+  /** Nobody waits for the turn any more: it stays open, and its session goes on. */
+  detach(executionId: string): Promise<void>;
+  /** True once this process ends: who waits is to go on elsewhere. */
+  isClosing(): boolean;
+  close(): Promise<void>;
+}
+
+/** @see createTurnSteps for what happens when this process dies */
+export function createTurns(deps: TurnsDeps): Turns {
+  const { database, committer, clock, log } = deps;
+  const follower = createTurnFollower({ database, log });
+  const steps = createTurnSteps({ ...deps, follower });
+  const closing = new AbortController();
+  const follow: Turns['follow'] = (executionId, after, signal) =>
+    followTurn({ database, follower }, executionId, after, AbortSignal.any([signal, closing.signal]));
+  const load: Turns['load'] = async (execution) =>
+    noteAccepted(database, (await loadExecution(database, execution._id)) ?? execution);
+
+  committer.onReplies((replies) => {
+    for (const guestId of new Set(replies.map((reply) => reply.guestId))) steps.replied(guestId);
+  });
+
+  async function cancel(executionId: string): Promise<CancelOutcome> {
+    const before = await loadExecution(database, executionId);
+    const ended = await endTurn(database, executionId, { status: 'cancelled', at: clock.now() });
+    if (ended === null) return 'already_finished';
+    steps.ended(ended);
+    return before?.messageId === null ? 'cancelled_while_queued' : 'terminated';
+  }
+
+  return {
+    start: async (turn) => {
+      const execution = await startTurn(database, turn);
+      steps.started(execution._id);
+      return execution;
+    },
+    follow,
+    awaitEnd: async (execution, signal) => {
+      for await (const event of follow(execution._id, execution.lastEvent, signal)) if (event?.type === 'end') break;
+      return load(execution);
+    },
+    load,
+    cancel,
+    cancelOpen: async (sessionId) => {
+      for (const { _id } of await findOpenTurns(database, sessionId)) await cancel(_id);
+    },
+    detach: async (executionId) => steps.freed(await detachTurn(database, executionId, clock.now())),
+    isClosing: () => closing.signal.aborted,
+    close: () => {
+      closing.abort();
+      return follower.close();
+    },
+  };
+}

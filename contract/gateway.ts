@@ -1,0 +1,274 @@
+import { z } from 'zod';
+import {
+  EXECUTION_LOG_PAGE,
+  EXECUTIONS_PAGE,
+  SESSION_MESSAGES_PAGE,
+  SESSIONS_PAGE,
+  TURN_MODEL_LENGTH_MAX,
+  TURN_PROMPT_LENGTH_MAX,
+  TURN_WAIT_SECONDS_DEFAULT,
+  TURN_WAIT_SECONDS_MAX,
+} from './limits';
+import { clamped, present } from './paging';
+import { emailSchema } from './registration';
+import { boundedText } from './text';
+
+/** gateway.md §2: sign-in of owners over bearer tokens. */
+export const emailVerifySchema = z.object({ email: emailSchema, code: boundedText({ min: 6, max: 6 }) });
+export const emailRequestedSchema = z.object({ message: z.string(), expires_in_seconds: z.number().int() });
+export const refreshBodySchema = z.object({
+  refresh_token: z
+    .string()
+    .min(1)
+    .meta({ examples: ['rt_…'] }),
+});
+export const bearerTokensSchema = z.object({
+  access_token: z.string(),
+  token_type: z.literal('bearer'),
+  expires_in: z.number().int(),
+  refresh_token: z.string(),
+  user: z.object({ id: z.string(), email: z.string() }),
+});
+export const loggedOutSchema = z.object({ status: z.literal('ok') });
+
+/** `null` counts as absent (conventions.md §1). */
+const optional = <Schema extends z.ZodType>(schema: Schema) =>
+  schema.nullish().transform((value): z.output<Schema> | undefined => value ?? undefined);
+
+/** gateway.md §4.1: what a user says to an agent. Its size is checked after its type, with a code of its own. */
+export const chatSchema = z.object({
+  message: z.string().refine((text) => text.trim() !== '', 'Expected a text'),
+  session_id: optional(z.string()),
+  conversation_id: optional(z.string()),
+  new_session: optional(z.boolean()),
+  timeout_seconds: z
+    .number()
+    .int()
+    .min(1)
+    .max(TURN_WAIT_SECONDS_MAX)
+    .nullish()
+    .transform((seconds) => seconds ?? TURN_WAIT_SECONDS_DEFAULT)
+    .meta({ default: TURN_WAIT_SECONDS_DEFAULT }),
+  stream: optional(z.boolean()),
+  include_partial_messages: optional(z.boolean()),
+  cancel_on_disconnect: optional(z.boolean()),
+  system_prompt: optional(boundedText({ max: TURN_PROMPT_LENGTH_MAX })),
+  model: optional(boundedText({ max: TURN_MODEL_LENGTH_MAX })),
+  events: optional(z.enum(['text', 'all'])),
+});
+
+const time = z.iso.datetime();
+const count = z.number().int();
+const attachmentsSchema = z.array(z.object({ attachment_id: z.string() }));
+
+/** gateway.md §4.2: the answer as JSON, for both shapes. */
+export const chatAnswerSchema = z.object({
+  response: z.string(),
+  agent_id: z.string(),
+  agent_name: z.string(),
+  session_id: z.string(),
+  conversation_id: z.string(),
+  execution_id: z.string(),
+  status: z.literal('completed'),
+  message_id: z.string().nullable(),
+  attachments: attachmentsSchema,
+  execution_log: z.array(z.object({ id: z.string() })),
+  metadata: z.object({
+    cost_usd: z.number().nullable(),
+    duration_ms: count,
+    num_turns: count,
+    tool_count: count,
+    session_id: z.string(),
+    input_tokens: count,
+    output_tokens: count,
+    context_window: count.nullable(),
+  }),
+  session: z.object({
+    total_cost_usd: z.number(),
+    context_tokens: count.nullable(),
+    context_window: count.nullable(),
+    message_count: count,
+    model: z.string().nullable(),
+  }),
+  execution: z.object({
+    id: z.string(),
+    task_execution_id: z.string(),
+    queue_status: z.string(),
+    was_queued: z.boolean(),
+  }),
+  timestamp: time,
+});
+
+/** gateway.md §4.3. */
+export const sessionSchema = z
+  .object({
+    id: z.string(),
+    agent_name: z.string(),
+    agent_id: z.string(),
+    user_id: z.string(),
+    user_email: z.string().nullable(),
+    kind: z.enum(['chat']),
+    title: z.string().nullable(),
+    status: z.enum(['active', 'closed']),
+    started_at: time,
+    last_message_at: time.nullable(),
+    message_count: count,
+    total_cost: z.number(),
+    total_context_used: count,
+    total_context_max: count,
+  })
+  .meta({ id: 'GatewaySession' });
+
+export const chatMessageSchema = z
+  .object({
+    id: z.string(),
+    session_id: z.string(),
+    agent_name: z.string(),
+    user_id: z.string(),
+    user_email: z.string().nullable(),
+    role: z.enum(['user', 'assistant']),
+    content: z.string(),
+    timestamp: time,
+    execution_id: z.string().nullable(),
+    late: z.boolean(),
+    cost: z.number().nullable(),
+    context_used: count.nullable(),
+    context_max: count.nullable(),
+    tool_calls: z.string().nullable(),
+    execution_time_ms: count.nullable(),
+    attachments: attachmentsSchema,
+  })
+  .meta({ id: 'GatewayMessage' });
+
+const filter = <const Words extends readonly [string, ...string[]]>(words: Words) =>
+  z
+    .string()
+    .optional()
+    .transform((text) => (present(text) ? text : undefined))
+    .pipe(z.enum(words).optional());
+
+const cursor = z.string().optional();
+
+export const sessionsQuerySchema = z.object({
+  status: filter(['active', 'closed']),
+  limit: clamped({ ...SESSIONS_PAGE, min: 1 }),
+  cursor: cursor.meta({ examples: ['MjAyNi0wNC0yMlQxMjowMDowMC4wMDBaIHNlc18x'] }),
+});
+export const sessionsSchema = z.object({
+  agent_name: z.string(),
+  session_count: count,
+  sessions: z.array(sessionSchema),
+  next_cursor: z.string().nullable(),
+});
+export const sessionQuerySchema = z.object({
+  limit: clamped({ ...SESSION_MESSAGES_PAGE, min: 1 }),
+  before: cursor.meta({ examples: ['msg_pD4rUuX2s8WkZ6eC'] }),
+});
+export const sessionDetailSchema = z.object({
+  session: sessionSchema,
+  message_count: count,
+  messages: z.array(chatMessageSchema),
+  has_more: z.boolean(),
+});
+export const sessionClosedSchema = z.object({ status: z.literal('closed'), session_id: z.string() });
+export const resetSchema = z.object({
+  status: z.literal('reset'),
+  message: z.string(),
+  closed_session_id: z.string().nullable(),
+});
+export const plainHistorySchema = z.array(
+  z.object({ role: z.enum(['user', 'assistant']), content: z.string(), timestamp: time }),
+);
+
+/** gateway.md §9.1. */
+const statusSchema = z.enum(['queued', 'running', 'completed', 'failed', 'cancelled']);
+export const executionSummarySchema = z
+  .object({
+    id: z.string(),
+    agent_name: z.string(),
+    session_id: z.string(),
+    status: statusSchema,
+    triggered_by: z.string(),
+    message: z.string(),
+    queued_at: time,
+    started_at: time.nullable(),
+    completed_at: time.nullable(),
+    duration_ms: count.nullable(),
+    attempt: count,
+    max_attempts: count,
+    error: z.string().nullable(),
+    cost: z.number().nullable(),
+    schedule_id: z.null(),
+  })
+  .meta({ id: 'ExecutionSummary' });
+
+export const executionSchema = executionSummarySchema
+  .extend({
+    response: z.string().nullable(),
+    error_code: z.string().nullable(),
+    tool_calls: z.array(z.object({ id: z.string() })),
+    execution_log: z.array(z.object({ id: z.string() })),
+    usage: z.null(),
+    context_used: count.nullable(),
+    context_max: count.nullable(),
+    message_id: z.string().nullable(),
+    response_message_ids: z.array(z.string()),
+    deadline_at: time,
+    late_response: z.string().nullable(),
+    late_response_at: time.nullable(),
+    retry_of: z.string().nullable(),
+    metadata: z.looseObject({}).nullable(),
+    payment: z.null(),
+  })
+  .meta({ id: 'Execution' });
+
+export const executionsQuerySchema = z.object({
+  status: filter(['queued', 'running', 'completed', 'failed', 'cancelled', 'success']),
+  session_id: z
+    .string()
+    .optional()
+    .meta({ examples: ['ses_Kq3d0Zr5mTt1WbYp'] }),
+  limit: clamped({ ...EXECUTIONS_PAGE, min: 1 }),
+  cursor: cursor.meta({ examples: ['MjAyNi0wNC0yMlQxMjowMDowMC4wMDBaIGV4ZV8x'] }),
+  hours: z
+    .string()
+    .optional()
+    .meta({ examples: ['24'] }),
+});
+export const executionsSchema = z.array(executionSummarySchema);
+export const executionLogQuerySchema = z.object({
+  after: clamped({ default: 0, min: 0, max: 2_147_483_647 }),
+  limit: clamped({ ...EXECUTION_LOG_PAGE, min: 1 }),
+});
+export const executionLogSchema = z.object({
+  events: z.array(z.object({ n: count, type: z.string(), data: z.looseObject({}), at: time })),
+  next: count,
+});
+export const terminatedSchema = z.object({
+  status: z.enum(['cancelled_while_queued', 'terminated', 'already_finished']),
+  execution_id: z.string(),
+});
+export const terminateSchema = z.object({ reason: optional(z.string()) });
+
+/** gateway.md §2: an agent as its users list it. */
+export const gatewayAgentSchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    handle: z.string(),
+    display_name: z.string().nullable(),
+    description: z.string().nullable(),
+    status: z.enum(['active', 'restricted', 'suspended', 'deleted']),
+    owned: z.boolean(),
+    online: z.boolean(),
+  })
+  .meta({ id: 'GatewayAgent' });
+export const gatewayAgentsSchema = z.array(gatewayAgentSchema);
+
+export type ChatBody = z.output<typeof chatSchema>;
+export type ChatAnswerView = z.infer<typeof chatAnswerSchema>;
+export type SessionView = z.infer<typeof sessionSchema>;
+export type ChatMessageView = z.infer<typeof chatMessageSchema>;
+export type ExecutionSummaryView = z.infer<typeof executionSummarySchema>;
+export type ExecutionView = z.infer<typeof executionSchema>;
+export type GatewayAgentView = z.infer<typeof gatewayAgentSchema>;

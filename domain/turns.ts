@@ -1,0 +1,127 @@
+/** The rules of the chat gateway's turns (gateway.md §8.2, §9.2). */
+
+export type TurnStatus = 'queued' | 'running' | 'completed' | 'failed' | 'cancelled';
+
+/** Why a turn failed (gateway.md §9.2). */
+export type TurnFailure =
+  | 'timeout'
+  | 'agent_offline'
+  | 'agent_error'
+  | 'agent_suspended'
+  | 'agent_deleted'
+  | 'blocked'
+  | 'recipient_backlogged';
+
+export const OPEN_STATUSES = ['queued', 'running'] as const satisfies TurnStatus[];
+
+/** A turn that has ended never changes its status again. */
+export const hasEnded = (status: TurnStatus): boolean => !OPEN_STATUSES.some((open) => open === status);
+
+/** What an agent's message says about the turn that it belongs to. */
+export interface ReplyMarks {
+  /** `metadata.reply_to`: a message id. */
+  replyTo: string | null;
+  /** `metadata.gateway.execution_id`. */
+  executionId: string | null;
+  /** False: more of the answer is to come. */
+  isFinal: boolean;
+  /** `metadata.gateway.error`: the agent could not answer. */
+  error: { code: string; message: string } | null;
+}
+
+/** A turn of the session that the message came into. */
+export interface TurnOfSession {
+  executionId: string;
+  status: TurnStatus;
+  /** Null while the user's message was not handed to the agent. */
+  messageId: string | null;
+}
+
+/** What an agent's message does. */
+export type ReplyEffect =
+  | { kind: 'completes' | 'continues'; executionId: string }
+  | { kind: 'fails'; executionId: string; error: { code: string; message: string } }
+  /** Of a turn that has ended: kept beside it. */
+  | { kind: 'late'; executionId: string }
+  /** Of no turn: history and inbox only. */
+  | { kind: 'unsolicited' };
+
+/**
+ * Which turn a message of the agent belongs to, and what it does to it: rules R1, R2, R4 and R5 of gateway.md §8.2.
+ * @param turns those of the session, oldest first: all that are open, and the one that the message names
+ */
+export function correlateReply(marks: ReplyMarks, turns: TurnOfSession[]): ReplyEffect {
+  const named = turns.find(
+    ({ executionId, messageId }) =>
+      executionId === marks.executionId || (messageId !== null && messageId === marks.replyTo),
+  );
+  const isMarked = marks.replyTo !== null || marks.executionId !== null;
+  const turn = isMarked ? named : turns.find(({ status, messageId }) => !hasEnded(status) && messageId !== null);
+  if (turn === undefined) return { kind: 'unsolicited' };
+  const { executionId } = turn;
+  if (hasEnded(turn.status)) return { kind: 'late', executionId };
+  if (marks.error !== null) return { kind: 'fails', executionId, error: marks.error };
+  return { kind: marks.isFinal ? 'completes' : 'continues', executionId };
+}
+
+/** Longest code and text of an agent's own error that are kept. */
+const ERROR_CODE_LENGTH_MAX = 100;
+const ERROR_MESSAGE_LENGTH_MAX = 1_000;
+
+/** Reads the marks of a message. @param metadata whatever an agent wrote: everything that is not as described counts as absent */
+export function readMarks(metadata: Record<string, unknown>): ReplyMarks {
+  const gateway = objectOf(metadata['gateway']);
+  const error = gateway['error'] === undefined ? null : objectOf(gateway['error']);
+  return {
+    replyTo: textOf(metadata['reply_to']),
+    executionId: textOf(gateway['execution_id']),
+    isFinal: gateway['final'] !== false,
+    error:
+      error === null
+        ? null
+        : {
+            code: (textOf(error['code']) ?? 'error').slice(0, ERROR_CODE_LENGTH_MAX),
+            message: (textOf(error['message']) ?? '').slice(0, ERROR_MESSAGE_LENGTH_MAX),
+          },
+  };
+}
+
+const textOf = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
+
+function objectOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
+}
+
+/** What a user reads of an agent's message: its text, else its data as JSON (gateway.md §8.2). */
+export function responseOf(content: { text?: unknown; data?: unknown }): string {
+  if (typeof content.text === 'string') return content.text;
+  return content.data === undefined ? '' : JSON.stringify(content.data);
+}
+
+/**
+ * Cuts a text into pieces of at most `bytesMax` UTF-8 bytes, never through a character: each is one record of a stream,
+ * and some readers decode every record alone.
+ */
+export function piecesOf(text: string, bytesMax: number): string[] {
+  const pieces: string[] = [];
+  let piece = '';
+  let bytes = 0;
+  for (const character of text) {
+    const size = bytesIn(character);
+    if (bytes + size > bytesMax) {
+      pieces.push(piece);
+      piece = '';
+      bytes = 0;
+    }
+    piece += character;
+    bytes += size;
+  }
+  return piece === '' ? pieces : [...pieces, piece];
+}
+
+function bytesIn(character: string): number {
+  const code = character.codePointAt(0) ?? 0;
+  if (code < 0x80) return 1;
+  if (code < 0x800) return 2;
+  return code < 0x10000 ? 3 : 4;
+}

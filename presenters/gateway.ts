@@ -1,0 +1,169 @@
+import type {
+  ChatAnswerView,
+  ChatMessageView,
+  ExecutionSummaryView,
+  ExecutionView,
+  GatewayAgentView,
+  SessionView,
+} from '../contract/gateway';
+import { EXECUTION_PREVIEW_LENGTH_MAX } from '../contract/limits';
+import { responseOf } from '../domain/turns';
+import type { Agent } from '../store/schema/collections/agents';
+import type { GatewayExecution, GatewaySession } from '../store/schema/collections/gateway';
+import type { Message } from '../store/schema/collections/messages';
+
+type Named = Pick<Agent, '_id' | 'handle' | 'displayName'>;
+
+/** What users call an agent (gateway.md §4.2). */
+export const agentNameOf = ({ handle, displayName }: Pick<Agent, 'handle' | 'displayName'>): string =>
+  displayName ?? handle;
+
+export function presentGatewayAgent(agent: Agent, { isOwned, isOnline }: { isOwned: boolean; isOnline: boolean }) {
+  const { _id: id, handle, displayName, description, status } = agent;
+  return {
+    id,
+    name: agentNameOf(agent),
+    handle,
+    display_name: displayName,
+    description,
+    status,
+    owned: isOwned,
+    online: isOnline,
+  } satisfies GatewayAgentView;
+}
+
+const isoOf = (date: Date | null | undefined): string | null => date?.toISOString() ?? null;
+
+const durationOf = ({ queuedAt, completedAt }: GatewayExecution): number | null =>
+  completedAt === null ? null : completedAt.getTime() - queuedAt.getTime();
+
+/** A turn that was completed, as JSON callers get it (gateway.md §4.2). Agents report no cost yet: nulls and zeros. */
+export function presentAnswer(agent: Named, execution: GatewayExecution, session: GatewaySession): ChatAnswerView {
+  const { _id: id, sessionId, response, replies, completedAt, queuedAt } = execution;
+  return {
+    response: response ?? '',
+    agent_id: agent._id,
+    agent_name: agentNameOf(agent),
+    session_id: sessionId,
+    conversation_id: sessionId,
+    execution_id: id,
+    status: 'completed',
+    message_id: replies.findLast(({ isLate }) => !isLate)?.messageId ?? null,
+    attachments: [],
+    execution_log: [],
+    metadata: {
+      cost_usd: null,
+      duration_ms: durationOf(execution) ?? 0,
+      num_turns: 1,
+      tool_count: 0,
+      session_id: sessionId,
+      input_tokens: 0,
+      output_tokens: 0,
+      context_window: null,
+    },
+    session: {
+      total_cost_usd: 0,
+      context_tokens: null,
+      context_window: null,
+      message_count: session.messageCount,
+      model: null,
+    },
+    execution: { id, task_execution_id: id, queue_status: 'running', was_queued: execution.queuedBehind > 0 },
+    timestamp: (completedAt ?? queuedAt).toISOString(),
+  };
+}
+
+/** @param user whose session it is; its address only for itself and the agent's owner */
+export function presentSession(agent: Named, session: GatewaySession, user: { email: string | null }): SessionView {
+  return {
+    id: session._id,
+    agent_name: agentNameOf(agent),
+    agent_id: agent._id,
+    user_id: session.ownerId,
+    user_email: user.email,
+    kind: session.kind,
+    title: null,
+    status: session.status,
+    started_at: session.startedAt.toISOString(),
+    last_message_at: isoOf(session.lastMessageAt),
+    message_count: session.messageCount,
+    total_cost: 0,
+    total_context_used: 0,
+    total_context_max: 0,
+  };
+}
+
+/** A message of a session as its user reads it. @param execution the turn that it belongs to, if it does */
+export function presentChatMessage(
+  agent: Named,
+  session: GatewaySession,
+  message: Message,
+  execution: GatewayExecution | null,
+  user: { email: string | null },
+): ChatMessageView {
+  const { _id: id, createdAt } = message;
+  const isUsers = message.senderId === session.guestId;
+  const isLate = execution?.replies.some((reply) => reply.messageId === id && reply.isLate) ?? false;
+  return {
+    id,
+    session_id: session._id,
+    agent_name: agentNameOf(agent),
+    user_id: session.ownerId,
+    user_email: user.email,
+    role: isUsers ? 'user' : 'assistant',
+    // The parse point of what `newMessage` wrote.
+    content: responseOf(JSON.parse(message.content) as { text?: unknown; data?: unknown }),
+    timestamp: createdAt.toISOString(),
+    execution_id: execution?._id ?? null,
+    late: isLate,
+    cost: null,
+    context_used: null,
+    context_max: null,
+    tool_calls: null,
+    execution_time_ms: isUsers || isLate || execution === null ? null : durationOf(execution),
+    attachments: [],
+  };
+}
+
+export function presentExecutionSummary(agent: Named, execution: GatewayExecution): ExecutionSummaryView {
+  return {
+    id: execution._id,
+    agent_name: agentNameOf(agent),
+    session_id: execution.sessionId,
+    status: execution.status,
+    triggered_by: execution.channel,
+    message: execution.message.slice(0, EXECUTION_PREVIEW_LENGTH_MAX),
+    queued_at: execution.queuedAt.toISOString(),
+    started_at: isoOf(execution.startedAt),
+    completed_at: isoOf(execution.completedAt),
+    duration_ms: durationOf(execution),
+    attempt: 1,
+    max_attempts: 1,
+    error: execution.error?.message ?? null,
+    cost: null,
+    schedule_id: null,
+  };
+}
+
+export function presentExecution(agent: Named, execution: GatewayExecution): ExecutionView {
+  const { hints } = execution;
+  return {
+    ...presentExecutionSummary(agent, execution),
+    message: execution.message,
+    response: execution.response,
+    error_code: execution.error?.code ?? null,
+    tool_calls: [],
+    execution_log: [],
+    usage: null,
+    context_used: null,
+    context_max: null,
+    message_id: execution.messageId,
+    response_message_ids: execution.replies.flatMap(({ messageId, isLate }) => (isLate ? [] : [messageId])),
+    deadline_at: execution.deadlineAt.toISOString(),
+    late_response: execution.late?.response ?? null,
+    late_response_at: isoOf(execution.late?.at),
+    retry_of: null,
+    metadata: Object.keys(hints).length === 0 ? null : hints,
+    payment: null,
+  };
+}

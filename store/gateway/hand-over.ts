@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import type { ErrorCode } from '../../contract/codes';
+import { isAppError } from '../../contract/errors';
+import { hasEnded, type TurnFailure } from '../../domain/turns';
+import type { Clock } from '../../platform/clock';
+import type { GatewayExecution, GatewaySession } from '../schema/collections/gateway';
+import type { Message } from '../schema/collections/messages';
+import type { Database } from '../schema/database';
+import { READ } from '../schema/reads';
+import type { Committer } from '../sending/committer';
+import { turnClientMsgId } from './replies';
+import { detachTurn, endTurn, loadTurn, noteHandedOver, type EndedTurn } from './turns';
+
+export interface HandOverDeps {
+  database: Database;
+  committer: Pick<Committer, 'send'>;
+  clock: Clock;
+}
+
+/** What became of a turn whose message was to be handed over. */
+export type HandOver =
+  | { state: 'handed-over' | 'waiting' | 'ended' }
+  /** It ended just now: the agent cannot be written to. */
+  | { state: 'failed'; ended: EndedTurn };
+
+/**
+ * Sends the user's message of a turn to its agent, when the turn is the first of its session. Any number of processes may
+ * do it at once and again after a crash: the message's client id makes it one message, and the notes are made once.
+ * @throws AppError SERVICE_UNAVAILABLE, driver errors: it is to be tried again
+ */
+export async function handOver(deps: HandOverDeps, executionId: string): Promise<HandOver> {
+  const turn = await loadTurn(deps.database, executionId);
+  if (turn === null || hasEnded(turn.execution.status)) return { state: 'ended' };
+  const { execution, session } = turn;
+  if (execution.messageId !== null) return { state: 'handed-over' };
+  if (session.turns[0] !== executionId) return { state: 'waiting' };
+  const message = await send(deps, execution, session);
+  if ('failure' in message) {
+    const error = { code: message.failure, message: message.text };
+    const ended = await endTurn(deps.database, executionId, { status: 'failed', error, at: deps.clock.now() });
+    return ended === null ? { state: 'ended' } : { state: 'failed', ended };
+  }
+  await noteHandedOver(deps.database, execution, message);
+  // Its caller has gone meanwhile: what waits behind it goes on.
+  if (deps.clock.now() >= execution.waitUntil) await detachTurn(deps.database, executionId, deps.clock.now());
+  return { state: 'handed-over' };
+}
+
+/**
+ * Hands over this turn, and what comes behind it as long as turns fail.
+ * @returns the turns that failed
+ */
+export async function handOverFrom(deps: HandOverDeps, executionId: string | null): Promise<EndedTurn[]> {
+  const failed: EndedTurn[] = [];
+  for (let next = executionId; next !== null;) {
+    const result = await handOver(deps, next);
+    if (result.state !== 'failed') break;
+    failed.push(result.ended);
+    next = result.ended.nextId;
+  }
+  return failed;
+}
+
+/** Refusals of a send that end the turn; all others may pass. */
+const FAILURES: Partial<Record<ErrorCode, TurnFailure>> = {
+  AGENT_NOT_FOUND: 'agent_deleted',
+  BLOCKED: 'blocked',
+  RECIPIENT_BACKLOGGED: 'recipient_backlogged',
+};
+
+async function send(
+  { database, committer }: HandOverDeps,
+  execution: GatewayExecution,
+  session: GatewaySession,
+): Promise<Message | { failure: TurnFailure; text: string }> {
+  const agent = await database.agents.findOne({ _id: execution.agentId }, { ...READ, projection: { handle: 1 } });
+  if (agent === null) return { failure: 'agent_deleted', text: 'The agent does not exist any more' };
+  const metadata = await metadataOf(database, execution, session);
+  try {
+    const outcome = await committer.send({
+      sender: { id: session.guestId, handle: session.guestHandle, isSystem: false, keyVersion: 1, isCached: false },
+      to: agent.handle,
+      clientMsgId: turnClientMsgId(execution._id),
+      type: 'text',
+      content: JSON.stringify({ text: execution.message }),
+      metadata: JSON.stringify({ gateway: metadata }),
+      attachmentId: null,
+    });
+    if (outcome.kind === 'unproven') throw new Error('a guest was not proven');
+    return outcome.message;
+  } catch (error) {
+    const failure = isAppError(error) ? FAILURES[error.code] : undefined;
+    if (failure === undefined || !isAppError(error)) throw error;
+    return { failure, text: error.message };
+  }
+}
+
+/** What the agent is told of the turn (gateway.md §8.1); only the gateway can send it from a guest's handle. */
+async function metadataOf(database: Database, execution: GatewayExecution, session: GatewaySession): Promise<object> {
+  const [guest, claim] = await Promise.all([
+    database.agents.findOne({ _id: session.guestId }, { ...READ, projection: { displayName: 1 } }),
+    database.claims.findOne({ _id: execution.agentId, ownerId: session.ownerId }, READ),
+  ]);
+  return {
+    v: 1,
+    execution_id: execution._id,
+    session_id: session._id,
+    channel: execution.channel,
+    stream: false,
+    deadline_at: execution.deadlineAt.toISOString(),
+    attempt: 1,
+    max_attempts: 1,
+    user: {
+      id: userIdOf(session),
+      name: guest?.displayName ?? null,
+      kind: claim === null ? 'account' : 'owner',
+      is_owner: claim !== null,
+      verified_email: null,
+    },
+    ...(Object.keys(execution.hints).length === 0 ? {} : { hints: execution.hints }),
+  };
+}
+
+/** The same for one user in all sessions with one agent, and another one with another agent: agents cannot compare notes. */
+function userIdOf({ principal, agentId }: GatewaySession): string {
+  const hash = createHash('sha256').update(principal).update('\0').update(agentId).digest('base64url');
+  return `usr_${hash.slice(0, 16)}`;
+}

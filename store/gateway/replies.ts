@@ -1,0 +1,198 @@
+import type { ClientSession } from 'mongodb';
+import { clientKey } from '../schema/client-keys';
+import type { GatewayExecution, GatewaySession } from '../schema/collections/gateway';
+import type { Message } from '../schema/collections/messages';
+import { withTransaction, type Database } from '../schema/database';
+import {
+  correlateReply,
+  OPEN_STATUSES,
+  readMarks,
+  responseOf,
+  type ReplyEffect,
+  type ReplyMarks,
+} from '../../domain/turns';
+import { READ } from '../schema/reads';
+import { noteAnswered } from './contacts';
+import { addedTo, endTurnIn, joined, newEvent, type EndedTurn } from './turns';
+
+/** What makes the sending of a turn's message repeatable. */
+export const turnClientMsgId = (executionId: string, attempt = 1): string => `${executionId}:${attempt}`;
+
+export interface SettledReply {
+  /** The turn that it belongs to. Null: of none, or it was settled before. */
+  executionId: string | null;
+  ended: EndedTurn | null;
+}
+
+const OF_NONE: SettledReply = { executionId: null, ended: null };
+
+/**
+ * Settles to which turns the messages of agents to a guest belong that are not settled yet, in their order: the first of two
+ * answers is the one that counts, whoever settles them. Of rows that are seen none before them is missing: they commit in
+ * the order of `seq`.
+ */
+export function settleReplies(database: Database, guestId: string): Promise<SettledReply[]> {
+  return database.inTurnOf(`replies:${guestId}`, async () => {
+    const rows = await database.outbox
+      .find({ kind: 'turn.replied', guestId }, { ...READ, sort: { seq: 1 }, limit: REPLIES_MAX })
+      .toArray();
+    const settled: SettledReply[] = [];
+    for (const { _id } of rows) settled.push(await settleReply(database, _id));
+    return settled;
+  });
+}
+
+/** Messages that are settled together; the others with the next look. */
+const REPLIES_MAX = 100;
+
+/**
+ * Settles one message: ends its turn, continues it, or keeps the message beside one that has ended. All in one transaction
+ * with the row of the outbox that asked for it, so however many processes do it, and wherever they die, it is done once.
+ */
+function settleReply(database: Database, rowId: string): Promise<SettledReply> {
+  return withTransaction(database, async (transaction) => {
+    const row = await database.outbox.findOneAndDelete({ _id: rowId }, { session: transaction });
+    if (row?.kind !== 'turn.replied') return OF_NONE;
+    const { messageId } = row;
+    const message = await database.messages.findOne({ _id: messageId }, { session: transaction });
+    const session = await database.gatewaySessions.findOne({ guestId: row.guestId }, { session: transaction });
+    if (message === null || session === null) return OF_NONE;
+    const { createdAt } = message;
+    await database.gatewaySessions.updateOne(
+      { _id: session._id },
+      { $inc: { messageCount: 1 }, $max: { lastMessageAt: createdAt, activeAt: createdAt } },
+      { session: transaction },
+    );
+    await noteAnswered(database, session, createdAt, transaction);
+    // The parse points of what `newMessage` wrote.
+    const marks = readMarks(JSON.parse(message.metadata) as Record<string, unknown>);
+    const turns = await findTurns(database, session, marks, transaction);
+    const effect = correlateReply(marks, turns);
+    if (effect.kind === 'unsolicited') return OF_NONE;
+    const ended = await apply(database, effect, message, transaction);
+    return { executionId: effect.executionId, ended };
+  });
+}
+
+/** The open turns of the session and the one that the message names, oldest first, each with its message's id. */
+async function findTurns(
+  database: Database,
+  { _id: sessionId, guestId }: GatewaySession,
+  { executionId, replyTo }: ReplyMarks,
+  transaction: ClientSession,
+) {
+  const named = [
+    ...(executionId === null ? [] : [{ _id: executionId, sessionId }]),
+    ...(replyTo === null ? [] : [{ sessionId, messageId: replyTo }]),
+  ];
+  const open = await database.gatewayExecutions
+    .find({ sessionId, status: { $in: [...OPEN_STATUSES] } }, { session: transaction, sort: { queuedAt: 1, _id: 1 } })
+    .toArray();
+  const ended =
+    named.length === 0
+      ? []
+      : await database.gatewayExecutions.find({ $or: named }, { session: transaction, limit: 2 }).toArray();
+  const known = new Set(open.map(({ _id }) => _id));
+  const handedOver = await findUnnoted(database, guestId, open, transaction);
+  return [...ended.filter(({ _id }) => !known.has(_id)), ...open].map((turn) => ({
+    executionId: turn._id,
+    status: turn.status,
+    messageId: turn.messageId ?? handedOver.get(turn._id) ?? null,
+  }));
+}
+
+/** An agent may answer before it was written down that it has the message: that the message is there says it. */
+async function findUnnoted(
+  database: Database,
+  guestId: string,
+  open: GatewayExecution[],
+  transaction: ClientSession,
+): Promise<Map<string, string>> {
+  const unnoted = open.filter(({ messageId }) => messageId === null);
+  if (unnoted.length === 0) return new Map();
+  const byKey = new Map(
+    unnoted.map(({ _id }) => [clientKey(guestId, turnClientMsgId(_id)).toString('base64'), _id] as const),
+  );
+  const keys = unnoted.map(({ _id }) => clientKey(guestId, turnClientMsgId(_id)));
+  const found = await database.messages
+    .find({ clientKey: { $in: keys } }, { session: transaction, projection: { clientKey: 1 } })
+    .toArray();
+  return new Map(found.map((message) => [byKey.get(message.clientKey.toString('base64')) ?? '', message._id]));
+}
+
+async function apply(
+  database: Database,
+  effect: Exclude<ReplyEffect, { kind: 'unsolicited' }>,
+  message: Message,
+  transaction: ClientSession,
+): Promise<EndedTurn | null> {
+  const { executionId } = effect;
+  const { _id: messageId, createdAt: at } = message;
+  // The parse point of what `newMessage` wrote.
+  const text = responseOf(JSON.parse(message.content) as { text?: unknown; data?: unknown });
+  switch (effect.kind) {
+    case 'completes':
+      return endTurnIn(database, executionId, { status: 'completed', response: { text, messageId }, at }, transaction);
+    case 'fails': {
+      const { code: agentCode, message: said } = effect.error;
+      const error = { code: 'agent_error', message: said || text, agentCode } as const;
+      return endTurnIn(database, executionId, { status: 'failed', error, at }, transaction);
+    }
+    case 'late':
+      await keepLate(database, executionId, { text, messageId, at }, transaction);
+      return null;
+    case 'continues':
+      await continueTurn(database, executionId, { text, messageId, at }, transaction);
+      return null;
+  }
+}
+
+interface Part {
+  text: string;
+  messageId: string;
+  at: Date;
+}
+
+/** The first answer after the end is shown beside it; history has all of them. */
+async function keepLate(
+  database: Database,
+  executionId: string,
+  { text, messageId, at }: Part,
+  transaction: ClientSession,
+): Promise<void> {
+  const replies = { messageId, isLate: true };
+  await database.gatewayExecutions.updateOne({ _id: executionId }, { $push: { replies } }, { session: transaction });
+  await database.gatewayExecutions.updateOne(
+    { _id: executionId, late: { $exists: false } },
+    { $set: { late: { response: text, at } } },
+    { session: transaction },
+  );
+}
+
+/** A part of the answer: shown to those who watch, while the turn stays open. */
+async function continueTurn(
+  database: Database,
+  executionId: string,
+  { text, messageId, at }: Part,
+  transaction: ClientSession,
+): Promise<void> {
+  const execution = await database.gatewayExecutions.findOneAndUpdate(
+    { _id: executionId },
+    [
+      {
+        $set: {
+          status: 'running',
+          startedAt: { $ifNull: ['$startedAt', at] },
+          replies: { $concatArrays: ['$replies', { $literal: [{ messageId, isLate: false }] }] },
+          lastEvent: { $add: ['$lastEvent', 1] },
+          response: joined(text),
+        },
+      },
+    ],
+    { session: transaction, returnDocument: 'after' },
+  );
+  if (execution === null) return;
+  const data = { text: addedTo(execution.response, text) };
+  const event = newEvent(execution, { n: execution.lastEvent, type: 'text', data, at });
+  await database.gatewayEvents.insertOne(event, { session: transaction });
+}

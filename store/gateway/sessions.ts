@@ -1,0 +1,199 @@
+import { AppError } from '../../contract/errors';
+import { newGatewayId, newGuestHandle, newId } from '../../platform/ids';
+import { newAgentRow, newGuards } from '../accounts/create-agent';
+import type { Agent } from '../schema/collections/agents';
+import type { GatewaySession } from '../schema/collections/gateway';
+import { makeOrFind } from '../schema/conflicts';
+import { withTransaction, type Database } from '../schema/database';
+import { READ } from '../schema/reads';
+import { leaveCurrent } from './turns';
+
+/** Who calls the gateway, and whose sessions, turns and events are whose (gateway.md §1). */
+export interface Principal {
+  /** `owner:<id>`. */
+  key: string;
+  ownerId: string;
+  displayName: string | null;
+}
+
+export const ownerPrincipal = (owner: { id: string; displayName: string | null }): Principal => ({
+  key: `owner:${owner.id}`,
+  ownerId: owner.id,
+  displayName: owner.displayName,
+});
+
+/** What agents are told of guests (gateway.md §1.1). */
+const GUEST_DESCRIPTION = 'Gateway guest';
+const GUEST_NAME = 'Visitor';
+const GUEST_SETTINGS = { inboxMode: 'open', groupInvitePolicy: 'contacts_only', discoverable: false } as const;
+
+/** A session of the caller with the agent; null for everybody else's, and for one that never was. */
+export function findSession(
+  database: Database,
+  id: string,
+  { principal, agentId }: { principal: Principal; agentId: string },
+): Promise<GatewaySession | null> {
+  return database.gatewaySessions.findOne({ _id: id, principal: principal.key, agentId }, READ);
+}
+
+/** A session that is known to be there. @throws AppError SESSION_NOT_FOUND */
+export async function loadSession(database: Database, id: string): Promise<GatewaySession> {
+  const session = await database.gatewaySessions.findOne({ _id: id }, READ);
+  if (session === null) throw new AppError('SESSION_NOT_FOUND');
+  return session;
+}
+
+/** The addresses of the users of these sessions, by owner id: for themselves and the agent's owner only. */
+export async function emailsOf(database: Database, sessions: GatewaySession[]): Promise<Map<string, string>> {
+  const ids = [...new Set(sessions.map(({ ownerId }) => ownerId))];
+  const rows = await database.owners.find({ _id: { $in: ids } }, { ...READ, projection: { email: 1 } }).toArray();
+  return new Map(rows.map(({ _id, email }) => [_id, email]));
+}
+
+/** The session that turns go to which name none; null: there is none. */
+export function findCurrentSession(
+  database: Database,
+  principal: Principal,
+  agentId: string,
+): Promise<GatewaySession | null> {
+  return database.gatewaySessions.findOne({ principal: principal.key, agentId, isCurrent: true }, READ);
+}
+
+/**
+ * The current session of the caller with the agent, made if there is none. Two at once: the unique index lets one
+ * through, the other finds it.
+ */
+export function currentSession(
+  database: Database,
+  principal: Principal,
+  agentId: string,
+  now: Date,
+): Promise<GatewaySession> {
+  return makeOrFind(async () => {
+    const current = await findCurrentSession(database, principal, agentId);
+    return current ?? createSession(database, principal, agentId, now);
+  });
+}
+
+/**
+ * A new session, which is the caller's current one from now on, with its guest: row and guards of an account without key
+ * or address, in one transaction. A crash before the commit leaves nothing, after it a session without a message.
+ */
+export async function createSession(
+  database: Database,
+  principal: Principal,
+  agentId: string,
+  now: Date,
+): Promise<GatewaySession> {
+  const guest = newGuest(principal, agentId, now);
+  const session: GatewaySession = {
+    _id: newGatewayId('session'),
+    agentId,
+    guestId: guest._id,
+    guestHandle: guest.handle,
+    conversationId: null,
+    principal: principal.key,
+    ownerId: principal.ownerId,
+    kind: 'chat',
+    status: 'active',
+    isCurrent: true,
+    turns: [],
+    startedAt: now,
+    activeAt: now,
+    lastMessageAt: null,
+    messageCount: 0,
+  };
+  await withTransaction(database, async (transaction) => {
+    await leaveCurrent(database, session, transaction);
+    await database.gatewaySessions.insertOne(session, { session: transaction });
+    await database.agents.insertOne(guest, { session: transaction });
+    await database.guards.insertMany(newGuards(guest), { session: transaction });
+  });
+  return session;
+}
+
+function newGuest(principal: Principal, agentId: string, createdAt: Date) {
+  const id = newId('agent');
+  return newAgentRow({
+    id,
+    handle: newGuestHandle(),
+    email: '',
+    // No key has this hash.
+    apiKeyHash: `guest:${id}`,
+    displayName: principal.displayName ?? GUEST_NAME,
+    description: GUEST_DESCRIPTION,
+    guestOf: [agentId],
+    settings: GUEST_SETTINGS,
+    createdAt,
+  });
+}
+
+/** The session whose guest this is. */
+export function findSessionOfGuest(database: Database, guestId: string): Promise<GatewaySession | null> {
+  return database.gatewaySessions.findOne({ guestId }, READ);
+}
+
+/** Agents that a list of the caller's shows at most besides its own. */
+const AGENTS_MAX = 200;
+
+/** The agents that the caller has sessions with, but for deleted ones, by their handles. */
+export async function findAgentsWithSessions(database: Database, principal: Principal): Promise<Agent[]> {
+  const ids = await database.gatewaySessions.distinct('agentId', { principal: principal.key });
+  return database.agents
+    .find({ _id: { $in: ids }, status: { $ne: 'deleted' } }, { ...READ, sort: { handle: 1 }, limit: AGENTS_MAX })
+    .toArray();
+}
+
+/** A page of sessions, the last active first. */
+export interface SessionsPage {
+  agentId: string;
+  /** Absent: everybody's, for the agent's owner. */
+  principal?: Principal;
+  status?: GatewaySession['status'];
+  limit: number;
+  /** The last row of the page before. */
+  after?: { activeAt: Date; id: string };
+}
+
+export function listSessions(database: Database, page: SessionsPage): Promise<GatewaySession[]> {
+  const { agentId, principal, status, limit, after } = page;
+  const older =
+    after === undefined
+      ? {}
+      : { $or: [{ activeAt: { $lt: after.activeAt } }, { activeAt: after.activeAt, _id: { $lt: after.id } }] };
+  return database.gatewaySessions
+    .find(
+      {
+        ...(principal === undefined ? {} : { principal: principal.key }),
+        agentId,
+        ...(status === undefined ? {} : { status }),
+        ...older,
+      },
+      { ...READ, sort: { activeAt: -1, _id: -1 }, limit },
+    )
+    .toArray();
+}
+
+/** How many sessions the caller, or everybody, has with the agent. */
+export function countSessions(database: Database, { agentId, principal, status }: SessionsPage): Promise<number> {
+  return database.gatewaySessions.countDocuments(
+    {
+      ...(principal === undefined ? {} : { principal: principal.key }),
+      agentId,
+      ...(status === undefined ? {} : { status }),
+    },
+    READ,
+  );
+}
+
+/**
+ * Takes no more turns; those that are open are for the caller to end. Repeating it changes nothing.
+ * @returns the session as it was before
+ */
+export async function closeSession(database: Database, id: string, at: Date): Promise<GatewaySession | null> {
+  return database.gatewaySessions.findOneAndUpdate(
+    { _id: id },
+    [{ $set: { status: 'closed', closedAt: { $ifNull: ['$closedAt', at] } } }, { $unset: 'isCurrent' }],
+    { returnDocument: 'before', maxTimeMS: READ.maxTimeMS },
+  );
+}

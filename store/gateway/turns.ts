@@ -1,0 +1,291 @@
+import type { ClientSession, Document } from 'mongodb';
+import { AppError } from '../../contract/errors';
+import { TURN_EVENTS_KEEP_MS, TURN_QUEUE_RETRY_MS, TURNS_PER_SESSION_MAX } from '../../contract/limits';
+import { OPEN_STATUSES, type TurnStatus } from '../../domain/turns';
+import { newGatewayId, newOutboxId } from '../../platform/ids';
+import {
+  turnEventId,
+  type GatewayEvent,
+  type GatewayExecution,
+  type GatewaySession,
+} from '../schema/collections/gateway';
+import type { Message } from '../schema/collections/messages';
+import { withTransaction, type Database } from '../schema/database';
+import { READ } from '../schema/reads';
+import { takeContact } from './contacts';
+
+/** What a user wants of an agent. */
+export interface NewTurn {
+  session: GatewaySession;
+  /** False: of an agent of somebody else, who has to answer first (`takeContact`). */
+  isOwned: boolean;
+  message: string;
+  hints: GatewayExecution['hints'];
+  waitUntil: Date;
+  deadlineAt: Date;
+  now: Date;
+}
+
+/**
+ * Makes a turn durable: its execution, its place in the session, its first event and the row that makes certain that its
+ * flow is started, in one transaction. A crash before the commit leaves nothing; after it the flow hands the message over.
+ * Any number at once: the write of the session's row puts them in an order and lets no more in than the limit.
+ * @throws AppError SESSION_CLOSED, TURN_QUEUE_FULL, AWAITING_REPLY
+ */
+export async function startTurn(database: Database, turn: NewTurn): Promise<GatewayExecution> {
+  const { session, now } = turn;
+  const execution: GatewayExecution = {
+    _id: newGatewayId('execution'),
+    sessionId: session._id,
+    agentId: session.agentId,
+    guestId: session.guestId,
+    principal: session.principal,
+    channel: session.kind,
+    status: 'queued',
+    message: turn.message,
+    hints: turn.hints,
+    messageId: null,
+    response: null,
+    replies: [],
+    error: null,
+    lastEvent: 1,
+    queuedBehind: 0,
+    queuedAt: now,
+    startedAt: null,
+    completedAt: null,
+    waitUntil: turn.waitUntil,
+    deadlineAt: turn.deadlineAt,
+  };
+  await withTransaction(database, async (transaction) => {
+    // The one that was used last is the one that turns without a session go to.
+    if (session.isCurrent !== true) await leaveCurrent(database, session, transaction);
+    const before = await database.gatewaySessions.findOneAndUpdate(
+      { _id: session._id, status: 'active', [`turns.${TURNS_PER_SESSION_MAX - 1}`]: { $exists: false } },
+      { $push: { turns: execution._id }, $max: { activeAt: now }, $set: { isCurrent: true } },
+      { session: transaction, returnDocument: 'before' },
+    );
+    if (before === null) throw await refusalOf(database, session._id, transaction);
+    execution.queuedBehind = before.turns.length;
+    if (!turn.isOwned) await takeContact(database, session, now, transaction);
+    await database.gatewayExecutions.insertOne(execution, { session: transaction });
+    const queued = newEvent(execution, { n: 1, type: 'status', data: { status: 'queued' }, at: now });
+    await database.gatewayEvents.insertOne(queued, { session: transaction });
+    await database.outbox.insertOne(
+      { _id: newOutboxId(), kind: 'turn.started', executionId: execution._id, createdAt: now },
+      { session: transaction },
+    );
+  });
+  return execution;
+}
+
+/** No session of the caller with the agent is its current one. */
+export async function leaveCurrent(
+  database: Database,
+  { principal, agentId }: Pick<GatewaySession, 'principal' | 'agentId'>,
+  transaction: ClientSession,
+): Promise<void> {
+  await database.gatewaySessions.updateOne(
+    { principal, agentId, isCurrent: true },
+    { $unset: { isCurrent: '' } },
+    { session: transaction },
+  );
+}
+
+async function refusalOf(database: Database, sessionId: string, transaction: ClientSession): Promise<AppError> {
+  const session = await database.gatewaySessions.findOne({ _id: sessionId }, { session: transaction });
+  if (session === null) return new AppError('SESSION_NOT_FOUND');
+  return session.status === 'closed'
+    ? new AppError('SESSION_CLOSED')
+    : new AppError('TURN_QUEUE_FULL', { retry_after_ms: TURN_QUEUE_RETRY_MS }, TURN_QUEUE_RETRY_MS);
+}
+
+/** An event of a turn, which goes a day after the turn must have ended. */
+export function newEvent(
+  { _id: executionId, deadlineAt }: Pick<GatewayExecution, '_id' | 'deadlineAt'>,
+  event: Pick<GatewayEvent, 'n' | 'type' | 'data' | 'at'>,
+): GatewayEvent {
+  const expiresAt = new Date(deadlineAt.getTime() + TURN_EVENTS_KEEP_MS);
+  return { _id: turnEventId(executionId, event.n), executionId, ...event, expiresAt };
+}
+
+/** How a turn ends. */
+export interface TurnEnd {
+  status: Exclude<TurnStatus, 'queued' | 'running'>;
+  response?: { text: string; messageId: string };
+  error?: GatewayExecution['error'];
+  at: Date;
+}
+
+/** A turn that has ended: what is to be said behind the commit. */
+export interface EndedTurn {
+  executionId: string;
+  /** The turn of the session whose message is to be handed over now, or null. */
+  nextId: string | null;
+}
+
+/**
+ * Ends a turn, unless it has ended: of an answer, a cancellation and the deadline at once the first commit wins. Its
+ * place in the session is free with the same commit, and a row makes certain that its flow and the next turn hear of it.
+ * @returns null when it had ended before
+ */
+export function endTurn(database: Database, executionId: string, end: TurnEnd): Promise<EndedTurn | null> {
+  return withTransaction(database, (transaction) => endTurnIn(database, executionId, end, transaction));
+}
+
+/** `endTurn` as part of a transaction. */
+export async function endTurnIn(
+  database: Database,
+  executionId: string,
+  end: TurnEnd,
+  transaction: ClientSession,
+): Promise<EndedTurn | null> {
+  const { status, response, error = null, at } = end;
+  const execution = await database.gatewayExecutions.findOneAndUpdate(
+    { _id: executionId, status: { $in: [...OPEN_STATUSES] } },
+    [{ $set: { status, error: { $literal: error }, completedAt: at, ...changesOf(response, at) } }],
+    { session: transaction, returnDocument: 'after' },
+  );
+  if (execution === null) return null;
+  const { lastEvent } = execution;
+  const events = [newEvent(execution, { n: lastEvent, type: 'end', data: { status }, at })];
+  if (response !== undefined) {
+    events.unshift(
+      newEvent(execution, {
+        n: lastEvent - 1,
+        type: 'text',
+        data: { text: addedTo(execution.response, response.text) },
+        at,
+      }),
+    );
+  }
+  await database.gatewayEvents.insertMany(events, { session: transaction });
+  const nextId = await leaveSession(database, execution, transaction);
+  await database.outbox.insertOne(
+    { _id: newOutboxId(), kind: 'turn.ended', executionId, nextId, createdAt: at },
+    { session: transaction },
+  );
+  return { executionId, nextId };
+}
+
+/** Between the messages of one answer. */
+const BETWEEN_PARTS = '\n\n';
+
+/** The answer so far and one more message of it: what streams show is what is stored (gateway.md §14, invariant 3). */
+export const joined = (text: string): Document => ({
+  $cond: [
+    { $eq: ['$response', null] },
+    { $literal: text },
+    { $concat: ['$response', BETWEEN_PARTS, { $literal: text }] },
+  ],
+});
+
+/** What `joined` added to make `response`. */
+export const addedTo = (response: string | null, text: string): string =>
+  response === text ? text : `${BETWEEN_PARTS}${text}`;
+
+/** What an answer changes besides. Literals: no word of an agent may be read as an expression. */
+function changesOf(response: TurnEnd['response'], at: Date): Document {
+  const plus = (count: number) => ({ $add: ['$lastEvent', count] });
+  if (response === undefined) return { lastEvent: plus(1) };
+  const reply = { messageId: response.messageId, isLate: false };
+  return {
+    lastEvent: plus(2),
+    response: joined(response.text),
+    replies: { $concatArrays: ['$replies', { $literal: [reply] }] },
+    startedAt: { $ifNull: ['$startedAt', at] },
+  };
+}
+
+/** Frees the turn's place in its session. @returns the turn that is the first from now on, if this one was */
+async function leaveSession(
+  database: Database,
+  { _id: executionId, sessionId }: Pick<GatewayExecution, '_id' | 'sessionId'>,
+  transaction: ClientSession,
+): Promise<string | null> {
+  const before = await database.gatewaySessions.findOneAndUpdate(
+    { _id: sessionId },
+    { $pull: { turns: executionId } },
+    { session: transaction, returnDocument: 'before' },
+  );
+  return before?.turns[0] === executionId ? (before.turns[1] ?? null) : null;
+}
+
+/**
+ * The caller of an open turn waits no longer: the turn stays open, but the next one of its session need not wait for it
+ * (gateway.md §9.2). Repeating it changes nothing.
+ * @returns the turn whose message is to be handed over now, or null
+ */
+export function detachTurn(database: Database, executionId: string, at: Date): Promise<string | null> {
+  return withTransaction(database, async (transaction) => {
+    const execution = await database.gatewayExecutions.findOne(
+      { _id: executionId, status: { $in: [...OPEN_STATUSES] } },
+      { session: transaction },
+    );
+    // One that waits behind others keeps its place: it would be handed over out of its order.
+    if (execution === null || execution.messageId === null) return null;
+    const nextId = await leaveSession(database, execution, transaction);
+    if (nextId !== null) {
+      await database.outbox.insertOne(
+        { _id: newOutboxId(), kind: 'turn.ended', executionId, nextId, createdAt: at },
+        { session: transaction },
+      );
+    }
+    return nextId;
+  });
+}
+
+/** A turn with its session, as they are now. */
+export async function loadTurn(
+  database: Database,
+  executionId: string,
+): Promise<{ execution: GatewayExecution; session: GatewaySession } | null> {
+  const execution = await database.gatewayExecutions.findOne({ _id: executionId }, READ);
+  const session =
+    execution === null ? null : await database.gatewaySessions.findOne({ _id: execution.sessionId }, READ);
+  return execution === null || session === null ? null : { execution, session };
+}
+
+/** Records that the user's message is with the agent. Repeating it changes nothing. */
+export async function noteHandedOver(
+  database: Database,
+  execution: GatewayExecution,
+  message: Pick<Message, '_id' | 'conversationId' | 'seq' | 'createdAt'>,
+): Promise<void> {
+  const { conversationId, seq, createdAt: at } = message;
+  const { modifiedCount } = await database.gatewayExecutions.updateOne(
+    { _id: execution._id, messageId: null },
+    { $set: { messageId: message._id, place: { conversationId, seq } } },
+  );
+  if (modifiedCount === 0) return;
+  await database.gatewaySessions.updateOne(
+    { _id: execution.sessionId },
+    {
+      $set: { conversationId },
+      $max: { lastMessageAt: at, activeAt: at },
+      $inc: { messageCount: 1 },
+    },
+  );
+}
+
+/** Rows of the outbox about one turn leave it: what they ask for was done. */
+export async function settleTurnRow(
+  database: Database,
+  kind: 'turn.started' | 'turn.ended',
+  executionId: string,
+): Promise<void> {
+  await database.outbox.deleteMany({ kind, executionId });
+}
+
+/** What the flow of a turn is started with; null when the turn is gone. */
+export async function flowInputOf(database: Database, executionId: string) {
+  const execution = await database.gatewayExecutions.findOne({ _id: executionId }, READ);
+  if (execution === null) return null;
+  const agent = await database.agents.findOne({ _id: execution.agentId }, { ...READ, projection: { handle: 1 } });
+  return {
+    executionId,
+    sessionId: execution.sessionId,
+    agentHandle: agent?.handle ?? 'unknown',
+    waitUntil: execution.waitUntil.toISOString(),
+    deadlineAt: execution.deadlineAt.toISOString(),
+  };
+}

@@ -1,0 +1,180 @@
+import type { TurnFailure, TurnStatus } from '../../../domain/turns';
+import { collection, DATE_OR_NULL, NUMBER, shape, STRING_OR_NULL } from './collection';
+
+/** What a session was made for (gateway.md §4.3). */
+export type SessionKind = 'chat';
+
+/** One user's talk with one agent: a guest and its direct conversation (gateway.md §1). */
+export interface GatewaySession {
+  _id: string;
+  agentId: string;
+  /** The agent row that the user's messages are sent by. */
+  guestId: string;
+  guestHandle: string;
+  /** Null until the first message. */
+  conversationId: string | null;
+  /** Whose session it is: `owner:<id>`. */
+  principal: string;
+  ownerId: string;
+  kind: SessionKind;
+  status: 'active' | 'closed';
+  /** The one that turns without a session go to. Absent: another one is, or none. */
+  isCurrent?: true;
+  /**
+   * Executions that hold the session or wait for it, oldest first: the first one's message is with the agent, the others'
+   * wait. One whose caller has stopped waiting is not here any more, though it may be open.
+   */
+  turns: string[];
+  startedAt: Date;
+  /** The last turn or reply, else the start: lists are in this order. */
+  activeAt: Date;
+  lastMessageAt: Date | null;
+  messageCount: number;
+  closedAt?: Date;
+}
+
+/** One turn: a user's message and the agent's answer (gateway.md §9). */
+export interface GatewayExecution {
+  _id: string;
+  sessionId: string;
+  agentId: string;
+  guestId: string;
+  principal: string;
+  channel: SessionKind;
+  status: TurnStatus;
+  /** What the user wrote. */
+  message: string;
+  hints: { model?: string; system_prompt?: string };
+  /** Null until the user's message was handed to the agent. */
+  messageId: string | null;
+  /** Where that message is. Absent with it. */
+  place?: { conversationId: string; seq: number };
+  response: string | null;
+  /** What the agent wrote to it, oldest first; late: after the end. */
+  replies: { messageId: string; isLate: boolean }[];
+  error: { code: TurnFailure; message: string; agentCode?: string } | null;
+  /** The first answer that came after the end. */
+  late?: { response: string; at: Date };
+  /** The number of the last event. */
+  lastEvent: number;
+  /** How many turns stood before it in its session when it came. */
+  queuedBehind: number;
+  queuedAt: Date;
+  startedAt: Date | null;
+  completedAt: Date | null;
+  /** Until then the caller waits, and the turn holds its session. */
+  waitUntil: Date;
+  /** Then it is failed, if it is still open. */
+  deadlineAt: Date;
+}
+
+/**
+ * That a user has written to an agent of somebody else (gateway.md §1.2): until it has answered, once and for ever, the
+ * user waits. `_id` = principal and agent.
+ */
+export interface GatewayContact {
+  _id: string;
+  principal: string;
+  agentId: string;
+  answeredAt: Date | null;
+  createdAt: Date;
+}
+
+export type TurnEventType = 'status' | 'text' | 'end';
+
+/** What those who follow a turn are shown, in the order of `n`; never part of a flow's history. `_id` = execution and n. */
+export interface GatewayEvent {
+  _id: string;
+  executionId: string;
+  n: number;
+  type: TurnEventType;
+  data: Record<string, unknown>;
+  at: Date;
+  /** A day after the turn must have ended. */
+  expiresAt: Date;
+}
+
+/** `_id` of the event: digits keep the order of numbers. */
+export function turnEventId(executionId: string, n: number): string {
+  return `${executionId}:${n.toString().padStart(8, '0')}`;
+}
+
+export const gatewaySessions = collection<GatewaySession>({
+  schema: shape({
+    _id: 'string',
+    agentId: 'string',
+    guestId: 'string',
+    guestHandle: 'string',
+    conversationId: STRING_OR_NULL,
+    principal: 'string',
+    ownerId: 'string',
+    kind: 'string',
+    status: 'string',
+    turns: 'array',
+    startedAt: 'date',
+    activeAt: 'date',
+    lastMessageAt: DATE_OR_NULL,
+    messageCount: NUMBER,
+  }),
+  indexes: [
+    // findSessionOfGuest: whose reply it is; one session for each guest
+    { name: 'guest', key: { guestId: 1 }, unique: true },
+    // findCurrentSession; one at most, however many turns begin at once
+    {
+      name: 'current',
+      key: { principal: 1, agentId: 1 },
+      unique: true,
+      partialFilterExpression: { isCurrent: true },
+    },
+    // listSessions of a caller, and of the agent's owner
+    { name: 'principal_active', key: { principal: 1, agentId: 1, activeAt: -1, _id: -1 } },
+    { name: 'agent_active', key: { agentId: 1, activeAt: -1, _id: -1 } },
+  ],
+});
+
+export const gatewayExecutions = collection<GatewayExecution>({
+  schema: shape({
+    _id: 'string',
+    sessionId: 'string',
+    agentId: 'string',
+    guestId: 'string',
+    principal: 'string',
+    channel: 'string',
+    status: 'string',
+    message: 'string',
+    messageId: STRING_OR_NULL,
+    response: STRING_OR_NULL,
+    replies: 'array',
+    lastEvent: NUMBER,
+    queuedAt: 'date',
+    startedAt: DATE_OR_NULL,
+    completedAt: DATE_OR_NULL,
+    waitUntil: 'date',
+    deadlineAt: 'date',
+  }),
+  indexes: [
+    // findOpenTurns: those of a session that an answer may belong to
+    {
+      name: 'open_session',
+      key: { sessionId: 1, queuedAt: 1 },
+      partialFilterExpression: { status: { $in: ['queued', 'running'] } },
+    },
+    // settleReply: the turn whose message an answer names; executions beside a session's messages
+    { name: 'message', key: { messageId: 1 } },
+    { name: 'reply', key: { 'replies.messageId': 1 } },
+    // listExecutions of a caller, and of the agent's owner
+    { name: 'principal_queued', key: { principal: 1, agentId: 1, queuedAt: -1, _id: -1 } },
+    { name: 'agent_queued', key: { agentId: 1, queuedAt: -1, _id: -1 } },
+  ],
+});
+
+export const gatewayContacts = collection<GatewayContact>({
+  schema: shape({ _id: 'string', principal: 'string', agentId: 'string', answeredAt: DATE_OR_NULL, createdAt: 'date' }),
+  indexes: [],
+});
+
+export const gatewayEvents = collection<GatewayEvent>({
+  schema: shape({ _id: 'string', executionId: 'string', n: NUMBER, type: 'string', data: 'object', at: 'date' }),
+  // a turn's events are a range of `_id`
+  indexes: [{ name: 'expires_at', key: { expiresAt: 1 }, expireAfterSeconds: 60 }],
+});
