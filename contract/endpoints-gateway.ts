@@ -2,6 +2,9 @@ import type { ErrorCode } from './codes';
 import type { Endpoint } from './endpoint';
 import {
   bearerTokensSchema,
+  createdKeySchema,
+  createKeySchema,
+  gatewayKeysSchema,
   chatAnswerSchema,
   chatSchema,
   emailRequestedSchema,
@@ -29,7 +32,7 @@ import { codeRequestSchema } from './owners';
 
 /** gateway.md: people and applications chat with agents. */
 const auth = { tag: 'Gateway sign-in', method: 'POST' } as const;
-const gateway = { tag: 'Chat gateway', auth: 'principal' } as const;
+export const gateway = { tag: 'Chat gateway', auth: 'principal' } as const;
 
 export const NDJSON = 'application/x-ndjson';
 export const EVENT_STREAM = 'text/event-stream';
@@ -77,11 +80,15 @@ export const logout: Endpoint = {
   summary: 'End the session of the access token',
   auth: 'principal',
   responses: { 200: { description: 'Its tokens are worth nothing any more', schema: loggedOutSchema } },
-  errors: [],
+  errors: ['FORBIDDEN'],
 };
 
 /** The same endpoint at another path. */
-const twin = (endpoint: Endpoint, path: string, operationId: string): Endpoint => ({ ...endpoint, path, operationId });
+export const twin = (endpoint: Endpoint, path: string, operationId: string): Endpoint => ({
+  ...endpoint,
+  path,
+  operationId,
+});
 
 export const listGatewayAgents: Endpoint = {
   ...gateway,
@@ -101,13 +108,14 @@ export const getGatewayAgent: Endpoint = {
   operationId: 'getGatewayAgent',
   summary: 'One agent, by its handle or id',
   responses: { 200: { description: 'The agent', schema: gatewayAgentSchema } },
-  errors: ['AGENT_NOT_FOUND'],
+  errors: ['FORBIDDEN', 'AGENT_NOT_FOUND'],
 };
 export const getGatewayAgentBare = twin(getGatewayAgent, '/agents/:name', 'getGatewayAgentBare');
 
 /** What keeps a turn from starting, or becomes of it (gateway.md §1.2, §10.3). */
 const TURN_ERRORS: ErrorCode[] = [
   'CONTENT_TOO_LARGE',
+  'FORBIDDEN',
   'AGENT_NOT_FOUND',
   'AGENT_SUSPENDED',
   'AGENT_UNAVAILABLE',
@@ -161,7 +169,7 @@ export const listSessions: Endpoint = {
   summary: 'Sessions with an agent, the last active first; its owner sees those of all users',
   request: { query: sessionsQuerySchema },
   responses: { 200: { description: 'A page of sessions', schema: sessionsSchema } },
-  errors: ['VALIDATION_ERROR', 'AGENT_NOT_FOUND'],
+  errors: ['VALIDATION_ERROR', 'FORBIDDEN', 'AGENT_NOT_FOUND'],
 };
 
 export const getSession: Endpoint = {
@@ -172,7 +180,7 @@ export const getSession: Endpoint = {
   summary: 'A session with its newest messages',
   request: { query: sessionQuerySchema },
   responses: { 200: { description: 'The session', schema: sessionDetailSchema } },
-  errors: ['VALIDATION_ERROR', 'AGENT_NOT_FOUND', 'SESSION_NOT_FOUND'],
+  errors: ['VALIDATION_ERROR', 'FORBIDDEN', 'AGENT_NOT_FOUND', 'SESSION_NOT_FOUND'],
 };
 
 export const closeSession: Endpoint = {
@@ -182,7 +190,7 @@ export const closeSession: Endpoint = {
   operationId: 'closeSession',
   summary: 'Close a session; its open turns are cancelled',
   responses: { 200: { description: 'It is closed', schema: sessionClosedSchema } },
-  errors: ['AGENT_NOT_FOUND', 'SESSION_NOT_FOUND'],
+  errors: ['FORBIDDEN', 'AGENT_NOT_FOUND', 'SESSION_NOT_FOUND'],
 };
 
 export const getPlainHistory: Endpoint = {
@@ -193,7 +201,7 @@ export const getPlainHistory: Endpoint = {
   summary: "The messages of the caller's current session",
   request: { query: sessionQuerySchema },
   responses: { 200: { description: 'The messages, oldest first', schema: plainHistorySchema } },
-  errors: ['VALIDATION_ERROR', 'AGENT_NOT_FOUND'],
+  errors: ['VALIDATION_ERROR', 'FORBIDDEN', 'AGENT_NOT_FOUND'],
 };
 
 export const resetHistory: Endpoint = {
@@ -203,7 +211,7 @@ export const resetHistory: Endpoint = {
   operationId: 'resetHistory',
   summary: "Close the caller's current session, so that the next turn starts afresh",
   responses: { 200: { description: 'The next turn starts afresh', schema: resetSchema } },
-  errors: ['AGENT_NOT_FOUND'],
+  errors: ['FORBIDDEN', 'AGENT_NOT_FOUND'],
 };
 
 export const listExecutions: Endpoint = {
@@ -214,7 +222,7 @@ export const listExecutions: Endpoint = {
   summary: 'Turns with an agent, newest first; its owner sees those of all users',
   request: { query: executionsQuerySchema },
   responses: { 200: { description: 'A page of turns; `Link` tells the next', schema: executionsSchema } },
-  errors: ['VALIDATION_ERROR', 'AGENT_NOT_FOUND'],
+  errors: ['VALIDATION_ERROR', 'FORBIDDEN', 'AGENT_NOT_FOUND'],
 };
 
 export const getExecution: Endpoint = {
@@ -224,7 +232,7 @@ export const getExecution: Endpoint = {
   operationId: 'getExecution',
   summary: 'One turn',
   responses: { 200: { description: 'The turn', schema: executionSchema } },
-  errors: ['AGENT_NOT_FOUND', 'EXECUTION_NOT_FOUND'],
+  errors: ['FORBIDDEN', 'AGENT_NOT_FOUND', 'EXECUTION_NOT_FOUND'],
 };
 
 export const getExecutionLog: Endpoint = {
@@ -235,7 +243,7 @@ export const getExecutionLog: Endpoint = {
   summary: 'The events of a turn',
   request: { query: executionLogQuerySchema },
   responses: { 200: { description: 'A page of events', schema: executionLogSchema } },
-  errors: ['VALIDATION_ERROR', 'AGENT_NOT_FOUND', 'EXECUTION_NOT_FOUND'],
+  errors: ['VALIDATION_ERROR', 'FORBIDDEN', 'AGENT_NOT_FOUND', 'EXECUTION_NOT_FOUND'],
 };
 
 export const streamExecution: Endpoint = {
@@ -246,7 +254,7 @@ export const streamExecution: Endpoint = {
   summary: 'The events of a turn as server-sent events, from `Last-Event-ID` on',
   request: { query: executionLogQuerySchema.pick({ after: true }) },
   responses: { 200: { description: 'The events', mediaType: EVENT_STREAM } },
-  errors: ['VALIDATION_ERROR', 'AGENT_NOT_FOUND', 'EXECUTION_NOT_FOUND'],
+  errors: ['VALIDATION_ERROR', 'FORBIDDEN', 'AGENT_NOT_FOUND', 'EXECUTION_NOT_FOUND'],
 };
 
 export const terminateExecution: Endpoint = {
@@ -257,9 +265,41 @@ export const terminateExecution: Endpoint = {
   summary: 'Cancel a turn; one that was answered before stays so',
   request: { body: terminateSchema },
   responses: { 200: { description: 'What became of it', schema: terminatedSchema } },
-  errors: ['AGENT_NOT_FOUND', 'EXECUTION_NOT_FOUND'],
+  errors: ['FORBIDDEN', 'AGENT_NOT_FOUND', 'EXECUTION_NOT_FOUND'],
 };
 export const cancelExecution = twin(terminateExecution, '/api/agents/:name/executions/:id/cancel', 'cancelExecution');
+
+/** gateway.md §2: keys are managed by their owner alone. */
+export const createKey: Endpoint = {
+  ...gateway,
+  method: 'POST',
+  path: '/api/keys',
+  operationId: 'createKey',
+  summary: 'Make a key for an application, for all agents or one; shows it once',
+  request: { body: createKeySchema },
+  responses: { 201: { description: 'The key, shown only here', schema: createdKeySchema } },
+  errors: ['FORBIDDEN', 'AGENT_NOT_FOUND', 'LIMIT_REACHED'],
+};
+
+export const listKeys: Endpoint = {
+  ...gateway,
+  method: 'GET',
+  path: '/api/keys',
+  operationId: 'listKeys',
+  summary: "The caller's keys, newest first",
+  responses: { 200: { description: 'The keys, without their secrets', schema: gatewayKeysSchema } },
+  errors: ['FORBIDDEN'],
+};
+
+export const deleteKey: Endpoint = {
+  ...gateway,
+  method: 'DELETE',
+  path: '/api/keys/:id',
+  operationId: 'deleteKey',
+  summary: 'Revoke a key; it is worth nothing from the answer on',
+  responses: { 204: { description: 'It is revoked' } },
+  errors: ['FORBIDDEN', 'NOT_FOUND'],
+};
 
 export const GATEWAY_ENDPOINTS: Endpoint[] = [
   requestEmailCode,
@@ -285,4 +325,7 @@ export const GATEWAY_ENDPOINTS: Endpoint[] = [
   streamExecution,
   terminateExecution,
   cancelExecution,
+  createKey,
+  listKeys,
+  deleteKey,
 ];

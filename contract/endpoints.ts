@@ -10,6 +10,7 @@ import { AVATAR_ENDPOINTS } from './endpoints-avatars';
 import { SOCIAL_ENDPOINTS } from './endpoints-social';
 import { WEBHOOK_ENDPOINTS } from './endpoints-webhooks';
 import { GATEWAY_ENDPOINTS } from './endpoints-gateway';
+import { TEAMMATE_ENDPOINTS } from './endpoints-teammate';
 import { SEND_BODY_BYTES_MAX } from './limits';
 import { ackedSchema, ackSchema, messageSchema, sendMessageSchema, syncQuerySchema } from './messages';
 import { registerSchema, registeredSchema, verifiedSchema, verifySchema } from './registration';
@@ -192,4 +193,5 @@ export const ENDPOINTS: Endpoint[] = [
   ...GROUP_ENDPOINTS,
   ...WEBHOOK_ENDPOINTS,
   ...GATEWAY_ENDPOINTS,
+  ...TEAMMATE_ENDPOINTS,
 ];

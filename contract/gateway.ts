@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import {
+  CONVERSATION_TITLE_LENGTH_MAX,
   EXECUTION_LOG_PAGE,
   EXECUTIONS_PAGE,
+  KEY_NAME_LENGTH_MAX,
+  MARK_READ_IDS_MAX,
   SESSION_MESSAGES_PAGE,
   SESSIONS_PAGE,
   TURN_MODEL_LENGTH_MAX,
@@ -116,6 +119,7 @@ export const sessionSchema = z
     total_cost: z.number(),
     total_context_used: count,
     total_context_max: count,
+    unread_count: count,
   })
   .meta({ id: 'GatewaySession' });
 
@@ -250,6 +254,94 @@ export const terminatedSchema = z.object({
 });
 export const terminateSchema = z.object({ reason: optional(z.string()) });
 
+/** gateway.md §2: keys of applications. */
+export const createKeySchema = z.object({
+  name: boundedText({ min: 1, max: KEY_NAME_LENGTH_MAX }),
+  scope: optional(z.literal('global')),
+  agent_id: optional(z.string()),
+});
+export const gatewayKeySchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    scope: z.enum(['global', 'agent']),
+    key_prefix: z.string(),
+    created_at: time,
+    last_used_at: time.nullable(),
+  })
+  .meta({ id: 'GatewayKey' });
+export const gatewayKeysSchema = z.array(gatewayKeySchema);
+export const createdKeySchema = gatewayKeySchema
+  .omit({ last_used_at: true })
+  .extend({ key: z.string(), callback_secret: z.string() })
+  .meta({ id: 'CreatedGatewayKey' });
+
+/** gateway.md §5.3. */
+export const conversationViewSchema = z
+  .object({
+    id: z.string(),
+    agent_id: z.string(),
+    title: z.string().nullable(),
+    created_at: time,
+    updated_at: time,
+    last_message_at: time.nullable(),
+    message_count: count,
+    unread_count: count,
+    status: z.enum(['active', 'closed']),
+  })
+  .meta({ id: 'GatewayConversation' });
+export const conversationViewsSchema = z.array(conversationViewSchema);
+const titleSchema = boundedText({ min: 1, max: CONVERSATION_TITLE_LENGTH_MAX });
+export const createConversationSchema = z.object({ title: optional(titleSchema) });
+export const renameConversationSchema = z.object({ title: titleSchema });
+export const conversationDeletedSchema = z.object({ status: z.literal('deleted'), id: z.string() });
+export const conversationsQuerySchema = z.object({
+  limit: clamped({ ...SESSIONS_PAGE, min: 1 }),
+  cursor: cursor.meta({ examples: ['MjAyNi0wNC0yMlQxMjowMDowMC4wMDBaIHNlc18x'] }),
+});
+export const turnHistoryQuerySchema = z.object({
+  limit: clamped({ default: 20, min: 1, max: 200 }),
+  conversation_id: z
+    .string()
+    .optional()
+    .meta({ examples: ['ses_Kq3d0Zr5mTt1WbYp'] }),
+  before: cursor.meta({ examples: ['msg_pD4rUuX2s8WkZ6eC'] }),
+});
+export const turnHistorySchema = z.object({
+  messages: z.array(
+    z.object({
+      id: z.string(),
+      role: z.enum(['user', 'assistant']),
+      content: z.string(),
+      created_at: time,
+      conversation_id: z.string(),
+    }),
+  ),
+});
+export const gatewayInboxQuerySchema = turnHistoryQuerySchema.extend({ limit: clamped({ ...SESSIONS_PAGE, min: 1 }) });
+export const gatewayInboxSchema = z.object({
+  messages: z.array(
+    z.object({
+      id: z.string(),
+      conversation_id: z.string(),
+      role: z.literal('assistant'),
+      content: z.string(),
+      created_at: time,
+      agent_id: z.string(),
+      agent_name: z.string(),
+      execution_id: z.string().nullable(),
+      late: z.boolean(),
+    }),
+  ),
+  unread_count: count,
+});
+export const markReadSchema = z.object({
+  message_ids: optional(z.array(z.string()).max(MARK_READ_IDS_MAX)),
+  conversation_id: optional(z.string()),
+  up_to: optional(z.string()),
+});
+export const markedReadSchema = z.object({ marked: count, unread_count: count });
+
 /** gateway.md §2: an agent as its users list it. */
 export const gatewayAgentSchema = z
   .object({
@@ -272,3 +364,5 @@ export type ChatMessageView = z.infer<typeof chatMessageSchema>;
 export type ExecutionSummaryView = z.infer<typeof executionSummarySchema>;
 export type ExecutionView = z.infer<typeof executionSchema>;
 export type GatewayAgentView = z.infer<typeof gatewayAgentSchema>;
+export type ConversationView = z.infer<typeof conversationViewSchema>;
+export type GatewayKeyView = z.infer<typeof gatewayKeySchema>;

@@ -251,6 +251,10 @@ export const STREAM_KEEP_ALIVE_MS = 15_000;
 export const STREAM_TEXT_BYTES_MAX = 2_048;
 /** gateway.md §9.1: what lists show of a message. */
 export const EXECUTION_PREVIEW_LENGTH_MAX = 500;
+/** gateway.md §2, §5.3. */
+export const KEY_NAME_LENGTH_MAX = 100;
+export const CONVERSATION_TITLE_LENGTH_MAX = 200;
+export const MARK_READ_IDS_MAX = 200;
 /** gateway.md §4.3, §9.1. */
 export const SESSIONS_PAGE = { default: 50, max: 200 } as const;
 export const SESSION_MESSAGES_PAGE = { default: 100, max: 200 } as const;

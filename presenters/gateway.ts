@@ -1,15 +1,17 @@
 import type {
   ChatAnswerView,
   ChatMessageView,
+  ConversationView,
   ExecutionSummaryView,
   ExecutionView,
   GatewayAgentView,
+  GatewayKeyView,
   SessionView,
 } from '../contract/gateway';
 import { EXECUTION_PREVIEW_LENGTH_MAX } from '../contract/limits';
 import { responseOf } from '../domain/turns';
 import type { Agent } from '../store/schema/collections/agents';
-import type { GatewayExecution, GatewaySession } from '../store/schema/collections/gateway';
+import type { GatewayExecution, GatewayKey, GatewaySession } from '../store/schema/collections/gateway';
 import type { Message } from '../store/schema/collections/messages';
 
 type Named = Pick<Agent, '_id' | 'handle' | 'displayName'>;
@@ -74,7 +76,12 @@ export function presentAnswer(agent: Named, execution: GatewayExecution, session
 }
 
 /** @param user whose session it is; its address only for itself and the agent's owner */
-export function presentSession(agent: Named, session: GatewaySession, user: { email: string | null }): SessionView {
+export function presentSession(
+  agent: Named,
+  session: GatewaySession,
+  user: { email: string | null },
+  unreadCount: number,
+): SessionView {
   return {
     id: session._id,
     agent_name: agentNameOf(agent),
@@ -82,14 +89,41 @@ export function presentSession(agent: Named, session: GatewaySession, user: { em
     user_id: session.ownerId,
     user_email: user.email,
     kind: session.kind,
-    title: null,
+    title: session.title ?? null,
     status: session.status,
     started_at: session.startedAt.toISOString(),
     last_message_at: isoOf(session.lastMessageAt),
     message_count: session.messageCount,
+    unread_count: unreadCount,
     total_cost: 0,
     total_context_used: 0,
     total_context_max: 0,
+  };
+}
+
+/** A session as the other original shows it (gateway.md §5.3). */
+export function presentConversation(session: GatewaySession, unreadCount: number): ConversationView {
+  return {
+    id: session._id,
+    agent_id: session.agentId,
+    title: session.title ?? null,
+    created_at: session.startedAt.toISOString(),
+    updated_at: session.activeAt.toISOString(),
+    last_message_at: isoOf(session.lastMessageAt),
+    message_count: session.messageCount,
+    unread_count: unreadCount,
+    status: session.status,
+  };
+}
+
+export function presentKey({ _id, name, agentId, keyPrefix, createdAt, lastUsedAt }: GatewayKey): GatewayKeyView {
+  return {
+    id: _id,
+    name,
+    scope: agentId === null ? 'global' : 'agent',
+    key_prefix: keyPrefix,
+    created_at: createdAt.toISOString(),
+    last_used_at: isoOf(lastUsedAt),
   };
 }
 

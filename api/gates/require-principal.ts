@@ -1,34 +1,53 @@
 import { AppError } from '../../contract/errors';
-import { ownerPrincipal } from '../../store/gateway/sessions';
+import { hashApiKey } from '../../platform/ids';
+import { findKey, noteKeyUsed } from '../../store/gateway/keys';
+import { keyPrincipal, ownerPrincipal } from '../../store/gateway/principals';
 import { bearerKey } from '../http/bearer-key';
-import type { ApiMiddleware } from '../http/state';
 import type { RateLimiter } from '../http/rate-limiter';
+import type { ApiContext, ApiMiddleware } from '../http/state';
 import { findSessionOwner, type RequireOwnerDeps } from './require-owner';
 
+/** How keys of the gateway begin. */
+export const GATEWAY_KEY_PREFIX = 'gwk_';
 /** Access tokens are JWTs, whose header begins so in base64. */
 const JWT_BEGINNING = 'eyJ';
 
 /**
- * Who calls the chat gateway (gateway.md §2). Verified before anything of the path is looked up. Any other key, an agent's
- * too, counts for nothing here.
+ * Who calls the chat gateway: an owner with an access token, or an application with a key of one (gateway.md §2). Verified
+ * before anything of the path is looked up. Any other key, an agent's too, counts for nothing here.
  */
 export function requirePrincipal(deps: RequireOwnerDeps): ApiMiddleware {
   return async (ctx, next) => {
     const token = bearerKey(ctx.get('authorization'));
     if (token === null) throw new AppError('UNAUTHORIZED', undefined, undefined, 'A bearer token is required');
-    if (!token.startsWith(JWT_BEGINNING)) {
-      throw new AppError('INVALID_API_KEY', undefined, undefined, 'This key is not one of the chat gateway', 401);
-    }
-    ctx.state.owner = await findSessionOwner(deps, token);
+    if (token.startsWith(GATEWAY_KEY_PREFIX)) await enterWithKey(deps, ctx, token);
+    else if (token.startsWith(JWT_BEGINNING)) {
+      ctx.state.owner = await findSessionOwner(deps, token);
+      ctx.state.principal = ownerPrincipal(ctx.state.owner);
+    } else throw unknownKey();
     await next();
   };
+}
+
+const unknownKey = (): AppError =>
+  new AppError('INVALID_API_KEY', undefined, undefined, 'This key is not one of the chat gateway', 401);
+
+/** A key is read on every request: one that was revoked is worth nothing from then on. */
+async function enterWithKey({ database, clock }: RequireOwnerDeps, ctx: ApiContext, token: string): Promise<void> {
+  const found = await findKey(database, hashApiKey(token));
+  if (found === null) throw unknownKey();
+  const { _id: id, email, displayName, createdAt } = found.owner;
+  ctx.state.owner = { id, email, displayName, createdAt, sessionId: '' };
+  ctx.state.principal = keyPrincipal(found.key, ctx.state.owner);
+  // Told to its owner only, and by the minute: nothing waits for it.
+  void noteKeyUsed(database, found.key, clock.now()).catch(() => undefined);
 }
 
 /** Counts reads, and turns where one begins: after authentication, before the body (gateway.md §13). */
 export function limitPrincipal(startsTurn: boolean, limiter: RateLimiter): ApiMiddleware {
   return async (ctx, next) => {
-    const { owner } = ctx.state;
-    if (owner !== null) await limiter.countGateway(startsTurn ? 'turns' : 'reads', ownerPrincipal(owner).key);
+    const { principal } = ctx.state;
+    if (principal !== undefined) await limiter.countGateway(startsTurn ? 'turns' : 'reads', principal.key);
     await next();
   };
 }

@@ -70,6 +70,8 @@ function contextOf(ctx: ApiContext, { endpoint }: Route, deps: CallDeps): Reques
     isCachedCaller: ctx.state.isCachedCaller,
     clientIp: ctx.state.clientIp,
     now: deps.clock.now(),
+    principal: ctx.state.principal ?? null,
+    onSent: (work) => void ctx.res.once('finish', work),
     whenGone: () => (gone ??= whenGone(ctx)),
     log: deps.log,
     header: (name) => ctx.get(name),

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { Endpoint } from '../../contract/endpoint';
 import type { AGENT_LIMITS } from '../../contract/limits';
 import type { Logger } from '../../platform/logger';
-import { ownerPrincipal, type Principal } from '../../store/gateway/sessions';
+import type { Principal } from '../../store/gateway/principals';
 import type { Page } from './pages';
 import type { Agent } from '../../store/schema/collections/agents';
 
@@ -16,6 +16,10 @@ export interface RequestContext {
   isCachedCaller: boolean;
   clientIp: string;
   now: Date;
+  /** Who calls the chat gateway; null elsewhere. */
+  principal: Principal | null;
+  /** Does this once the whole answer was written to a caller that is still there. */
+  onSent(work: () => void): void;
   /** A signal that is aborted when the caller is gone, or has its answer. */
   whenGone(): AbortSignal;
   log: Logger;
@@ -59,7 +63,7 @@ export interface SignedInOwner {
 export type OwnerContext = RequestContext & { owner: SignedInOwner };
 
 /** A call of the chat gateway. */
-export type GatewayContext = OwnerContext & { principal: Principal };
+export type GatewayContext = Omit<OwnerContext, 'principal'> & { principal: Principal };
 
 export interface Reply {
   status: number;
@@ -116,5 +120,9 @@ export function ownerRoute(endpoint: Endpoint, handle: (ctx: OwnerContext) => Pr
 
 /** A route for callers of the chat gateway. */
 export function gatewayRoute(endpoint: Endpoint, handle: (ctx: GatewayContext) => Promise<Reply>): Route {
-  return ownerRoute(endpoint, (ctx) => handle({ ...ctx, principal: ownerPrincipal(ctx.owner) }));
+  return ownerRoute(endpoint, (ctx) => {
+    const { principal } = ctx;
+    if (principal === null) throw new Error(`${endpoint.operationId} was reached by nobody`);
+    return handle({ ...ctx, principal });
+  });
 }

@@ -1,6 +1,7 @@
 import type { DefaultContext, Middleware, ParameterizedContext } from 'koa';
 import type { Agent } from '../../store/schema/collections/agents';
 import type { Endpoint } from '../../contract/endpoint';
+import type { Principal } from '../../store/gateway/principals';
 import type { SignedInOwner } from './route';
 
 /** Everything that middlewares hand on, declared once. */
@@ -19,6 +20,8 @@ export interface ApiState {
   loadAgent: () => Promise<Agent>;
   /** Who is signed in, at endpoints of owners and of the chat gateway. */
   owner: SignedInOwner | null;
+  /** Who calls the chat gateway, at its endpoints. */
+  principal?: Principal;
   /** How long the session check took; absent where there is none. */
   authMs?: number;
   /** How long the handler took. */

@@ -13,6 +13,7 @@ import type { Avatars } from '../commands/store-avatar';
 import type { RateLimiter } from '../http/rate-limiter';
 import type { Route } from '../http/route';
 import type { Live } from '../realtime/broadcast/live';
+import { createTurnReads } from '../turns/read-turns';
 import type { Turns } from '../turns/turns';
 import type { PresenceService } from '../realtime/presence/presence';
 import { createUrlSigner } from '../../platform/signed-urls';
@@ -112,7 +113,7 @@ export function allRoutes(deps: RouteDeps): Route[] {
     ...dashboardAgentRoutes({ ...deps, publicBaseUrl }),
     ...ownerViewRoutes({ ...deps, publicBaseUrl }),
     ...pauseRoutes(deps),
-    ...gatewayRoutes(deps),
+    ...gatewayRoutes({ ...deps, reads: createTurnReads(deps) }),
   ];
 }
 

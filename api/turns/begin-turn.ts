@@ -2,7 +2,8 @@ import { AppError } from '../../contract/errors';
 import type { ChatBody } from '../../contract/gateway';
 import { CONTENT_BYTES_MAX, TURN_LIFE_SECONDS, TURN_MESSAGE_BYTES_MAX } from '../../contract/limits';
 import { isAcquainted } from '../../store/gateway/contacts';
-import { createSession, currentSession, findSession, type Principal } from '../../store/gateway/sessions';
+import type { Principal } from '../../store/gateway/principals';
+import { createSession, currentSession, findSession } from '../../store/gateway/sessions';
 import type { GatewayExecution, GatewaySession } from '../../store/schema/collections/gateway';
 import type { Database } from '../../store/schema/database';
 import type { RateLimiter } from '../http/rate-limiter';
@@ -34,9 +35,9 @@ export async function beginTurn(
     ...(body.system_prompt === undefined ? {} : { system_prompt: body.system_prompt }),
   };
   refuseOversize(body.message, hints);
-  const acquaintances = { principal: principal.key, agentId: agent._id };
+  const acquaintances = { ownerId: principal.ownerId, agentId: agent._id };
   if (!isOwned && !(await isAcquainted(database, acquaintances))) {
-    await limiter.countGateway('first_contacts', principal.key);
+    await limiter.countGateway('first_contacts', principal.ownerId);
   }
   const session = await chooseSession(database, caller, agent._id, body);
   const waitMs = body.timeout_seconds * 1_000;

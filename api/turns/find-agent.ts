@@ -2,6 +2,7 @@ import { AppError } from '../../contract/errors';
 import { ID_PREFIX } from '../../contract/ids';
 import { refuseChat } from '../../domain/gateway-access';
 import { findClaim } from '../../store/accounts/claims';
+import type { Principal } from '../../store/gateway/principals';
 import type { AgentReader } from '../../store/agents/agents';
 import type { Agent } from '../../store/schema/collections/agents';
 import type { Database } from '../../store/schema/database';
@@ -12,37 +13,50 @@ interface Deps {
   agents: AgentReader;
 }
 
-/** An agent, and whether the caller has claimed it. */
+/** An agent, as it is to the caller. */
 export interface FoundAgent {
   agent: Agent;
+  /** The caller's account has claimed it. */
   isOwned: boolean;
+  /** The caller sees what all its users do with it: its owner, but no application of the owner's. */
+  seesAll: boolean;
 }
 
 /**
  * The agent that a path names, by its handle as people type it or by its id, in whatever state a caller may still read of.
- * @throws AppError AGENT_NOT_FOUND the same for unknown, deleted and guests
+ * @throws AppError AGENT_NOT_FOUND the same for unknown, deleted and guests; FORBIDDEN for another than a key is for
  */
-export async function findGatewayAgent(
-  { database, agents }: Deps,
-  owner: { id: string },
-  name: string,
-): Promise<FoundAgent> {
-  const agent = name.startsWith(ID_PREFIX.agent) ? await agents.findById(name) : await findAccount(agents, name);
-  if (agent === null || agent.guestOf !== undefined || agent.status === 'deleted')
-    throw new AppError('AGENT_NOT_FOUND');
-  const claim = await findClaim(database, agent._id);
-  return { agent, isOwned: claim?.ownerId === owner.id };
+export async function findGatewayAgent(deps: Deps, principal: Principal, name: string): Promise<FoundAgent> {
+  const found = await find(deps, principal, name);
+  refuseOutOfScope(principal, found.agent);
+  return found;
 }
 
 /**
  * The same for a turn: the caller may chat with it now (gateway.md §1.2).
- * @throws AppError AGENT_NOT_FOUND, AGENT_SUSPENDED, AGENT_UNAVAILABLE, INBOX_RESTRICTED
+ * @throws AppError AGENT_NOT_FOUND, AGENT_SUSPENDED, AGENT_UNAVAILABLE, INBOX_RESTRICTED, FORBIDDEN
  */
-export async function findChatAgent(deps: Deps, owner: { id: string }, name: string): Promise<FoundAgent> {
-  const found = await findGatewayAgent(deps, owner, name);
+export async function findChatAgent(deps: Deps, principal: Principal, name: string): Promise<FoundAgent> {
+  const found = await find(deps, principal, name);
   const { status, pausedByOwner, settings } = found.agent;
   const { inboxMode } = settings;
   const refusal = refuseChat({ status, isGuest: false, pausedByOwner, inboxMode, isOwned: found.isOwned });
   if (refusal !== null) throw new AppError(refusal.code, refusal.details);
+  refuseOutOfScope(principal, found.agent);
   return found;
+}
+
+async function find({ database, agents }: Deps, { ownerId, kind }: Principal, name: string): Promise<FoundAgent> {
+  const agent = name.startsWith(ID_PREFIX.agent) ? await agents.findById(name) : await findAccount(agents, name);
+  if (agent === null || agent.guestOf !== undefined || agent.status === 'deleted')
+    throw new AppError('AGENT_NOT_FOUND');
+  const claim = await findClaim(database, agent._id);
+  const isOwned = claim?.ownerId === ownerId;
+  return { agent, isOwned, seesAll: isOwned && kind === 'owner' };
+}
+
+function refuseOutOfScope({ agentId }: Principal, agent: Agent): void {
+  if (agentId !== null && agentId !== agent._id) {
+    throw new AppError('FORBIDDEN', undefined, undefined, 'This key is for another agent');
+  }
 }

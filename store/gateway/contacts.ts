@@ -3,13 +3,13 @@ import { AppError } from '../../contract/errors';
 import type { Database } from '../schema/database';
 import { READ } from '../schema/reads';
 
-/** A user and an agent of somebody else. */
+/** A user, through whatever it calls, and an agent of somebody else. */
 export interface Acquaintances {
-  principal: string;
+  ownerId: string;
   agentId: string;
 }
 
-const contactId = ({ principal, agentId }: Acquaintances): string => `${principal}:${agentId}`;
+const contactId = ({ ownerId, agentId }: Acquaintances): string => `${ownerId}:${agentId}`;
 
 /** True when the user has written to the agent before. */
 export async function isAcquainted(database: Database, pair: Acquaintances): Promise<boolean> {
@@ -32,7 +32,7 @@ export async function takeContact(
     throw new AppError('AWAITING_REPLY', { waiting_since: known.createdAt.toISOString() });
   if (known !== null) return;
   await database.gatewayContacts.insertOne(
-    { _id: contactId(pair), principal: pair.principal, agentId: pair.agentId, answeredAt: null, createdAt: at },
+    { _id: contactId(pair), ownerId: pair.ownerId, agentId: pair.agentId, answeredAt: null, createdAt: at },
     { session: transaction },
   );
 }

@@ -6,7 +6,7 @@ import { turnEventId } from '../schema/collections/gateway';
 import { withTransaction, type Database } from '../schema/database';
 import { READ, SAFE_READ } from '../schema/reads';
 import { newEvent } from './turns';
-import type { Principal } from './sessions';
+import type { Principal } from './principals';
 
 /** Whose executions a caller sees: its own, or as the agent's owner everybody's. */
 export interface ExecutionScope {

@@ -1,31 +1,22 @@
 import { AppError } from '../../contract/errors';
 import { newGatewayId, newGuestHandle, newId } from '../../platform/ids';
+import { inboxInId, senderGuardId } from '../../domain/guards';
 import { newAgentRow, newGuards } from '../accounts/create-agent';
 import type { Agent } from '../schema/collections/agents';
 import type { GatewaySession } from '../schema/collections/gateway';
 import { makeOrFind } from '../schema/conflicts';
 import { withTransaction, type Database } from '../schema/database';
 import { READ } from '../schema/reads';
+import type { Principal } from './principals';
 import { leaveCurrent } from './turns';
-
-/** Who calls the gateway, and whose sessions, turns and events are whose (gateway.md §1). */
-export interface Principal {
-  /** `owner:<id>`. */
-  key: string;
-  ownerId: string;
-  displayName: string | null;
-}
-
-export const ownerPrincipal = (owner: { id: string; displayName: string | null }): Principal => ({
-  key: `owner:${owner.id}`,
-  ownerId: owner.id,
-  displayName: owner.displayName,
-});
 
 /** What agents are told of guests (gateway.md §1.1). */
 const GUEST_DESCRIPTION = 'Gateway guest';
 const GUEST_NAME = 'Visitor';
 const GUEST_SETTINGS = { inboxMode: 'open', groupInvitePolicy: 'contacts_only', discoverable: false } as const;
+
+/** Whoever deleted a session sees it nowhere any more. */
+const NOT_DELETED = { deletedAt: { $exists: false } };
 
 /** A session of the caller with the agent; null for everybody else's, and for one that never was. */
 export function findSession(
@@ -33,12 +24,12 @@ export function findSession(
   id: string,
   { principal, agentId }: { principal: Principal; agentId: string },
 ): Promise<GatewaySession | null> {
-  return database.gatewaySessions.findOne({ _id: id, principal: principal.key, agentId }, READ);
+  return database.gatewaySessions.findOne({ _id: id, principal: principal.key, agentId, ...NOT_DELETED }, READ);
 }
 
 /** A session that is known to be there. @throws AppError SESSION_NOT_FOUND */
 export async function loadSession(database: Database, id: string): Promise<GatewaySession> {
-  const session = await database.gatewaySessions.findOne({ _id: id }, READ);
+  const session = await database.gatewaySessions.findOne({ _id: id, ...NOT_DELETED }, READ);
   if (session === null) throw new AppError('SESSION_NOT_FOUND');
   return session;
 }
@@ -84,6 +75,7 @@ export async function createSession(
   principal: Principal,
   agentId: string,
   now: Date,
+  title?: string,
 ): Promise<GatewaySession> {
   const guest = newGuest(principal, agentId, now);
   const session: GatewaySession = {
@@ -102,6 +94,7 @@ export async function createSession(
     activeAt: now,
     lastMessageAt: null,
     messageCount: 0,
+    ...(title === undefined ? {} : { title }),
   };
   await withTransaction(database, async (transaction) => {
     await leaveCurrent(database, session, transaction);
@@ -166,6 +159,7 @@ export function listSessions(database: Database, page: SessionsPage): Promise<Ga
       {
         ...(principal === undefined ? {} : { principal: principal.key }),
         agentId,
+        ...NOT_DELETED,
         ...(status === undefined ? {} : { status }),
         ...older,
       },
@@ -180,6 +174,7 @@ export function countSessions(database: Database, { agentId, principal, status }
     {
       ...(principal === undefined ? {} : { principal: principal.key }),
       agentId,
+      ...NOT_DELETED,
       ...(status === undefined ? {} : { status }),
     },
     READ,
@@ -196,4 +191,41 @@ export async function closeSession(database: Database, id: string, at: Date): Pr
     [{ $set: { status: 'closed', closedAt: { $ifNull: ['$closedAt', at] } } }, { $unset: 'isCurrent' }],
     { returnDocument: 'before', maxTimeMS: READ.maxTimeMS },
   );
+}
+
+/** Gives a session another title. @returns the session as it is then, or null when it is gone */
+export function renameSession(database: Database, id: string, title: string): Promise<GatewaySession | null> {
+  return database.gatewaySessions.findOneAndUpdate(
+    { _id: id, ...NOT_DELETED },
+    { $set: { title } },
+    { returnDocument: 'after', maxTimeMS: READ.maxTimeMS },
+  );
+}
+
+/**
+ * Deletes a session for its user: it is closed, and its guest, which nobody can write to any more, is gone with the same
+ * commit. The agent keeps its side of the conversation. Its open turns are for the caller to end.
+ * @returns false when it was deleted before
+ */
+export function deleteSession(database: Database, { _id, guestId }: GatewaySession, at: Date): Promise<boolean> {
+  return withTransaction(database, async (transaction) => {
+    const { matchedCount } = await database.gatewaySessions.updateOne(
+      { _id, ...NOT_DELETED },
+      { $set: { status: 'closed', closedAt: at, deletedAt: at }, $unset: { isCurrent: '' } },
+      { session: transaction },
+    );
+    if (matchedCount === 0) return false;
+    const guardIds = [senderGuardId(guestId), inboxInId(guestId)];
+    await database.guards.updateMany(
+      { _id: { $in: guardIds } },
+      { $set: { status: 'deleted' }, $inc: { v: 1 } },
+      { session: transaction },
+    );
+    await database.agents.updateOne(
+      { _id: guestId },
+      { $set: { status: 'deleted', updatedAt: at } },
+      { session: transaction },
+    );
+    return true;
+  });
 }

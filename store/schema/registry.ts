@@ -5,7 +5,7 @@ import { avatars } from './collections/blobs';
 import type { CollectionSpec } from './collections/collection';
 import { deliveries } from './collections/deliveries';
 import { enforcements, enforcementTransitions, reports } from './collections/enforcement';
-import { gatewayContacts, gatewayEvents, gatewayExecutions, gatewaySessions } from './collections/gateway';
+import { gatewayContacts, gatewayEvents, gatewayExecutions, gatewayKeys, gatewaySessions } from './collections/gateway';
 import { groupDeletions, invitations, memberships } from './collections/groups';
 import { guards } from './collections/guards';
 import { idempotency } from './collections/idempotency';
@@ -44,6 +44,7 @@ export const COLLECTIONS = {
   gatewayContacts,
   gatewayEvents,
   gatewayExecutions,
+  gatewayKeys,
   gatewaySessions,
   groupDeletions,
   guards,

@@ -39,7 +39,7 @@ async function listAgents({ owner, principal }: GatewayContext, deps: Deps): Pro
 }
 
 async function getAgent(ctx: GatewayContext, deps: Deps): Promise<Reply> {
-  const { agent, isOwned } = await findGatewayAgent(deps, ctx.owner, ctx.params.name ?? '');
+  const { agent, isOwned } = await findGatewayAgent(deps, ctx.principal, ctx.params.name ?? '');
   const online = await findOnline(deps, [agent]);
   return { status: 200, body: presentGatewayAgent(agent, { isOwned, isOnline: online.has(agent._id) }) };
 }

@@ -33,12 +33,13 @@ function representationOf(ctx: GatewayContext, { stream }: ChatBody): Representa
   const names = (type: string): boolean => accept.includes(type);
   if (stream === false || (names('application/json') && !names(NDJSON) && !names(EVENT_STREAM))) return 'json';
   if (stream === true || names(NDJSON)) return 'stream-json';
-  return names(EVENT_STREAM) ? 'events' : 'stream-json';
+  if (names(EVENT_STREAM)) return 'events';
+  return ctx.principal.kind === 'key' ? 'json' : 'stream-json';
 }
 
 async function say(ctx: GatewayContext, deps: GatewayDeps, choose: (body: ChatBody) => Representation): Promise<Reply> {
   const body = ctx.validate(chatSchema, await ctx.readBody());
-  const found = await findChatAgent(deps, ctx.owner, ctx.params.name ?? '');
+  const found = await findChatAgent(deps, ctx.principal, ctx.params.name ?? '');
   const execution = await beginTurn(deps, ctx, found, body);
   const headers = {
     'X-Execution-Id': execution._id,
@@ -78,6 +79,7 @@ async function answer(waiting: Waiting): Promise<Reply> {
   const refusal = refusalOf(agent.handle, execution);
   if (refusal !== null) return refusedReply(refusal);
   const session = await loadSession(deps.database, execution.sessionId);
+  ctx.onSent(() => deps.reads.answered(execution));
   return { status: 200, body: presentAnswer(agent, execution, session) };
 }
 
@@ -109,6 +111,9 @@ async function* records(waiting: Waiting): AsyncGenerator<TurnRecord> {
   let isOver = false;
   try {
     for await (const record of watchTurn(deps.turns, { execution, after: 0, signal })) {
+      if (record.kind === 'end' && record.execution.status === 'completed') {
+        ctx.onSent(() => deps.reads.answered(record.execution));
+      }
       isOver = record.kind === 'closing' || (record.kind === 'end' && hasEnded(record.execution.status));
       yield record;
     }

@@ -54,12 +54,12 @@ const HOURS_MAX = 90 * 24;
 
 async function list(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
   const query = ctx.validate(executionsQuerySchema, Object.fromEntries(ctx.query));
-  const { agent, isOwned } = await findGatewayAgent(deps, ctx.owner, ctx.params.name ?? '');
+  const { agent, seesAll } = await findGatewayAgent(deps, ctx.principal, ctx.params.name ?? '');
   const after = query.cursor === undefined ? undefined : parseCursor(query.cursor);
   const hours = Number(query.hours);
   const rows = await readExecutions(deps.database, {
     agentId: agent._id,
-    ...(isOwned ? {} : { principal: ctx.principal }),
+    ...(seesAll ? {} : { principal: ctx.principal }),
     ...(query.status === undefined ? {} : { status: query.status === 'success' ? 'completed' : query.status }),
     ...(query.session_id === undefined ? {} : { sessionId: query.session_id }),
     ...(hours > 0 ? { since: new Date(ctx.now.getTime() - Math.min(hours, HOURS_MAX) * HOUR_MS) } : {}),
@@ -79,8 +79,8 @@ async function list(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
 
 /** @throws AppError EXECUTION_NOT_FOUND the same for somebody else's and one that never was */
 async function requireExecution(ctx: GatewayContext, deps: GatewayDeps) {
-  const found = await findGatewayAgent(deps, ctx.owner, ctx.params.name ?? '');
-  const scope = { agentId: found.agent._id, ...(found.isOwned ? {} : { principal: ctx.principal }) };
+  const found = await findGatewayAgent(deps, ctx.principal, ctx.params.name ?? '');
+  const scope = { agentId: found.agent._id, ...(found.seesAll ? {} : { principal: ctx.principal }) };
   const execution = await findExecution(deps.database, ctx.params.id ?? '', scope);
   if (execution === null) throw new AppError('EXECUTION_NOT_FOUND');
   return { found, execution };

@@ -1,7 +1,9 @@
+import type { Config } from '../../../platform/config';
 import type { AgentReader } from '../../../store/agents/agents';
 import type { Database } from '../../../store/schema/database';
 import type { Commands } from '../../commands/commands';
 import type { RateLimiter } from '../../http/rate-limiter';
+import type { TurnReads } from '../../turns/read-turns';
 import type { Turns } from '../../turns/turns';
 
 /** What the routes of the chat gateway need. */
@@ -11,4 +13,6 @@ export interface GatewayDeps {
   commands: Commands;
   limiter: RateLimiter;
   turns: Turns;
+  reads: TurnReads;
+  config: Config;
 }

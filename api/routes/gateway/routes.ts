@@ -2,8 +2,11 @@ import type { PresenceService } from '../../realtime/presence/presence';
 import type { Route } from '../../http/route';
 import { gatewayAgentRoutes } from './agents';
 import { chatRoutes } from './chat';
+import { conversationViewRoutes } from './conversations';
 import { executionRoutes } from './executions';
 import type { GatewayDeps } from './gateway-deps';
+import { inboxRoutes } from './inbox';
+import { keyRoutes } from './keys';
 import { sessionRoutes } from './sessions';
 import { gatewaySignInRoutes } from './sign-in';
 
@@ -15,5 +18,8 @@ export function gatewayRoutes(deps: GatewayDeps & { presence: PresenceService })
     ...chatRoutes(deps),
     ...sessionRoutes(deps),
     ...executionRoutes(deps),
+    ...keyRoutes(deps),
+    ...conversationViewRoutes(deps),
+    ...inboxRoutes(deps),
   ];
 }

@@ -17,6 +17,7 @@ import {
   listSessions,
   loadSession,
 } from '../../../store/gateway/sessions';
+import { countUnread } from '../../../store/gateway/unread';
 import type { GatewaySession } from '../../../store/schema/collections/gateway';
 import { cursorOf, parseCursor } from '../../http/cursors';
 import { gatewayRoute, type GatewayContext, type Reply, type Route } from '../../http/route';
@@ -35,15 +36,15 @@ export function sessionRoutes(deps: GatewayDeps): Route[] {
 }
 
 const agentOf = (ctx: GatewayContext, deps: GatewayDeps): Promise<FoundAgent> =>
-  findGatewayAgent(deps, ctx.owner, ctx.params.name ?? '');
+  findGatewayAgent(deps, ctx.principal, ctx.params.name ?? '');
 
 async function list(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
   const query = ctx.validate(sessionsQuerySchema, Object.fromEntries(ctx.query));
-  const { agent, isOwned } = await agentOf(ctx, deps);
+  const { agent, seesAll } = await agentOf(ctx, deps);
   const after = query.cursor === undefined ? undefined : parseCursor(query.cursor);
   const page = {
     agentId: agent._id,
-    ...(isOwned ? {} : { principal: ctx.principal }),
+    ...(seesAll ? {} : { principal: ctx.principal }),
     ...(query.status === undefined ? {} : { status: query.status }),
     ...(after === undefined ? {} : { after: { activeAt: after.at, id: after.id } }),
     limit: query.limit + 1,
@@ -51,14 +52,14 @@ async function list(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
   const [rows, count] = await Promise.all([listSessions(deps.database, page), countSessions(deps.database, page)]);
   const sessions = rows.slice(0, query.limit);
   const last = sessions.at(-1);
-  const emails = await emailsOf(deps.database, sessions);
+  const [emails, unread] = await Promise.all([emailsOf(deps.database, sessions), countUnread(deps.database, sessions)]);
   return {
     status: 200,
     body: {
       agent_name: agent.displayName ?? agent.handle,
       session_count: count,
       sessions: sessions.map((session) =>
-        presentSession(agent, session, { email: emails.get(session.ownerId) ?? null }),
+        presentSession(agent, session, { email: emails.get(session.ownerId) ?? null }, unread.get(session._id) ?? 0),
       ),
       next_cursor:
         rows.length > query.limit && last !== undefined ? cursorOf({ at: last.activeAt, id: last._id }) : null,
@@ -67,9 +68,9 @@ async function list(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
 }
 
 /** @throws AppError SESSION_NOT_FOUND the same for somebody else's and one that never was */
-async function requireSession(ctx: GatewayContext, deps: GatewayDeps, { agent, isOwned }: FoundAgent) {
+async function requireSession(ctx: GatewayContext, deps: GatewayDeps, { agent, seesAll }: FoundAgent) {
   const session = await loadSession(deps.database, ctx.params.id ?? '');
-  const isVisible = session.agentId === agent._id && (isOwned || session.principal === ctx.principal.key);
+  const isVisible = session.agentId === agent._id && (seesAll || session.principal === ctx.principal.key);
   if (!isVisible) throw new AppError('SESSION_NOT_FOUND');
   return session;
 }
@@ -80,10 +81,11 @@ async function show(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
   const session = await requireSession(ctx, deps, found);
   const { rows, hasMore } = await readSessionMessages(deps.database, session, { limit, before });
   const email = (await emailsOf(deps.database, [session])).get(session.ownerId) ?? null;
+  const unread = await countUnread(deps.database, [session]);
   return ctx.answerPage(() =>
     Promise.resolve(
       JSON.stringify({
-        session: presentSession(found.agent, session, { email }),
+        session: presentSession(found.agent, session, { email }, unread.get(session._id) ?? 0),
         message_count: session.messageCount,
         messages: rows.map(({ message, execution }) =>
           presentChatMessage(found.agent, session, message, execution, { email }),

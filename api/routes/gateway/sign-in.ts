@@ -34,7 +34,8 @@ export function gatewaySignInRoutes({ database, commands }: GatewayDeps): Route[
       if (pair === null || owner === null) throw new AppError('UNAUTHORIZED', undefined, undefined, 'Sign in again');
       return tokens(pair, owner);
     }),
-    gatewayRoute(logout, async ({ owner }) => {
+    gatewayRoute(logout, async ({ owner, principal }) => {
+      if (principal.kind === 'key') throw new AppError('FORBIDDEN');
       await commands.signOutSession(owner.id, owner.sessionId);
       return { status: 200, body: { status: 'ok' } };
     }),

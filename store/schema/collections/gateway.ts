@@ -1,4 +1,5 @@
 import type { TurnFailure, TurnStatus } from '../../../domain/turns';
+import type { SealedSecret } from './webhooks';
 import { collection, DATE_OR_NULL, NUMBER, shape, STRING_OR_NULL } from './collection';
 
 /** What a session was made for (gateway.md §4.3). */
@@ -30,7 +31,10 @@ export interface GatewaySession {
   activeAt: Date;
   lastMessageAt: Date | null;
   messageCount: number;
+  title?: string;
   closedAt?: Date;
+  /** Its user deleted it: nobody of the gateway sees it any more. */
+  deletedAt?: Date;
 }
 
 /** One turn: a user's message and the agent's answer (gateway.md §9). */
@@ -70,11 +74,11 @@ export interface GatewayExecution {
 
 /**
  * That a user has written to an agent of somebody else (gateway.md §1.2): until it has answered, once and for ever, the
- * user waits. `_id` = principal and agent.
+ * user waits. `_id` = owner and agent.
  */
 export interface GatewayContact {
   _id: string;
-  principal: string;
+  ownerId: string;
   agentId: string;
   answeredAt: Date | null;
   createdAt: Date;
@@ -168,8 +172,45 @@ export const gatewayExecutions = collection<GatewayExecution>({
   ],
 });
 
+/** What an application calls with, for one owner (gateway.md §2). */
+export interface GatewayKey {
+  _id: string;
+  ownerId: string;
+  name: string;
+  /** SHA-256 of the key, 64 hex. */
+  keyHash: string;
+  /** Its first characters, by which its owner tells it from others. */
+  keyPrefix: string;
+  /** The one agent that it is for; null: all. */
+  agentId: string | null;
+  /** Signs what is posted to the application: sealed. */
+  callbackSecret: SealedSecret;
+  createdAt: Date;
+  lastUsedAt: Date | null;
+}
+
+export const gatewayKeys = collection<GatewayKey>({
+  schema: shape({
+    _id: 'string',
+    ownerId: 'string',
+    name: 'string',
+    keyHash: 'string',
+    keyPrefix: 'string',
+    agentId: STRING_OR_NULL,
+    callbackSecret: 'object',
+    createdAt: 'date',
+    lastUsedAt: DATE_OR_NULL,
+  }),
+  indexes: [
+    // findKey: authentication of every request with a key
+    { name: 'key_hash', key: { keyHash: 1 }, unique: true },
+    // listKeys: those of an owner, newest first
+    { name: 'owner_created', key: { ownerId: 1, createdAt: -1, _id: 1 } },
+  ],
+});
+
 export const gatewayContacts = collection<GatewayContact>({
-  schema: shape({ _id: 'string', principal: 'string', agentId: 'string', answeredAt: DATE_OR_NULL, createdAt: 'date' }),
+  schema: shape({ _id: 'string', ownerId: 'string', agentId: 'string', answeredAt: DATE_OR_NULL, createdAt: 'date' }),
   indexes: [],
 });
 
