@@ -2,7 +2,7 @@ import type { Flows } from '../platform/flows/flows';
 import type { Logger } from '../platform/logger';
 import { handOverFrom, type HandOverDeps } from '../store/gateway/hand-over';
 import { settleReplies } from '../store/gateway/replies';
-import { flowInputOf, settleTurnRow } from '../store/gateway/turns';
+import { cutTurns, flowInputOf, settleTurnRow } from '../store/gateway/turns';
 import { findRows } from '../store/outbox/rows';
 
 interface Deps extends HandOverDeps {
@@ -30,6 +30,9 @@ export async function relayTurns(deps: Deps, before: Date): Promise<void> {
   const replied = await findRows(database, 'turn.replied', before);
   for (const guestId of new Set(replied.map((row) => row.guestId))) {
     await each(guestId, () => settleReplies(database, guestId));
+  }
+  for (const row of await findRows(database, 'turns.cut', before)) {
+    await each(row.targetId, () => cutTurns(database, row, deps.clock.now()));
   }
   for (const { executionId, nextId } of await findRows(database, 'turn.ended', before)) {
     await each(executionId, async () => {

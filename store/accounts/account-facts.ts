@@ -40,6 +40,13 @@ export async function writeStatus(
     { _id: newOutboxId(), kind: 'contacts.visibility', targetId: agentId, createdAt: at },
     { session },
   );
+  if (facts.status !== 'suspended' && facts.status !== 'deleted') return;
+  // Who waits for an answer of the agent waits in vain.
+  const failure = facts.status === 'suspended' ? 'agent_suspended' : 'agent_deleted';
+  await database.outbox.insertOne(
+    { _id: newOutboxId(), kind: 'turns.cut', targetId: agentId, failure, createdAt: at },
+    { session },
+  );
 }
 
 async function writeFacts(

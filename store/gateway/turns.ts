@@ -267,6 +267,32 @@ export async function noteHandedOver(
   );
 }
 
+/** Turns that end together; the others with the next round. */
+const CUT_MAX = 100;
+
+const GONE = { agent_suspended: 'The agent was suspended', agent_deleted: 'The agent was deleted' };
+
+/**
+ * Ends the open turns of an agent that was suspended or deleted. Dies in the middle: those that are left end with the next
+ * round, for the row of the outbox stays until there are none.
+ * @returns true when there are none left
+ */
+export async function cutTurns(
+  database: Database,
+  row: { _id: string; targetId: string; failure: keyof typeof GONE },
+  at: Date,
+): Promise<boolean> {
+  const { targetId: agentId, failure: code } = row;
+  const open = await database.gatewayExecutions
+    .find({ agentId, status: { $in: [...OPEN_STATUSES] } }, { ...READ, limit: CUT_MAX, projection: { _id: 1 } })
+    .toArray();
+  const error = { code, message: GONE[code] };
+  for (const { _id } of open) await endTurn(database, _id, { status: 'failed', error, at });
+  if (open.length === CUT_MAX) return false;
+  await database.outbox.deleteOne({ _id: row._id });
+  return true;
+}
+
 /** Rows of the outbox about one turn leave it: what they ask for was done. */
 export async function settleTurnRow(
   database: Database,

@@ -246,6 +246,18 @@ describe('turns of the chat gateway', () => {
     agent.disconnect();
   });
 
+  test('turns fail when their agent is deleted, and its users find it no more', async () => {
+    const user = await signInUser(stack);
+    const agent = await SdkAgent.create(database, url());
+    await agent.connect();
+    const waiting = user.chat(agent, 'Hi');
+    await waitFor(() => agent.received.length === 1, { describe: 'the message' });
+    await agent.client.deleteAgent(agent.handle);
+    expect([(await waiting).status, (await waiting).body.code]).toEqual([404, 'AGENT_NOT_FOUND']);
+    expect((await user.chat(agent, 'Hi')).status).toBe(404);
+    agent.disconnect();
+  });
+
   test('gateway#13: a stream goes on behind the event that its caller knows, also from another process', async () => {
     const [user, echo] = await Promise.all([signInUser(stack), startEcho(database, url(), () => 'x'.repeat(5_000))]);
     const { body } = await user.chat(echo, 'Much');

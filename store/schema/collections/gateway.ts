@@ -163,6 +163,12 @@ export const gatewayExecutions = collection<GatewayExecution>({
       key: { sessionId: 1, queuedAt: 1 },
       partialFilterExpression: { status: { $in: ['queued', 'running'] } },
     },
+    // cutTurns: those of an agent that has gone
+    {
+      name: 'open_agent',
+      key: { agentId: 1, queuedAt: 1 },
+      partialFilterExpression: { status: { $in: ['queued', 'running'] } },
+    },
     // settleReply: the turn whose message an answer names; executions beside a session's messages
     { name: 'message', key: { messageId: 1 } },
     { name: 'reply', key: { 'replies.messageId': 1 } },
