@@ -59,28 +59,21 @@ async function main(): Promise<void> {
   const joining = { database, control, reach, clock, committer, publicBaseUrl: config.PUBLIC_BASE_URL, metrics, log };
   const node = await joinNodes(joining);
   const presence = buildPresence({ database, node, clock, log });
-  const turns = createTurns({ database, committer, clock, flows, log });
+  const turns = createTurns({ database, committer, live: node, clock, flows, log });
+  const shared = { config, database, agents, committer, turns, presence, clock, log, metrics };
   const app = createApp({
-    config,
-    database,
-    agents,
-    committer,
+    ...shared,
     commands: buildCommands({ config, database, agents, clock, flows, log, orders: node.orders }),
-    clock,
-    log,
-    metrics,
     live: node,
     reach,
     orders: node.orders,
-    presence,
     enforcement,
     limiter: createRateLimiter({ database, log, isOn: config.RATE_LIMITS }),
     blobs,
     avatars: createAvatars({ database, blobs, pool, log }),
-    turns,
     health: { ...healthOf(flows, blobs, node), mongodb: () => serves(database, reach, committer) },
   });
-  const attached = attachRealtime(app, { node, presence, config, database, agents, clock, committer, log, metrics });
+  const attached = attachRealtime(app, { ...shared, node });
   const server = listen(attached, config, log);
   stopOnSignal(log, DEADLINE_MS, async () => {
     await leave({ server, turns, attached, committer });

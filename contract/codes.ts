@@ -79,6 +79,7 @@ export const GATEWAY_ERRORS = {
   SESSION_NOT_FOUND: { status: 404, message: 'No such session' },
   EXECUTION_NOT_FOUND: { status: 404, message: 'No such execution' },
   SESSION_CLOSED: { status: 409, message: 'This session is closed' },
+  TURN_CLOSED: { status: 409, message: 'The turn has ended' },
   TURN_CANCELLED: { status: 409, message: 'The turn was cancelled' },
   TURN_QUEUE_FULL: { status: 429, message: 'Too many turns wait in this session' },
   AGENT_ERROR: { status: 502, message: 'The agent reported an error' },

@@ -10,6 +10,7 @@ import { AVATAR_ENDPOINTS } from './endpoints-avatars';
 import { SOCIAL_ENDPOINTS } from './endpoints-social';
 import { WEBHOOK_ENDPOINTS } from './endpoints-webhooks';
 import { GATEWAY_ENDPOINTS } from './endpoints-gateway';
+import { AGENT_TURN_ENDPOINTS } from './endpoints-agent-turns';
 import { TEAMMATE_ENDPOINTS } from './endpoints-teammate';
 import { SEND_BODY_BYTES_MAX } from './limits';
 import { ackedSchema, ackSchema, messageSchema, sendMessageSchema, syncQuerySchema } from './messages';
@@ -194,4 +195,5 @@ export const ENDPOINTS: Endpoint[] = [
   ...WEBHOOK_ENDPOINTS,
   ...GATEWAY_ENDPOINTS,
   ...TEAMMATE_ENDPOINTS,
+  ...AGENT_TURN_ENDPOINTS,
 ];

@@ -62,6 +62,25 @@ export const chatSchema = z.object({
 
 const time = z.iso.datetime();
 const count = z.number().int();
+/** What a turn's agent told of its tools (gateway.md §4.2, §9.1). */
+const executionLogEntrySchema = z.object({
+  id: z.string(),
+  type: z.enum(['tool_use', 'tool_result']),
+  tool: z.string().nullable(),
+  input: z.unknown().nullable(),
+  success: z.boolean().nullable(),
+  duration_ms: count.nullable(),
+  timestamp: time,
+});
+const toolCallSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  input: z.unknown(),
+  output: z.unknown().nullable(),
+  is_error: z.boolean(),
+  started_at: time,
+  duration_ms: count.nullable(),
+});
 const attachmentsSchema = z.array(z.object({ attachment_id: z.string() }));
 
 /** gateway.md §4.2: the answer as JSON, for both shapes. */
@@ -75,7 +94,7 @@ export const chatAnswerSchema = z.object({
   status: z.literal('completed'),
   message_id: z.string().nullable(),
   attachments: attachmentsSchema,
-  execution_log: z.array(z.object({ id: z.string() })),
+  execution_log: z.array(executionLogEntrySchema),
   metadata: z.object({
     cost_usd: z.number().nullable(),
     duration_ms: count,
@@ -210,8 +229,8 @@ export const executionSchema = executionSummarySchema
   .extend({
     response: z.string().nullable(),
     error_code: z.string().nullable(),
-    tool_calls: z.array(z.object({ id: z.string() })),
-    execution_log: z.array(z.object({ id: z.string() })),
+    tool_calls: z.array(toolCallSchema),
+    execution_log: z.array(executionLogEntrySchema),
     usage: z.null(),
     context_used: count.nullable(),
     context_max: count.nullable(),

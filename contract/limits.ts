@@ -263,6 +263,22 @@ export const EXECUTION_LOG_PAGE = { default: 500, max: 500 } as const;
 /** gateway.md §9.2: how long the events of a turn are kept once it has ended. */
 export const TURN_EVENTS_KEEP_MS = 86_400_000;
 
+/** gateway.md §8.3: what agents say of a turn. */
+export const TURN_DELTA_BYTES_MAX = 8_192;
+export const TURN_LABEL_LENGTH_MAX = 200;
+export const TURN_TOOL_BYTES_MAX = 16_384;
+export const TURN_EVENTS_PER_CALL_MAX = 100;
+/** gateway.md §8.3: how long, and with how many frames behind it, a missing delta is waited for. */
+export const TURN_GAP_MS_MAX = 2_000;
+export const TURN_FRAMES_PENDING_MAX = 256;
+/** gateway.md §8.3: deltas a second of one agent, and at once. */
+export const TURN_FRAMES_PER_SECOND = 50;
+export const TURN_FRAMES_BURST = 100;
+/** gateway.md §8.4: UTF-8 bytes of an answer, and of each message that it is stored as. */
+export const TURN_ANSWER_BYTES_MAX = 262_144;
+export const TURN_PART_BYTES_MAX = 28_000;
+export const AGENT_TURNS_PAGE = { default: 50, max: 200 } as const;
+
 /** gateway.md §13: windows of a caller of the gateway. */
 export const GATEWAY_LIMITS = {
   turns: { limit: 60, windowMs: 60_000, window: 'fixed' },

@@ -25,6 +25,8 @@ export interface ReplyMarks {
   executionId: string | null;
   /** False: more of the answer is to come. */
   isFinal: boolean;
+  /** It goes on where the message before it ended (gateway.md §8.4). */
+  isContinuation: boolean;
   /** `metadata.gateway.error`: the agent could not answer. */
   error: { code: string; message: string } | null;
 }
@@ -72,10 +74,13 @@ const ERROR_MESSAGE_LENGTH_MAX = 1_000;
 export function readMarks(metadata: Record<string, unknown>): ReplyMarks {
   const gateway = objectOf(metadata['gateway']);
   const error = gateway['error'] === undefined ? null : objectOf(gateway['error']);
+  const { index, total } = objectOf(gateway['part']);
   return {
     replyTo: textOf(metadata['reply_to']),
     executionId: textOf(gateway['execution_id']),
-    isFinal: gateway['final'] !== false,
+    isFinal:
+      gateway['final'] !== false && !(typeof index === 'number' && typeof total === 'number' && index < total - 1),
+    isContinuation: typeof index === 'number' && index > 0,
     error:
       error === null
         ? null

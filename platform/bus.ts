@@ -10,6 +10,8 @@ export interface LiveFrame {
    * dropped there.
    */
   order?: { subject: string; version: number };
+  /** Only for sockets that know the chat gateway (gateway.md §8.3). */
+  isForGateway?: true;
 }
 
 /** What of an agent an open pane of its owner's dashboard shows (dashboard.md §6.3). */

@@ -8,11 +8,13 @@ import type {
   GatewayKeyView,
   SessionView,
 } from '../contract/gateway';
+import type { AgentTurnView } from '../contract/turn-frames';
 import { EXECUTION_PREVIEW_LENGTH_MAX } from '../contract/limits';
 import { responseOf } from '../domain/turns';
 import type { Agent } from '../store/schema/collections/agents';
-import type { GatewayExecution, GatewayKey, GatewaySession } from '../store/schema/collections/gateway';
+import type { GatewayEvent, GatewayExecution, GatewayKey, GatewaySession } from '../store/schema/collections/gateway';
 import type { Message } from '../store/schema/collections/messages';
+import { presentExecutionLog, presentToolCalls } from './tools';
 
 type Named = Pick<Agent, '_id' | 'handle' | 'displayName'>;
 
@@ -39,8 +41,13 @@ const isoOf = (date: Date | null | undefined): string | null => date?.toISOStrin
 const durationOf = ({ queuedAt, completedAt }: GatewayExecution): number | null =>
   completedAt === null ? null : completedAt.getTime() - queuedAt.getTime();
 
-/** A turn that was completed, as JSON callers get it (gateway.md §4.2). Agents report no cost yet: nulls and zeros. */
-export function presentAnswer(agent: Named, execution: GatewayExecution, session: GatewaySession): ChatAnswerView {
+/** A turn that was completed, as JSON callers get it (gateway.md §4.2). @param tools what its agent told of its tools. Agents report no cost: nulls and zeros. */
+export function presentAnswer(
+  agent: Named,
+  execution: GatewayExecution,
+  session: GatewaySession,
+  tools: GatewayEvent[],
+): ChatAnswerView {
   const { _id: id, sessionId, response, replies, completedAt, queuedAt } = execution;
   return {
     response: response ?? '',
@@ -52,12 +59,12 @@ export function presentAnswer(agent: Named, execution: GatewayExecution, session
     status: 'completed',
     message_id: replies.findLast(({ isLate }) => !isLate)?.messageId ?? null,
     attachments: [],
-    execution_log: [],
+    execution_log: presentExecutionLog(tools),
     metadata: {
       cost_usd: null,
       duration_ms: durationOf(execution) ?? 0,
       num_turns: 1,
-      tool_count: 0,
+      tool_count: execution.toolCalls ?? 0,
       session_id: sessionId,
       input_tokens: 0,
       output_tokens: 0,
@@ -113,6 +120,22 @@ export function presentConversation(session: GatewaySession, unreadCount: number
     message_count: session.messageCount,
     unread_count: unreadCount,
     status: session.status,
+  };
+}
+
+/** A turn as its agent sees it (gateway.md §8.3). */
+export function presentAgentTurn(execution: GatewayExecution, session: GatewaySession): AgentTurnView {
+  return {
+    execution_id: execution._id,
+    session_id: session._id,
+    conversation_id: execution.place?.conversationId ?? null,
+    message_id: execution.messageId,
+    sender: session.guestHandle,
+    status: execution.status,
+    channel: execution.channel,
+    queued_at: execution.queuedAt.toISOString(),
+    deadline_at: execution.deadlineAt.toISOString(),
+    through_index: (execution.stream?.nextIndex ?? 0) - 1,
   };
 }
 
@@ -179,15 +202,15 @@ export function presentExecutionSummary(agent: Named, execution: GatewayExecutio
   };
 }
 
-export function presentExecution(agent: Named, execution: GatewayExecution): ExecutionView {
+export function presentExecution(agent: Named, execution: GatewayExecution, tools: GatewayEvent[]): ExecutionView {
   const { hints } = execution;
   return {
     ...presentExecutionSummary(agent, execution),
     message: execution.message,
     response: execution.response,
     error_code: execution.error?.code ?? null,
-    tool_calls: [],
-    execution_log: [],
+    tool_calls: presentToolCalls(tools),
+    execution_log: presentExecutionLog(tools),
     usage: null,
     context_used: null,
     context_max: null,

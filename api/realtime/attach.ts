@@ -29,6 +29,9 @@ import type { PresenceService } from './presence/presence';
 import { ReadAcks } from './sockets/read-acks';
 import { Session, type SessionDeps } from './sockets/session';
 import { AgentSocket } from './wire/socket';
+import { TurnStreams } from '../turns/turn-streams';
+import type { Turns } from '../turns/turns';
+import { TurnFrames } from './sockets/turn-frames';
 import { TypingRelay } from './sockets/typing';
 import { createWarnings } from './broadcast/warnings';
 import { createVerify, Waiting, type Accepted } from './sockets/upgrade';
@@ -41,6 +44,7 @@ export interface RealtimeDeps {
   agents: AgentReader;
   clock: Clock;
   committer: Committer;
+  turns: Turns;
   log: Logger;
   metrics: Metrics;
 }
@@ -153,6 +157,8 @@ function sessionDeps(deps: RealtimeDeps, admission: Admission, waiting: Waiting)
   const warnings = createWarnings({ database, live: node, clock, log, limitRate: config.RATE_LIMITS });
   committer.onSpent((sender) => warnings.note(sender));
   const typing = new TypingRelay({ database, live: node, log });
+  const streams = new TurnStreams({ database, clock, log });
+  const turnFrames = new TurnFrames({ database, agents, committer, turns: deps.turns, streams, log });
   const reads = new ReadAcks({ database, live: node, clock, log });
   return {
     database,
@@ -162,7 +168,7 @@ function sessionDeps(deps: RealtimeDeps, admission: Admission, waiting: Waiting)
     admission,
     presence,
     reads,
-    inbound: new Inbound({ presence, typing, reads }),
+    inbound: new Inbound({ presence, typing, reads, turns: turnFrames }),
     onSettled: (address) => waiting.leave(address),
     inTurn: createInTurn(PUMP_READS_MAX),
     mayPush: node.lease.isHeld,

@@ -51,6 +51,7 @@ import { readRoutes } from './v1/reads';
 import { syncRoutes } from './v1/sync';
 import { ownerViewRoutes } from './dashboard/views';
 import { gatewayRoutes } from './gateway/routes';
+import { agentTurnRoutes } from './v1/gateway-turns';
 import { webhookRoutes } from './v1/webhooks';
 
 /** What the handlers of all routes need. */
@@ -113,6 +114,7 @@ export function allRoutes(deps: RouteDeps): Route[] {
     ...dashboardAgentRoutes({ ...deps, publicBaseUrl }),
     ...ownerViewRoutes({ ...deps, publicBaseUrl }),
     ...pauseRoutes(deps),
+    ...agentTurnRoutes(deps),
     ...gatewayRoutes({ ...deps, reads: createTurnReads(deps) }),
   ];
 }

@@ -28,6 +28,7 @@ export async function beginTurn(
   caller: { principal: Principal; now: Date },
   { agent, isOwned }: FoundAgent,
   body: ChatBody,
+  wantsStream: boolean,
 ): Promise<GatewayExecution> {
   const { principal, now } = caller;
   const hints = {
@@ -45,6 +46,7 @@ export async function beginTurn(
     session,
     isOwned,
     message: body.message,
+    wantsStream,
     hints,
     waitUntil: new Date(now.getTime() + waitMs),
     deadlineAt: new Date(now.getTime() + Math.max(waitMs, TURN_LIFE_SECONDS * 1_000)),

@@ -19,10 +19,18 @@ export async function* eventStream(
     if (record.kind === 'silence') yield ': keep-alive\n\n';
     else if (record.kind === 'text') yield* textRecords(record);
     else if (record.kind === 'end') yield lastRecord(agentHandle, record);
-    else if (wantsAll) yield recordOf(record.n, { type: 'status', status: record.status });
+    else if (!wantsAll) continue;
+    else if (record.kind === 'tool') yield recordOf(record.n, record.tool);
+    else yield recordOf(record.n, statusOf(record));
   }
   yield 'data: [DONE]\n\n';
 }
+
+const statusOf = ({ status, label }: Extract<TurnRecord, { kind: 'status' }>): object => ({
+  type: 'status',
+  status,
+  ...(label === null ? {} : { label }),
+});
 
 /** The number stands with the last piece: who resumes from it has all of them. */
 function textRecords({ n, text }: Extract<TurnRecord, { kind: 'text' }>): string[] {

@@ -3,7 +3,7 @@ import { agentNameOf } from '../../presenters/gateway';
 import type { Agent } from '../../store/schema/collections/agents';
 import type { GatewayExecution } from '../../store/schema/collections/gateway';
 import { refusalOf } from './outcome';
-import type { TurnRecord } from './watch-turn';
+import type { ToolRecord, TurnRecord } from './watch-turn';
 
 type Named = Pick<Agent, '_id' | 'handle' | 'displayName'>;
 
@@ -34,14 +34,33 @@ export async function* streamJson(
   });
   for await (const record of records) {
     if (record.kind === 'end') yield* lastLines(agent, record.execution, line);
+    else if (record.kind === 'tool') yield line(toolLine(execution, record.tool));
     else if (record.kind !== 'text') yield line(statusOf(record));
     else if (wantsPartials) yield line(deltaOf(record.text));
   }
 }
 
+/** A call is something that the assistant says, its result something that it is told. */
+function toolLine(execution: GatewayExecution, tool: ToolRecord): object {
+  if (tool.type === 'tool_call') {
+    const { id, name, input } = tool;
+    return assistantLine(execution, execution._id, [{ type: 'tool_use', id, name, input }], 'tool_use');
+  }
+  const content = typeof tool.output === 'string' ? tool.output : JSON.stringify(tool.output);
+  const result = { type: 'tool_result', tool_use_id: tool.id, content, is_error: tool.is_error };
+  return { type: 'user', message: { role: 'user', content: [result] }, parent_tool_use_id: null };
+}
+
+function assistantLine(execution: GatewayExecution, id: string, content: object[], stop_reason: string): object {
+  const model = execution.hints.model ?? null;
+  const message = { id, type: 'message', role: 'assistant', model, content, stop_reason, usage: NO_USAGE };
+  return { type: 'assistant', message, parent_tool_use_id: null };
+}
+
 function statusOf(record: Extract<TurnRecord, { kind: 'status' | 'silence' | 'closing' }>): object {
   const status = record.kind === 'status' ? record.status : 'waiting';
-  return { type: 'system', subtype: 'status', status };
+  const label = record.kind === 'status' ? record.label : null;
+  return { type: 'system', subtype: 'status', status, ...(label === null ? {} : { label }) };
 }
 
 const deltaOf = (text: string): object => ({
@@ -54,16 +73,8 @@ function* lastLines(agent: Named, execution: GatewayExecution, line: (value: obj
   const { response, completedAt, queuedAt, replies } = execution;
   const refusal = refusalOf(agent.handle, execution);
   if (refusal === null) {
-    const message = {
-      id: replies.findLast(({ isLate }) => !isLate)?.messageId ?? execution._id,
-      type: 'message',
-      role: 'assistant',
-      model: execution.hints.model ?? null,
-      content: [{ type: 'text', text: response ?? '' }],
-      stop_reason: 'end_turn',
-      usage: NO_USAGE,
-    };
-    yield line({ type: 'assistant', message, parent_tool_use_id: null });
+    const id = replies.findLast(({ isLate }) => !isLate)?.messageId ?? execution._id;
+    yield line(assistantLine(execution, id, [{ type: 'text', text: response ?? '' }], 'end_turn'));
   }
   const durationMs = (completedAt ?? new Date()).getTime() - queuedAt.getTime();
   yield line({

@@ -3,6 +3,7 @@ import type { Logger } from '../../platform/logger';
 import type { TurnFollower } from '../../store/gateway/follow';
 import { handOverFrom, type HandOverDeps } from '../../store/gateway/hand-over';
 import { settleReplies } from '../../store/gateway/replies';
+import type { GuestReply } from '../../store/sending/send-types';
 import { flowInputOf, settleTurnRow, type EndedTurn } from '../../store/gateway/turns';
 
 export interface TurnStepsDeps extends HandOverDeps {
@@ -55,7 +56,11 @@ export function createTurnSteps(deps: TurnStepsDeps) {
     ended: (ended: EndedTurn): void => defer('turn.end_deferred', announce(ended)),
     /** A turn is the first of its session from now on. */
     freed: (nextId: string | null): void => defer('turn.hand_over_deferred', handOn(nextId)),
-    /** An agent has written to a guest. */
-    replied: (guestId: string): void => defer('turn.reply_deferred', settle(guestId)),
+    /** Agents have written to guests. */
+    replied: (replies: GuestReply[]): void => {
+      for (const guestId of new Set(replies.map((reply) => reply.guestId))) {
+        defer('turn.reply_deferred', settle(guestId));
+      }
+    },
   };
 }

@@ -7,16 +7,23 @@ import { detachTurn, endTurn, startTurn, type NewTurn } from '../../store/gatewa
 import type { GatewayEvent, GatewayExecution } from '../../store/schema/collections/gateway';
 import type { Database } from '../../store/schema/database';
 import type { Committer } from '../../store/sending/committer';
+import { loadAgentTurn } from '../../store/gateway/turn-events';
+import { AppError } from '../../contract/errors';
+import type { Live } from '../realtime/broadcast/live';
 import { followTurn } from './follow-turn';
 import { createTurnSteps } from './turn-steps';
 
 export interface TurnsDeps {
   database: Database;
   committer: Committer;
+  live: Live;
   clock: Clock;
   flows: Pick<Flows, 'startTurn' | 'signalTurn'>;
   log: Logger;
 }
+
+/** Why an agent need not answer any more (gateway.md §8.3). */
+export type CancelReason = 'user' | 'owner' | 'session_closed';
 
 export type CancelOutcome = 'cancelled_while_queued' | 'terminated' | 'already_finished';
 
@@ -33,7 +40,11 @@ export interface Turns {
   awaitEnd(execution: GatewayExecution, signal: AbortSignal): Promise<GatewayExecution>;
   /** The turn as it is now; an open one is looked at whether the agent has taken it. */
   load(execution: GatewayExecution): Promise<GatewayExecution>;
-  cancel(executionId: string): Promise<CancelOutcome>;
+  cancel(executionId: string, reason: CancelReason): Promise<CancelOutcome>;
+  /** The agent cannot answer. @throws AppError EXECUTION_NOT_FOUND, TURN_CLOSED */
+  failByAgent(agentId: string, executionId: string, error: { code: string; message: string }): Promise<void>;
+  /** Events of the turn were written here. */
+  changed(executionId: string): void;
   /** Cancels the turns of a session that takes no more. */
   cancelOpen(sessionId: string): Promise<void>;
   /** Nobody waits for the turn any more: it stays open, and its session goes on. */
@@ -45,7 +56,7 @@ export interface Turns {
 
 /** @see createTurnSteps for what happens when this process dies */
 export function createTurns(deps: TurnsDeps): Turns {
-  const { database, committer, clock, log } = deps;
+  const { database, committer, clock, live, log } = deps;
   const follower = createTurnFollower({ database, log });
   const steps = createTurnSteps({ ...deps, follower });
   const closing = new AbortController();
@@ -54,15 +65,14 @@ export function createTurns(deps: TurnsDeps): Turns {
   const load: Turns['load'] = async (execution) =>
     noteAccepted(database, (await loadExecution(database, execution._id)) ?? execution);
 
-  committer.onReplies((replies) => {
-    for (const guestId of new Set(replies.map((reply) => reply.guestId))) steps.replied(guestId);
-  });
+  committer.onReplies(steps.replied);
 
-  async function cancel(executionId: string): Promise<CancelOutcome> {
+  async function cancel(executionId: string, reason: CancelReason): Promise<CancelOutcome> {
     const before = await loadExecution(database, executionId);
     const ended = await endTurn(database, executionId, { status: 'cancelled', at: clock.now() });
     if (ended === null) return 'already_finished';
     steps.ended(ended);
+    if (before !== null) sayCancelled(live, before, reason);
     return before?.messageId === null ? 'cancelled_while_queued' : 'terminated';
   }
 
@@ -79,8 +89,16 @@ export function createTurns(deps: TurnsDeps): Turns {
     },
     load,
     cancel,
+    failByAgent: async (agentId, executionId, { code: agentCode, message }) => {
+      await loadAgentTurn(database, agentId, executionId);
+      const error = { code: 'agent_error', message, agentCode } as const;
+      const ended = await endTurn(database, executionId, { status: 'failed', error, at: clock.now() });
+      if (ended === null) throw new AppError('TURN_CLOSED');
+      steps.ended(ended);
+    },
+    changed: (executionId) => follower.note(executionId),
     cancelOpen: async (sessionId) => {
-      for (const { _id } of await findOpenTurns(database, sessionId)) await cancel(_id);
+      for (const { _id } of await findOpenTurns(database, sessionId)) await cancel(_id, 'session_closed');
     },
     detach: async (executionId) => steps.freed(await detachTurn(database, executionId, clock.now())),
     isClosing: () => closing.signal.aborted,
@@ -89,4 +107,15 @@ export function createTurns(deps: TurnsDeps): Turns {
       return follower.close();
     },
   };
+}
+
+/** Only to sockets that know the gateway: all others see today's wire. One that does not hear it answers late. */
+function sayCancelled(
+  live: Live,
+  { _id: execution_id, agentId, messageId }: GatewayExecution,
+  reason: CancelReason,
+): void {
+  if (messageId === null) return;
+  const text = JSON.stringify({ type: 'turn.cancel', payload: { execution_id, reason } });
+  live.broadcast([agentId], { text, isForGateway: true });
 }

@@ -2,9 +2,15 @@ import type { GatewayEvent, GatewayExecution } from '../../store/schema/collecti
 import { STREAM_KEEP_ALIVE_MS } from '../../contract/limits';
 import type { Turns } from './turns';
 
+/** A call of a tool, or its result, as the agent told it. */
+export type ToolRecord =
+  | { type: 'tool_call'; id: string; name: string; input: unknown }
+  | { type: 'tool_result'; id: string; output: unknown; is_error: boolean; duration_ms: number | null };
+
 /** What those who watch a turn are shown, one after another. */
 export type TurnRecord =
-  | { kind: 'status'; n: number; status: string }
+  | { kind: 'status'; n: number; status: string; label: string | null }
+  | { kind: 'tool'; n: number; tool: ToolRecord }
   | { kind: 'text'; n: number; text: string }
   /** Nothing has happened for a while. */
   | { kind: 'silence' }
@@ -42,6 +48,11 @@ export async function* watchTurn(turns: Turns, { execution, after, signal }: Wat
 
 /** The parse point of what `newEvent` wrote. */
 function recordOf({ n, type, data }: GatewayEvent): TurnRecord | null {
-  if (type === 'status') return { kind: 'status', n, status: String(data['status']) };
+  if (type === 'status') {
+    const { status, label } = data;
+    return { kind: 'status', n, status: String(status), label: typeof label === 'string' ? label : null };
+  }
+  // What `takeFrames` made of a frame that was checked.
+  if (type === 'tool_call' || type === 'tool_result') return { kind: 'tool', n, tool: { type, ...data } as ToolRecord };
   return type === 'text' ? { kind: 'text', n, text: String(data['text']) } : null;
 }

@@ -5,7 +5,7 @@ import { envelopesOf } from '../schema/collections/messages';
 import { turnEventId } from '../schema/collections/gateway';
 import { withTransaction, type Database } from '../schema/database';
 import { READ, SAFE_READ } from '../schema/reads';
-import { newEvent } from './turns';
+import { newEvent } from './events';
 import type { Principal } from './principals';
 
 /** Whose executions a caller sees: its own, or as the agent's owner everybody's. */

@@ -106,7 +106,7 @@ async function metadataOf(database: Database, execution: GatewayExecution, sessi
     execution_id: execution._id,
     session_id: session._id,
     channel: execution.channel,
-    stream: false,
+    stream: execution.wantsStream,
     deadline_at: execution.deadlineAt.toISOString(),
     attempt: 1,
     max_attempts: 1,

@@ -13,7 +13,8 @@ import {
 } from '../../domain/turns';
 import { READ } from '../schema/reads';
 import { noteAnswered } from './contacts';
-import { addedTo, endTurnIn, joined, newEvent, type EndedTurn } from './turns';
+import { answerWith, type AnswerPart } from './answers';
+import { endTurnIn, type EndedTurn } from './turns';
 
 /** What makes the sending of a turn's message repeatable. */
 export const turnClientMsgId = (executionId: string, attempt = 1): string => `${executionId}:${attempt}`;
@@ -69,7 +70,7 @@ function settleReply(database: Database, rowId: string): Promise<SettledReply> {
     const turns = await findTurns(database, session, marks, transaction);
     const effect = correlateReply(marks, turns);
     if (effect.kind === 'unsolicited') return OF_NONE;
-    const ended = await apply(database, effect, message, transaction);
+    const ended = await apply(database, effect, { message, marks }, transaction);
     return { executionId: effect.executionId, ended };
   });
 }
@@ -123,16 +124,17 @@ async function findUnnoted(
 async function apply(
   database: Database,
   effect: Exclude<ReplyEffect, { kind: 'unsolicited' }>,
-  message: Message,
+  { message, marks }: { message: Message; marks: ReplyMarks },
   transaction: ClientSession,
 ): Promise<EndedTurn | null> {
   const { executionId } = effect;
   const { _id: messageId, createdAt: at } = message;
   // The parse point of what `newMessage` wrote.
   const text = responseOf(JSON.parse(message.content) as { text?: unknown; data?: unknown });
+  const part = { text, messageId, isContinuation: marks.isContinuation };
   switch (effect.kind) {
     case 'completes':
-      return endTurnIn(database, executionId, { status: 'completed', response: { text, messageId }, at }, transaction);
+      return endTurnIn(database, executionId, { status: 'completed', part, at }, transaction);
     case 'fails': {
       const { code: agentCode, message: said } = effect.error;
       const error = { code: 'agent_error', message: said || text, agentCode } as const;
@@ -142,22 +144,16 @@ async function apply(
       await keepLate(database, executionId, { text, messageId, at }, transaction);
       return null;
     case 'continues':
-      await continueTurn(database, executionId, { text, messageId, at }, transaction);
+      await continueTurn(database, executionId, part, at, transaction);
       return null;
   }
-}
-
-interface Part {
-  text: string;
-  messageId: string;
-  at: Date;
 }
 
 /** The first answer after the end is shown beside it; history has all of them. */
 async function keepLate(
   database: Database,
   executionId: string,
-  { text, messageId, at }: Part,
+  { text, messageId, at }: { text: string; messageId: string; at: Date },
   transaction: ClientSession,
 ): Promise<void> {
   const replies = { messageId, isLate: true };
@@ -173,26 +169,18 @@ async function keepLate(
 async function continueTurn(
   database: Database,
   executionId: string,
-  { text, messageId, at }: Part,
+  part: AnswerPart,
+  at: Date,
   transaction: ClientSession,
 ): Promise<void> {
-  const execution = await database.gatewayExecutions.findOneAndUpdate(
-    { _id: executionId },
-    [
-      {
-        $set: {
-          status: 'running',
-          startedAt: { $ifNull: ['$startedAt', at] },
-          replies: { $concatArrays: ['$replies', { $literal: [{ messageId, isLate: false }] }] },
-          lastEvent: { $add: ['$lastEvent', 1] },
-          response: joined(text),
-        },
-      },
-    ],
-    { session: transaction, returnDocument: 'after' },
-  );
+  const execution = await database.gatewayExecutions.findOne({ _id: executionId }, { session: transaction });
   if (execution === null) return;
-  const data = { text: addedTo(execution.response, text) };
-  const event = newEvent(execution, { n: execution.lastEvent, type: 'text', data, at });
-  await database.gatewayEvents.insertOne(event, { session: transaction });
+  const { fields, events } = answerWith(execution, part, at);
+  const lastEvent = execution.lastEvent + events.length;
+  await database.gatewayExecutions.updateOne(
+    { _id: executionId },
+    { $set: { ...fields, status: 'running', lastEvent } },
+    { session: transaction },
+  );
+  if (events.length > 0) await database.gatewayEvents.insertMany(events, { session: transaction });
 }

@@ -1,18 +1,15 @@
-import type { ClientSession, Document } from 'mongodb';
+import type { ClientSession } from 'mongodb';
 import { AppError } from '../../contract/errors';
-import { TURN_EVENTS_KEEP_MS, TURN_QUEUE_RETRY_MS, TURNS_PER_SESSION_MAX } from '../../contract/limits';
+import { TURN_QUEUE_RETRY_MS, TURNS_PER_SESSION_MAX } from '../../contract/limits';
 import { OPEN_STATUSES, type TurnStatus } from '../../domain/turns';
 import { newGatewayId, newOutboxId } from '../../platform/ids';
-import {
-  turnEventId,
-  type GatewayEvent,
-  type GatewayExecution,
-  type GatewaySession,
-} from '../schema/collections/gateway';
+import { type GatewayExecution, type GatewaySession } from '../schema/collections/gateway';
 import type { Message } from '../schema/collections/messages';
 import { withTransaction, type Database } from '../schema/database';
 import { READ } from '../schema/reads';
+import { answerWith, type AnswerPart } from './answers';
 import { takeContact } from './contacts';
+import { newEvent } from './events';
 
 /** What a user wants of an agent. */
 export interface NewTurn {
@@ -20,6 +17,8 @@ export interface NewTurn {
   /** False: of an agent of somebody else, who has to answer first (`takeContact`). */
   isOwned: boolean;
   message: string;
+  /** Somebody watches the answer come. */
+  wantsStream: boolean;
   hints: GatewayExecution['hints'];
   waitUntil: Date;
   deadlineAt: Date;
@@ -43,6 +42,7 @@ export async function startTurn(database: Database, turn: NewTurn): Promise<Gate
     channel: session.kind,
     status: 'queued',
     message: turn.message,
+    wantsStream: turn.wantsStream,
     hints: turn.hints,
     messageId: null,
     response: null,
@@ -99,19 +99,11 @@ async function refusalOf(database: Database, sessionId: string, transaction: Cli
     : new AppError('TURN_QUEUE_FULL', { retry_after_ms: TURN_QUEUE_RETRY_MS }, TURN_QUEUE_RETRY_MS);
 }
 
-/** An event of a turn, which goes a day after the turn must have ended. */
-export function newEvent(
-  { _id: executionId, deadlineAt }: Pick<GatewayExecution, '_id' | 'deadlineAt'>,
-  event: Pick<GatewayEvent, 'n' | 'type' | 'data' | 'at'>,
-): GatewayEvent {
-  const expiresAt = new Date(deadlineAt.getTime() + TURN_EVENTS_KEEP_MS);
-  return { _id: turnEventId(executionId, event.n), executionId, ...event, expiresAt };
-}
-
 /** How a turn ends. */
 export interface TurnEnd {
   status: Exclude<TurnStatus, 'queued' | 'running'>;
-  response?: { text: string; messageId: string };
+  /** The message that answers it. */
+  part?: AnswerPart;
   error?: GatewayExecution['error'];
   at: Date;
 }
@@ -132,68 +124,34 @@ export function endTurn(database: Database, executionId: string, end: TurnEnd): 
   return withTransaction(database, (transaction) => endTurnIn(database, executionId, end, transaction));
 }
 
-/** `endTurn` as part of a transaction. */
+/** `endTurn` as part of a transaction. Whoever else writes the turn at once conflicts, and finds it as it is then. */
 export async function endTurnIn(
   database: Database,
   executionId: string,
-  end: TurnEnd,
+  { status, part, error = null, at }: TurnEnd,
   transaction: ClientSession,
 ): Promise<EndedTurn | null> {
-  const { status, response, error = null, at } = end;
-  const execution = await database.gatewayExecutions.findOneAndUpdate(
+  const execution = await database.gatewayExecutions.findOne(
     { _id: executionId, status: { $in: [...OPEN_STATUSES] } },
-    [{ $set: { status, error: { $literal: error }, completedAt: at, ...changesOf(response, at) } }],
-    { session: transaction, returnDocument: 'after' },
+    { session: transaction },
   );
   if (execution === null) return null;
-  const { lastEvent } = execution;
-  const events = [newEvent(execution, { n: lastEvent, type: 'end', data: { status }, at })];
-  if (response !== undefined) {
-    events.unshift(
-      newEvent(execution, {
-        n: lastEvent - 1,
-        type: 'text',
-        data: { text: addedTo(execution.response, response.text) },
-        at,
-      }),
-    );
-  }
-  await database.gatewayEvents.insertMany(events, { session: transaction });
+  const answer = part === undefined ? null : answerWith(execution, part, at);
+  const texts = answer?.events ?? [];
+  const n = execution.lastEvent + texts.length + 1;
+  await database.gatewayExecutions.updateOne(
+    { _id: executionId },
+    { $set: { ...answer?.fields, status, error, completedAt: at, lastEvent: n } },
+    { session: transaction },
+  );
+  const end = newEvent(execution, { n, type: 'end', data: { status }, at });
+  await database.gatewayEvents.insertMany([...texts, end], { session: transaction });
   const nextId = await leaveSession(database, execution, transaction);
   await database.outbox.insertOne(
     { _id: newOutboxId(), kind: 'turn.ended', executionId, nextId, createdAt: at },
     { session: transaction },
   );
   return { executionId, nextId };
-}
-
-/** Between the messages of one answer. */
-const BETWEEN_PARTS = '\n\n';
-
-/** The answer so far and one more message of it: what streams show is what is stored (gateway.md §14, invariant 3). */
-export const joined = (text: string): Document => ({
-  $cond: [
-    { $eq: ['$response', null] },
-    { $literal: text },
-    { $concat: ['$response', BETWEEN_PARTS, { $literal: text }] },
-  ],
-});
-
-/** What `joined` added to make `response`. */
-export const addedTo = (response: string | null, text: string): string =>
-  response === text ? text : `${BETWEEN_PARTS}${text}`;
-
-/** What an answer changes besides. Literals: no word of an agent may be read as an expression. */
-function changesOf(response: TurnEnd['response'], at: Date): Document {
-  const plus = (count: number) => ({ $add: ['$lastEvent', count] });
-  if (response === undefined) return { lastEvent: plus(1) };
-  const reply = { messageId: response.messageId, isLate: false };
-  return {
-    lastEvent: plus(2),
-    response: joined(response.text),
-    replies: { $concatArrays: ['$replies', { $literal: [reply] }] },
-    startedAt: { $ifNull: ['$startedAt', at] },
-  };
 }
 
 /** Frees the turn's place in its session. @returns the turn that is the first from now on, if this one was */

@@ -91,12 +91,16 @@ export class Hub {
   }
 
   /** Hands a frame that nobody stores to the sockets of these agents, unless a later one of its subject was first. */
-  broadcast(agentIds: string[], { text, order }: LiveFrame): void {
+  broadcast(agentIds: string[], { text, order, isForGateway }: LiveFrame): void {
     if (order !== undefined) {
       if ((this.versions.get(order.subject) ?? 0) > order.version) return;
       this.versions.set(order.subject, order.version);
     }
-    for (const agentId of agentIds) for (const socket of this.socketsOf(agentId)) socket.pump?.sendLive(text);
+    for (const agentId of agentIds) {
+      for (const socket of this.socketsOf(agentId)) {
+        if (isForGateway !== true || socket.knowsGateway) socket.pump?.sendLive(text);
+      }
+    }
   }
 
   /** Lets the pumps of these agents read. */

@@ -3,6 +3,8 @@ import {
   HELLO_FRAMES_PER_MINUTE,
   PRESENCE_FRAMES_PER_MINUTE,
   READ_ACK_FRAMES_PER_SECOND,
+  TURN_FRAMES_BURST,
+  TURN_FRAMES_PER_SECOND,
   TYPING_INTERVAL_MS,
 } from '../../../contract/limits';
 import { Budget } from './budget';
@@ -17,6 +19,8 @@ export class InboundLimits {
   readonly presence = new Budget(PRESENCE_FRAMES_PER_MINUTE, 60_000);
   readonly hellos = new Budget(HELLO_FRAMES_PER_MINUTE, 60_000);
   readonly readAcks = new Budget(READ_ACK_FRAMES_PER_SECOND, 1_000);
+  /** Of the chat gateway: a burst of so many, refilled at the rate of the contract. */
+  readonly turnDeltas = new Budget(TURN_FRAMES_BURST, (TURN_FRAMES_BURST / TURN_FRAMES_PER_SECOND) * 1_000);
   private readonly errors = new Budget(ERRORS_PER_MINUTE, 60_000);
   private readonly rateErrors = new Budget(1, ERROR_FRAME_INTERVAL_MS);
   /** When each conversation and type was relayed last, oldest first. */

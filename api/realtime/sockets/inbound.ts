@@ -7,12 +7,14 @@ import type { SocketAgent } from './open-socket';
 import { errorFrame, type Frame, type TypingType } from '../wire/frames';
 import type { PresenceService } from '../presence/presence';
 import type { ReadAcks } from './read-acks';
+import type { TurnFrames } from './turn-frames';
 import type { TypingRelay } from './typing';
 
 export interface InboundDeps {
   presence: PresenceService;
   typing: TypingRelay;
   reads: ReadAcks;
+  turns: TurnFrames;
 }
 
 /** The socket that a frame came over. */
@@ -46,7 +48,7 @@ export class Inbound {
       case 'message.send':
         return refuse(socket, 'UNSUPPORTED_ACTION', 'Send with POST /v1/messages', frame);
       default:
-        return;
+        if (frame.type.startsWith('turn.')) this.handleTurn(socket, frame);
     }
   }
 
@@ -60,6 +62,11 @@ export class Inbound {
   /** Whatever it names that cannot be acked is silently nothing (realtime.md §5.3). */
   private ack({ shared }: InboundSocket, { message_id: id }: Frame): void {
     if (typeof id === 'string' && id.length <= ACK_ID_LENGTH_MAX) shared.acks.ackMessage(id);
+  }
+
+  private handleTurn({ agent, shared, reply }: InboundSocket, frame: Frame): void {
+    const mayTake = frame.type !== 'turn.delta' || shared.limits.turnDeltas.take(Date.now());
+    this.deps.turns.handle(agent, frame, { say: reply, mayTake });
   }
 
   /** Like `PUT /v1/presence`: what that refuses is refused here; one too many is told, too (realtime.md §4). */

@@ -11,6 +11,8 @@ export interface OpenSocket {
   /** Null until it is live. */
   readonly agent: SocketAgent | null;
   readonly pump: Pump | null;
+  /** Its client has said that it knows the chat gateway. */
+  readonly knowsGateway: boolean;
   /** This socket as the registry knows it; null when it has no place there. */
   registered(): Registered | null;
   /** This socket as proof of life of its agent, if something came from the peer since `sinceMs`. */

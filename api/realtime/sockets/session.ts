@@ -10,6 +10,7 @@ import { helloOk, parseFrame, parseHello, type Frame, type Hello } from '../wire
 import type { Hub } from './hub';
 import type { Inbound } from './inbound';
 import type { LiveSocket, PresenceService } from '../presence/presence';
+import { TurnFrames } from './turn-frames';
 import { Pump, type PumpDeps, type PumpOwner } from '../pumps/pump';
 import type { AgentSocket, SocketHandler } from '../wire/socket';
 
@@ -35,6 +36,7 @@ export class Session implements OpenSocket, SocketHandler, PumpOwner {
   /** True from our close on: what the peer still sends is only taken if it is an ack. */
   private isClosing = false;
   private hasAck = false;
+  knowsGateway = false;
   /** A second hello that came while the key of the first was checked. */
   private laterHello: Frame | null = null;
   private entered = SETTLED;
@@ -161,6 +163,7 @@ export class Session implements OpenSocket, SocketHandler, PumpOwner {
     this.state = 'live';
     this.settle();
     this.hasAck = capabilities?.includes('ack') ?? false;
+    this.knowsGateway = capabilities?.includes('gateway') ?? false;
     this.socket.send(helloOk(capabilities));
     const { agent, shared } = this.deps.hub.add(admitted, this);
     this.agent = agent;
@@ -193,7 +196,9 @@ export class Session implements OpenSocket, SocketHandler, PumpOwner {
     if (agent === null || shared === null) return;
     const socket = { agent, shared, reply: (text: string) => this.reply(text) };
     if (frame?.type !== 'hello') {
-      if (frame !== null) this.deps.inbound.handle(socket, frame);
+      if (frame === null) return;
+      if (TurnFrames.isOfGateway(frame)) this.knowsGateway = true;
+      this.deps.inbound.handle(socket, frame);
     } else if (this.deps.inbound.takesHello(socket, frame)) void this.renegotiate(parseHello(frame));
     if (shared.isFull()) this.holdBack(shared);
   }

@@ -56,7 +56,7 @@ export function parseClient(name: unknown, version: unknown): Client {
 }
 
 /** What this server can do beyond the minimum. */
-export const SUPPORTED_CAPABILITIES = ['ack'];
+export const SUPPORTED_CAPABILITIES = ['ack', 'gateway'];
 
 /** `hello.ok`; capabilities only for clients that asked. */
 export function helloOk(asked: string[] | null): string {

@@ -3,6 +3,7 @@ import { AppError, toEnvelope } from '../../../contract/errors';
 import { chatSchema, type ChatBody } from '../../../contract/gateway';
 import { hasEnded } from '../../../domain/turns';
 import { presentAnswer } from '../../../presenters/gateway';
+import { readToolEvents } from '../../../store/gateway/turn-events';
 import { loadSession } from '../../../store/gateway/sessions';
 import type { Agent } from '../../../store/schema/collections/agents';
 import type { GatewayExecution } from '../../../store/schema/collections/gateway';
@@ -40,14 +41,14 @@ function representationOf(ctx: GatewayContext, { stream }: ChatBody): Representa
 async function say(ctx: GatewayContext, deps: GatewayDeps, choose: (body: ChatBody) => Representation): Promise<Reply> {
   const body = ctx.validate(chatSchema, await ctx.readBody());
   const found = await findChatAgent(deps, ctx.principal, ctx.params.name ?? '');
-  const execution = await beginTurn(deps, ctx, found, body);
+  const representation = choose(body);
+  const execution = await beginTurn(deps, ctx, found, body, representation !== 'json');
   const headers = {
     'X-Execution-Id': execution._id,
     'X-Session-Id': execution.sessionId,
     'Cache-Control': 'no-store',
   };
   const waiting = { ctx, deps, agent: found.agent, execution, body };
-  const representation = choose(body);
   if (representation === 'json') {
     const reply = await answer(waiting);
     return { ...reply, headers: { ...headers, ...reply.headers } };
@@ -80,7 +81,10 @@ async function answer(waiting: Waiting): Promise<Reply> {
   if (refusal !== null) return refusedReply(refusal);
   const session = await loadSession(deps.database, execution.sessionId);
   ctx.onSent(() => deps.reads.answered(execution));
-  return { status: 200, body: presentAnswer(agent, execution, session) };
+  return {
+    status: 200,
+    body: presentAnswer(agent, execution, session, await readToolEvents(deps.database, execution)),
+  };
 }
 
 /** As the envelope of a refusal, but with the headers that name the turn: its caller may look for it later. */
@@ -125,6 +129,6 @@ async function* records(waiting: Waiting): AsyncGenerator<TurnRecord> {
 /** The caller waits no longer: the turn goes on unless it was asked to end with it (gateway.md §4.1). */
 async function letGo({ ctx, deps, execution, body }: Waiting): Promise<void> {
   const isGone = ctx.whenGone().aborted;
-  if (isGone && body.cancel_on_disconnect === true) await deps.turns.cancel(execution._id);
+  if (isGone && body.cancel_on_disconnect === true) await deps.turns.cancel(execution._id, 'user');
   else await deps.turns.detach(execution._id);
 }

@@ -11,6 +11,7 @@ import { AppError } from '../../../contract/errors';
 import { executionLogQuerySchema, executionsQuerySchema, terminateSchema } from '../../../contract/gateway';
 import { presentExecution, presentExecutionSummary } from '../../../presenters/gateway';
 import { findExecution, listExecutions as readExecutions, readEvents } from '../../../store/gateway/executions';
+import { readToolEvents } from '../../../store/gateway/turn-events';
 import type { GatewayExecution } from '../../../store/schema/collections/gateway';
 import { cursorOf, parseCursor } from '../../http/cursors';
 import { gatewayRoute, type GatewayContext, type Reply, type Route } from '../../http/route';
@@ -33,7 +34,8 @@ export function executionRoutes(deps: GatewayDeps): Route[] {
     gatewayRoute(
       getExecution,
       one(async (_, { agent }, execution) => {
-        return { status: 200, body: presentExecution(agent, await deps.turns.load(execution)) };
+        const now = await deps.turns.load(execution);
+        return { status: 200, body: presentExecution(agent, now, await readToolEvents(deps.database, now)) };
       }),
     ),
     gatewayRoute(
@@ -107,7 +109,14 @@ function resume(ctx: GatewayContext, { agent }: FoundAgent, execution: GatewayEx
   };
 }
 
-async function cancel(ctx: GatewayContext, { _id: id }: GatewayExecution, { turns }: GatewayDeps): Promise<Reply> {
+async function cancel(
+  ctx: GatewayContext,
+  { _id: id, principal }: GatewayExecution,
+  { turns }: GatewayDeps,
+): Promise<Reply> {
   ctx.validate(terminateSchema, (await ctx.readText()) === '' ? {} : await ctx.readBody());
-  return { status: 200, body: { status: await turns.cancel(id), execution_id: id } };
+  return {
+    status: 200,
+    body: { status: await turns.cancel(id, principal === ctx.principal.key ? 'user' : 'owner'), execution_id: id },
+  };
 }

@@ -1,5 +1,6 @@
 import type { TurnFailure, TurnStatus } from '../../../domain/turns';
 import type { SealedSecret } from './webhooks';
+import type { StreamState } from '../../../domain/turn-stream';
 import { collection, DATE_OR_NULL, NUMBER, shape, STRING_OR_NULL } from './collection';
 
 /** What a session was made for (gateway.md §4.3). */
@@ -54,6 +55,12 @@ export interface GatewayExecution {
   /** Where that message is. Absent with it. */
   place?: { conversationId: string; seq: number };
   response: string | null;
+  /** Somebody watches the answer come: deltas are useful. */
+  wantsStream: boolean;
+  /** How far the agent has streamed its answer; absent: it has not. */
+  stream?: StreamState;
+  /** How many calls of tools it has told of; absent: none. */
+  toolCalls?: number;
   /** What the agent wrote to it, oldest first; late: after the end. */
   replies: { messageId: string; isLate: boolean }[];
   error: { code: TurnFailure; message: string; agentCode?: string } | null;
@@ -84,7 +91,7 @@ export interface GatewayContact {
   createdAt: Date;
 }
 
-export type TurnEventType = 'status' | 'text' | 'end';
+export type TurnEventType = 'status' | 'text' | 'tool_call' | 'tool_result' | 'end';
 
 /** What those who follow a turn are shown, in the order of `n`; never part of a flow's history. `_id` = execution and n. */
 export interface GatewayEvent {

@@ -1,0 +1,115 @@
+import { AppError } from '../../contract/errors';
+import { hasEnded } from '../../domain/turns';
+import { EMPTY_STREAM, takeFrames, type TakenFrames, type TurnFrame } from '../../domain/turn-stream';
+import { untilCommitted } from '../schema/conflicts';
+import type { GatewayEvent, GatewayExecution, GatewaySession } from '../schema/collections/gateway';
+import { withTransaction, type Database } from '../schema/database';
+import { READ, SAFE_READ } from '../schema/reads';
+import { newEvent } from './events';
+
+/**
+ * Takes what an agent says of one of its turns while it works: events for those who watch, in one transaction with how far
+ * the stream has come. So a repeat of the same deltas, over this process or another one, adds nothing; a process that dies
+ * has told nobody of what it did not commit.
+ * @throws AppError EXECUTION_NOT_FOUND the same for another agent's turn; TURN_CLOSED
+ */
+export function takeTurnFrames(
+  database: Database,
+  { agentId, executionId }: { agentId: string; executionId: string },
+  frames: TurnFrame[],
+  at: Date,
+): Promise<TakenFrames> {
+  return untilCommitted(() =>
+    withTransaction(database, async (transaction) => {
+      const execution = await database.gatewayExecutions.findOne(
+        { _id: executionId, agentId },
+        { session: transaction },
+      );
+      if (execution === null || execution.messageId === null) throw new AppError('EXECUTION_NOT_FOUND');
+      if (hasEnded(execution.status)) throw new AppError('TURN_CLOSED');
+      const taken = takeFrames(execution.stream ?? EMPTY_STREAM, frames);
+      const { lastEvent } = execution;
+      const calls = taken.events.filter(({ type }) => type === 'tool_call').length;
+      await database.gatewayExecutions.updateOne(
+        { _id: executionId },
+        {
+          $set: {
+            status: 'running',
+            startedAt: execution.startedAt ?? at,
+            lastEvent: lastEvent + taken.events.length,
+            // Only deltas make an answer a stream.
+            ...(taken.state.nextIndex === 0 ? {} : { stream: taken.state }),
+            ...(calls === 0 ? {} : { toolCalls: (execution.toolCalls ?? 0) + calls }),
+          },
+        },
+        { session: transaction },
+      );
+      const events = taken.events.map(({ type, data }, index) =>
+        newEvent(execution, { n: lastEvent + 1 + index, type, data, at }),
+      );
+      if (events.length > 0) await database.gatewayEvents.insertMany(events, { session: transaction });
+      return taken;
+    }),
+  );
+}
+
+/** A turn of the agent with its session. @throws AppError EXECUTION_NOT_FOUND */
+export async function loadAgentTurn(
+  database: Database,
+  agentId: string,
+  executionId: string,
+): Promise<{ execution: GatewayExecution; session: GatewaySession }> {
+  const execution = await database.gatewayExecutions.findOne({ _id: executionId, agentId }, SAFE_READ);
+  const session =
+    execution === null ? null : await database.gatewaySessions.findOne({ _id: execution.sessionId }, READ);
+  if (execution === null || session === null || execution.messageId === null) {
+    throw new AppError('EXECUTION_NOT_FOUND');
+  }
+  return { execution, session };
+}
+
+/** The turns that an agent has not answered yet, oldest first. */
+export async function listOpenTurns(
+  database: Database,
+  agentId: string,
+  limit: number,
+): Promise<{ execution: GatewayExecution; session: GatewaySession }[]> {
+  const rows = await database.gatewayExecutions
+    .find(
+      { agentId, status: { $in: ['queued', 'running'] }, messageId: { $type: 'string' } },
+      { ...SAFE_READ, sort: { queuedAt: 1 }, limit },
+    )
+    .toArray();
+  const ids = [...new Set(rows.map(({ sessionId }) => sessionId))];
+  const found = await database.gatewaySessions.find({ _id: { $in: ids } }, READ).toArray();
+  const sessions = new Map(found.map((session) => [session._id, session]));
+  return rows.flatMap((execution) => {
+    const session = sessions.get(execution.sessionId);
+    return session === undefined ? [] : [{ execution, session }];
+  });
+}
+
+/** Events of tools that a turn shows at most. */
+const TOOL_EVENTS_MAX = 1_000;
+
+/** What the agent told of its tools, in its order; costs nothing for turns without any. */
+export function readToolEvents(database: Database, { _id: id, toolCalls }: GatewayExecution): Promise<GatewayEvent[]> {
+  if (toolCalls === undefined) return Promise.resolve([]);
+  return database.gatewayEvents
+    .find(
+      { _id: { $gt: `${id}:`, $lt: `${id};` }, type: { $in: ['tool_call', 'tool_result'] } },
+      { ...SAFE_READ, sort: { _id: 1 }, limit: TOOL_EVENTS_MAX },
+    )
+    .toArray();
+}
+
+/** The text that an agent has streamed so far. */
+export async function streamedText(database: Database, executionId: string): Promise<string> {
+  const rows = await database.gatewayEvents
+    .find(
+      { _id: { $gt: `${executionId}:`, $lt: `${executionId};` }, type: 'text' },
+      { ...SAFE_READ, sort: { _id: 1 }, projection: { data: 1 } },
+    )
+    .toArray();
+  return rows.map(({ data }) => String(data['text'])).join('');
+}
