@@ -73,7 +73,7 @@ const ERROR_MESSAGE_LENGTH_MAX = 1_000;
 /** Reads the marks of a message. @param metadata whatever an agent wrote: everything that is not as described counts as absent */
 export function readMarks(metadata: Record<string, unknown>): ReplyMarks {
   const gateway = objectOf(metadata['gateway']);
-  const error = gateway['error'] === undefined ? null : objectOf(gateway['error']);
+  const error = gateway['error'];
   const { index, total } = objectOf(gateway['part']);
   return {
     replyTo: textOf(metadata['reply_to']),
@@ -81,20 +81,26 @@ export function readMarks(metadata: Record<string, unknown>): ReplyMarks {
     isFinal:
       gateway['final'] !== false && !(typeof index === 'number' && typeof total === 'number' && index < total - 1),
     isContinuation: typeof index === 'number' && index > 0,
-    error:
-      error === null
-        ? null
-        : {
-            code: (textOf(error['code']) ?? 'error').slice(0, ERROR_CODE_LENGTH_MAX),
-            message: (textOf(error['message']) ?? '').slice(0, ERROR_MESSAGE_LENGTH_MAX),
-          },
+    error: isObject(error)
+      ? {
+          code: beginningOf(textOf(error['code']) ?? 'error', ERROR_CODE_LENGTH_MAX),
+          message: beginningOf(textOf(error['message']) ?? '', ERROR_MESSAGE_LENGTH_MAX),
+        }
+      : null,
   };
 }
 
 const textOf = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
 
-function objectOf(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const objectOf = (value: unknown): Record<string, unknown> => (isObject(value) ? value : {});
+
+/** As much of a text as fits into `lengthMax` UTF-16 units; half of a character at its end is left out. */
+export function beginningOf(text: string, lengthMax: number): string {
+  if (text.length <= lengthMax) return text;
+  return text.slice(0, lengthMax).replace(/[\ud800-\udbff]$/, '');
 }
 
 /** What a user reads of an agent's message: its text, else its data as JSON (gateway.md §8.2). */

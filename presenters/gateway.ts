@@ -10,7 +10,7 @@ import type {
 } from '../contract/gateway';
 import type { AgentTurnView } from '../contract/turn-frames';
 import { EXECUTION_PREVIEW_LENGTH_MAX } from '../contract/limits';
-import { responseOf } from '../domain/turns';
+import { beginningOf, responseOf } from '../domain/turns';
 import type { Agent } from '../store/schema/collections/agents';
 import type { GatewayEvent, GatewayExecution, GatewayKey, GatewaySession } from '../store/schema/collections/gateway';
 import type { Message } from '../store/schema/collections/messages';
@@ -189,7 +189,7 @@ export function presentExecutionSummary(agent: Named, execution: GatewayExecutio
     session_id: execution.sessionId,
     status: execution.status,
     triggered_by: execution.channel,
-    message: execution.message.slice(0, EXECUTION_PREVIEW_LENGTH_MAX),
+    message: beginningOf(execution.message, EXECUTION_PREVIEW_LENGTH_MAX),
     queued_at: execution.queuedAt.toISOString(),
     started_at: isoOf(execution.startedAt),
     completed_at: isoOf(execution.completedAt),
