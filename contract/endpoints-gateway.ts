@@ -180,7 +180,7 @@ export const getSession: Endpoint = {
   summary: 'A session with its newest messages',
   request: { query: sessionQuerySchema },
   responses: { 200: { description: 'The session', schema: sessionDetailSchema } },
-  errors: ['VALIDATION_ERROR', 'FORBIDDEN', 'AGENT_NOT_FOUND', 'SESSION_NOT_FOUND'],
+  errors: ['VALIDATION_ERROR', 'FORBIDDEN', 'AGENT_NOT_FOUND', 'SESSION_NOT_FOUND', 'MESSAGE_NOT_FOUND'],
 };
 
 export const closeSession: Endpoint = {
@@ -201,7 +201,7 @@ export const getPlainHistory: Endpoint = {
   summary: "The messages of the caller's current session",
   request: { query: sessionQuerySchema },
   responses: { 200: { description: 'The messages, oldest first', schema: plainHistorySchema } },
-  errors: ['VALIDATION_ERROR', 'FORBIDDEN', 'AGENT_NOT_FOUND'],
+  errors: ['VALIDATION_ERROR', 'FORBIDDEN', 'AGENT_NOT_FOUND', 'MESSAGE_NOT_FOUND'],
 };
 
 export const resetHistory: Endpoint = {

@@ -257,7 +257,7 @@ export const CONVERSATION_TITLE_LENGTH_MAX = 200;
 export const MARK_READ_IDS_MAX = 200;
 /** gateway.md §4.3, §9.1. */
 export const SESSIONS_PAGE = { default: 50, max: 200 } as const;
-export const SESSION_MESSAGES_PAGE = { default: 100, max: 200 } as const;
+export const SESSION_MESSAGES_PAGE = { default: 100, max: 500 } as const;
 export const EXECUTIONS_PAGE = { default: 50, max: 200 } as const;
 export const EXECUTION_LOG_PAGE = { default: 500, max: 500 } as const;
 /** gateway.md §9.2: how long the events of a turn are kept once it has ended. */

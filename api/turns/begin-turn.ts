@@ -20,7 +20,8 @@ interface Deps {
 const METADATA_BYTES_MAX = 1_024;
 
 /**
- * Begins a turn of a caller with an agent: its session, then the turn.
+ * Begins a turn of a caller with an agent: its session, then the turn. Whoever is refused has left no session behind, but
+ * for who lost a race.
  * @throws AppError CONTENT_TOO_LARGE, SESSION_NOT_FOUND, SESSION_CLOSED, TURN_QUEUE_FULL, AWAITING_REPLY, RATE_LIMITED
  */
 export async function beginTurn(
@@ -36,11 +37,12 @@ export async function beginTurn(
     ...(body.system_prompt === undefined ? {} : { system_prompt: body.system_prompt }),
   };
   refuseOversize(body.message, hints);
+  const named = await findNamed(database, principal, agent._id, body);
   const acquaintances = { ownerId: principal.ownerId, agentId: agent._id };
   if (!isOwned && !(await isAcquainted(database, acquaintances))) {
     await limiter.countGateway('first_contacts', principal.ownerId);
   }
-  const session = await chooseSession(database, caller, agent._id, body);
+  const session = named ?? (await chooseSession(database, caller, agent._id, body));
   const waitMs = body.timeout_seconds * 1_000;
   return turns.start({
     session,
@@ -61,21 +63,26 @@ function refuseOversize(message: string, hints: object): void {
   throw new AppError('CONTENT_TOO_LARGE', { max_bytes: TURN_MESSAGE_BYTES_MAX });
 }
 
-/** gateway.md §4.3: the one that is named, a new one, or the caller's current one. */
-async function chooseSession(
+/** gateway.md §4.3: the session that the caller names. @throws AppError SESSION_NOT_FOUND, SESSION_CLOSED */
+async function findNamed(
   database: Database,
-  { principal, now }: { principal: Principal; now: Date },
+  principal: Principal,
   agentId: string,
   body: ChatBody,
-): Promise<GatewaySession> {
+): Promise<GatewaySession | null> {
   const id = body.session_id ?? body.conversation_id;
-  if (id === undefined) {
-    return body.new_session === true
-      ? createSession(database, principal, agentId, now)
-      : currentSession(database, principal, agentId, now);
-  }
+  if (id === undefined) return null;
   const session = await findSession(database, id, { principal, agentId });
   if (session === null) throw new AppError('SESSION_NOT_FOUND');
   if (session.status === 'closed') throw new AppError('SESSION_CLOSED');
   return session;
 }
+
+/** Where none is named: a new one, or the caller's current one. */
+const chooseSession = (
+  database: Database,
+  { principal, now }: { principal: Principal; now: Date },
+  agentId: string,
+  { new_session: isNew }: ChatBody,
+): Promise<GatewaySession> =>
+  isNew === true ? createSession(database, principal, agentId, now) : currentSession(database, principal, agentId, now);

@@ -1,5 +1,6 @@
 import type { ClientSession } from 'mongodb';
 import { AppError } from '../../contract/errors';
+import type { GatewayContact } from '../schema/collections/gateway';
 import type { Database } from '../schema/database';
 import { READ } from '../schema/reads';
 
@@ -11,10 +12,19 @@ export interface Acquaintances {
 
 const contactId = ({ ownerId, agentId }: Acquaintances): string => `${ownerId}:${agentId}`;
 
-/** True when the user has written to the agent before. */
+/**
+ * True when the user has written to the agent before and may go on: said before anything is stored for its turn, whose
+ * transaction decides (`takeContact`).
+ * @throws AppError AWAITING_REPLY
+ */
 export async function isAcquainted(database: Database, pair: Acquaintances): Promise<boolean> {
-  return (await database.gatewayContacts.findOne({ _id: contactId(pair) }, READ)) !== null;
+  const known = await database.gatewayContacts.findOne({ _id: contactId(pair) }, READ);
+  if (known?.answeredAt === null) throw awaitingReply(known);
+  return known !== null;
 }
+
+const awaitingReply = ({ createdAt }: Pick<GatewayContact, 'createdAt'>): AppError =>
+  new AppError('AWAITING_REPLY', { waiting_since: createdAt.toISOString() });
 
 /**
  * Takes a turn of a user with an agent of somebody else, in the transaction that stores it: the first one, or any after the
@@ -28,8 +38,7 @@ export async function takeContact(
   transaction: ClientSession,
 ): Promise<void> {
   const known = await database.gatewayContacts.findOne({ _id: contactId(pair) }, { session: transaction });
-  if (known?.answeredAt === null)
-    throw new AppError('AWAITING_REPLY', { waiting_since: known.createdAt.toISOString() });
+  if (known?.answeredAt === null) throw awaitingReply(known);
   if (known !== null) return;
   await database.gatewayContacts.insertOne(
     { _id: contactId(pair), ownerId: pair.ownerId, agentId: pair.agentId, answeredAt: null, createdAt: at },

@@ -8,7 +8,7 @@ import { makeOrFind } from '../schema/conflicts';
 import { withTransaction, type Database } from '../schema/database';
 import { READ } from '../schema/reads';
 import type { Principal } from './principals';
-import { leaveCurrent } from './turns';
+import { leaveCurrent, whileOneIsCurrent } from './turns';
 
 /** What agents are told of guests (gateway.md §1.1). */
 const GUEST_DESCRIPTION = 'Gateway guest';
@@ -96,7 +96,7 @@ export async function createSession(
     messageCount: 0,
     ...(title === undefined ? {} : { title }),
   };
-  await withTransaction(database, async (transaction) => {
+  await whileOneIsCurrent(database, async (transaction) => {
     await leaveCurrent(database, session, transaction);
     await database.gatewaySessions.insertOne(session, { session: transaction });
     await database.agents.insertOne(guest, { session: transaction });

@@ -5,6 +5,7 @@ import { OPEN_STATUSES, type TurnStatus } from '../../domain/turns';
 import { newGatewayId, newOutboxId } from '../../platform/ids';
 import { type GatewayExecution, type GatewaySession } from '../schema/collections/gateway';
 import type { Message } from '../schema/collections/messages';
+import { makeOrFind } from '../schema/conflicts';
 import { withTransaction, type Database } from '../schema/database';
 import { READ } from '../schema/reads';
 import { answerWith, type AnswerPart } from './answers';
@@ -56,15 +57,15 @@ export async function startTurn(database: Database, turn: NewTurn): Promise<Gate
     waitUntil: turn.waitUntil,
     deadlineAt: turn.deadlineAt,
   };
-  await withTransaction(database, async (transaction) => {
-    // The one that was used last is the one that turns without a session go to.
-    if (session.isCurrent !== true) await leaveCurrent(database, session, transaction);
+  await whileOneIsCurrent(database, async (transaction) => {
     const before = await database.gatewaySessions.findOneAndUpdate(
       { _id: session._id, status: 'active', [`turns.${TURNS_PER_SESSION_MAX - 1}`]: { $exists: false } },
-      { $push: { turns: execution._id }, $max: { activeAt: now }, $set: { isCurrent: true } },
+      { $push: { turns: execution._id }, $max: { activeAt: now } },
       { session: transaction, returnDocument: 'before' },
     );
     if (before === null) throw await refusalOf(database, session._id, transaction);
+    // Its row as it is now: another session may have become the current one since it was chosen.
+    if (before.isCurrent !== true) await makeCurrent(database, session, transaction);
     execution.queuedBehind = before.turns.length;
     if (!turn.isOwned) await takeContact(database, session, now, transaction);
     await database.gatewayExecutions.insertOne(execution, { session: transaction });
@@ -76,6 +77,27 @@ export async function startTurn(database: Database, turn: NewTurn): Promise<Gate
     );
   });
   return execution;
+}
+
+/** The session that was used last is the one that turns without a session go to. */
+async function makeCurrent(database: Database, session: GatewaySession, transaction: ClientSession): Promise<void> {
+  await leaveCurrent(database, session, transaction);
+  await database.gatewaySessions.updateOne(
+    { _id: session._id },
+    { $set: { isCurrent: true } },
+    { session: transaction },
+  );
+}
+
+/**
+ * Runs a transaction that makes a session the current one. Where there was none, two at once do not see each other: the
+ * unique index lets one through, and the other runs again.
+ */
+export function whileOneIsCurrent(
+  database: Database,
+  work: (transaction: ClientSession) => Promise<void>,
+): Promise<void> {
+  return makeOrFind(() => withTransaction(database, work), ['principal', 'agentId']);
 }
 
 /** No session of the caller with the agent is its current one. */

@@ -242,6 +242,8 @@ describe('turns of the chat gateway', () => {
     expect([again.status, again.body.code]).toEqual([403, 'AWAITING_REPLY']);
     const guest = agent.received.at(-1)?.sender ?? '';
     await agent.client.sendMessage({ to: guest, content: { text: 'Hi!' }, client_msg_id: randomUUID() });
+    const history = `/api/agents/${agent.handle}/chat/history`;
+    await waitFor(async () => (await stranger.call('GET', history)).body.length === 2, { describe: 'the answer' });
     expect((await stranger.chat(agent, 'Thanks', { timeout_seconds: 1 })).status).toBe(504);
     agent.disconnect();
   });
