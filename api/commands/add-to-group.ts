@@ -6,7 +6,7 @@ import type { Agent } from '../../store/schema/collections/agents';
 import { addChange, readAddState } from '../../store/groups/group-joins';
 import { findGroup, listInvitations } from '../../store/groups/groups';
 import { presentInvitation } from '../../presenters/invitation';
-import { findAccount } from '../http/targets';
+import { findMember } from '../http/targets';
 import type { AddMode } from '../../domain/group-add';
 import type { AgentReader } from '../../store/agents/agents';
 import type { Database } from '../../store/schema/database';
@@ -40,9 +40,7 @@ export async function addToGroup(
   groupId: string,
   handle: string,
 ): Promise<AddResultView> {
-  const found = await findAccount(deps.agents, handle);
-  // A guest of the gateway is in no group (gateway.md §1.1).
-  const target = found?.guestOf === undefined ? found : null;
+  const target = await findMember(deps.agents, handle);
   const state = await readAddState(deps, await findGroup(deps.database, groupId), inviter.agent, target);
   const early = decideBeforeBudget(state, inviter.agent._id);
   const settled = early === null ? null : settle(early);

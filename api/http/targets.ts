@@ -10,6 +10,12 @@ export async function findAccount(agents: AgentReader, typed: string): Promise<A
   return isHandle(handle) ? agents.findByHandle(handle) : null;
 }
 
+/** The same of what can be in a group: no guest of the gateway is (gateway.md §1.1). */
+export async function findMember(agents: AgentReader, typed: string): Promise<Agent | null> {
+  const agent = await findAccount(agents, typed);
+  return agent?.guestOf === undefined ? agent : null;
+}
+
 /**
  * The account that others may act upon: active or restricted (social.md §0).
  * @throws AppError AGENT_NOT_FOUND the same for suspended, deleted, never registered and malformed
@@ -31,17 +37,21 @@ export async function resolveVisible(
   typed: string,
 ): Promise<Agent> {
   const agent = await findAccount(agents, typed);
-  const isHidden = agent?.guestOf !== undefined && (viewer === null || !agent.guestOf.includes(viewer._id));
-  if (agent === null || isHidden || !isVisible(agent.status)) throw new AppError('AGENT_NOT_FOUND');
+  if (agent === null || !sees(viewer, agent)) throw new AppError('AGENT_NOT_FOUND');
   return agent;
+}
+
+/** Whether an account is there for `viewer`: a guest is for the agents that have a session with it. */
+function sees(viewer: Pick<Agent, '_id'> | null, { guestOf, status }: Agent): boolean {
+  return isVisible(status) && (guestOf === undefined || (viewer !== null && guestOf.includes(viewer._id)));
 }
 
 /**
  * What a clean-up call answers that found no row of the caller (social.md D-1): rows about any account can be cleaned
  * up, but without one a hidden account is as unknown as it is elsewhere.
  */
-export function nothingToClean(agent: Agent | null): AppError {
-  return new AppError(agent !== null && isVisible(agent.status) ? 'NOT_FOUND' : 'AGENT_NOT_FOUND');
+export function nothingToClean(caller: Pick<Agent, '_id'>, agent: Agent | null): AppError {
+  return new AppError(agent !== null && sees(caller, agent) ? 'NOT_FOUND' : 'AGENT_NOT_FOUND');
 }
 
 /** @throws AppError FORBIDDEN when `typed` is not the caller's own handle, whether it exists or not */

@@ -206,6 +206,56 @@ describe('limits', () => {
   });
 });
 
+/** gateway.md §1.1: who a user's messages are sent by. */
+describe('guests of the gateway', () => {
+  const guest = (change: Partial<SenderGuard> = {}) => sender({ guestOf: ['agt_b'], ...change });
+  const toGuest = (change: Partial<InboxInGuard> = {}) => inbox({ guestOf: ['agt_a'], ...change });
+
+  test('a guest needs no free slot of its day or its second, and may write twice without an answer', () => {
+    const window = { second: Math.floor(NOW.getTime() / 1000), count: 60 };
+    const spent = guest({ window, coldOpeners: openers(100, NOW) });
+    for (const pair of [emptyPair(PAIR), thread()]) {
+      const decision = decideDirectSend(state({ sender: spent, pair }), command());
+      expect(decision).toMatchObject({ kind: 'accepted', sender: { window, coldOpeners: { length: 100 } } });
+    }
+    const agent = sender({ window, coldOpeners: openers(100, NOW) });
+    expect(codeOf(decideDirectSend(state({ sender: agent }), command()))).toBe('RATE_LIMITED');
+  });
+
+  test('a guest reaches its agent whatever the inbox mode, but no full inbox and nobody that blocked it', () => {
+    const codeWith = (change: Parameters<typeof state>[0]) =>
+      codeOf(decideDirectSend(state({ sender: guest(), ...change }), command()));
+    expect(codeWith({ guard: inbox({ inboxMode: 'contacts_only' }) })).toBe('accepted');
+    expect(codeWith({ guard: inbox({ enqueued: 10_000 }) })).toBe('RECIPIENT_BACKLOGGED');
+    expect(codeWith({ pair: thread({ blockedBy: ['agt_b'] }) })).toBe('BLOCKED');
+  });
+
+  test('a guest and an agent that is not its own do not exist for each other', () => {
+    const other = sender({ guestOf: ['agt_c'] });
+    expect(codeOf(decideDirectSend(state({ sender: other }), command()))).toBe('AGENT_NOT_FOUND');
+    const foreign = toGuest({ guestOf: ['agt_c', 'agt_d'] });
+    expect(codeOf(decideDirectSend(state({ guard: foreign }), command()))).toBe('AGENT_NOT_FOUND');
+    expect(codeOf(decideDirectSend(state({ guard: toGuest() }), command()))).toBe('accepted');
+  });
+
+  test('an answer to a guest establishes the conversation and makes no contact', () => {
+    const pair = thread({ initiatedBy: 'agt_b' });
+    const decision = decideDirectSend(state({ guard: toGuest(), pair }), command());
+    expect(decision).toMatchObject({
+      establishes: true,
+      initiatorId: null,
+      pair: { established: true, contactsOf: [] },
+    });
+    const ofAgent = decideDirectSend(state({ pair }), command());
+    expect(ofAgent).toMatchObject({ initiatorId: 'agt_b', pair: { contactsOf: ['agt_a', 'agt_b'] } });
+  });
+
+  test('what an agent writes to a guest takes a slot of its second, and none of its day', () => {
+    const decision = decideDirectSend(state({ guard: toGuest() }), command());
+    expect(decision).toMatchObject({ sender: { window: { count: 1 }, coldOpeners: [] } });
+  });
+});
+
 test('any sequence of sends keeps seq and position gapless, time ascending and one opener until a reply', () => {
   const step = fc.record({ fromA: fc.boolean(), clockMs: fc.integer({ min: -5_000, max: 5_000 }) });
   fc.assert(

@@ -60,9 +60,9 @@ async function resolveOther(ctx: AgentContext, { agents }: BlockDeps, self: stri
 
 async function unblock(ctx: AgentContext, { database, agents, enforcement }: BlockDeps): Promise<Reply> {
   const target = await findAccount(agents, ctx.params.handle ?? '');
-  if (target === null) throw nothingToClean(target);
+  if (target === null) throw nothingToClean(ctx.agent, target);
   const change = await removeBlock(database, { from: ctx.agent._id, to: target._id, at: ctx.now });
-  if (!change.isNew) throw nothingToClean(target);
+  if (!change.isNew) throw nothingToClean(ctx.agent, target);
   enforcement.announce(change.request, target.handle);
   return OK;
 }

@@ -67,13 +67,13 @@ async function update(ctx: AgentContext, { database, agents }: ContactDeps): Pro
   const { notes } = ctx.validate(updateContactSchema, await ctx.readBody());
   const agent = await findAccount(agents, ctx.params.handle ?? '');
   const isContact = agent !== null && (await replaceNote(database, ctx.agent._id, agent._id, notes));
-  if (!isContact) throw nothingToClean(agent);
+  if (!isContact) throw nothingToClean(ctx.agent, agent);
   return OK;
 }
 
 async function remove(ctx: AgentContext, { database, agents }: ContactDeps): Promise<Reply> {
   const agent = await findAccount(agents, ctx.params.handle ?? '');
   const wasContact = agent !== null && (await removeContact(database, { from: ctx.agent._id, to: agent._id }));
-  if (!wasContact) throw nothingToClean(agent);
+  if (!wasContact) throw nothingToClean(ctx.agent, agent);
   return OK;
 }

@@ -17,7 +17,7 @@ import { addToGroup } from '../../commands/add-to-group';
 import { presentInvitation } from '../../../presenters/invitation';
 import { presentGroupDetail } from '../../../presenters/group';
 import { agentRoute, type AgentContext, type Reply, type Route } from '../../http/route';
-import { findAccount } from '../../http/targets';
+import { findMember } from '../../http/targets';
 import { inviterOf, requireRole, settleLeaver, type GroupDeps } from './groups';
 
 /** Members and invitations: groups.md §5.6 to §5.12. */
@@ -50,7 +50,7 @@ const DONE = {
 /** Handles of members resolve whatever became of the account (groups.md D11). */
 async function change(ctx: AgentContext, deps: GroupDeps, kind: keyof typeof DONE): Promise<Reply> {
   await requireRole(ctx, deps, 'admin');
-  const target = await findAccount(deps.agents, ctx.params.handle ?? '');
+  const target = await findMember(deps.agents, ctx.params.handle ?? '');
   await deps.committer.change(memberChange(kind, ctx.params.id ?? '', ctx.agent, target));
   if (kind === 'remove' && target !== null) await settleLeaver(target._id, deps);
   return { status: 200, body: { message: DONE[kind] } };

@@ -90,7 +90,7 @@ async function list(ctx: AgentContext, { database, agents }: MuteDeps): Promise<
 async function getOfAgent(ctx: AgentContext, deps: MuteDeps): Promise<Reply> {
   const target = await findAccount(deps.agents, ctx.params.handle ?? '');
   const mute = target === null ? null : await findOwn(ctx, deps, target._id);
-  if (target === null || mute === null) throw nothingToClean(target);
+  if (target === null || mute === null) throw nothingToClean(ctx.agent, target);
   return { status: 200, body: presentMute(mute, target.handle) };
 }
 
@@ -105,7 +105,7 @@ const findOwn = (ctx: AgentContext, { database }: MuteDeps, targetId: string): P
 
 async function deleteOfAgent(ctx: AgentContext, deps: MuteDeps): Promise<Reply> {
   const target = await findAccount(deps.agents, ctx.params.handle ?? '');
-  if (target === null || !(await clearOwn(ctx, deps, target._id))) throw nothingToClean(target);
+  if (target === null || !(await clearOwn(ctx, deps, target._id))) throw nothingToClean(ctx.agent, target);
   return OK;
 }
 
