@@ -7,7 +7,7 @@ export function suspended({ statusSource }: Pick<Agent, 'statusSource'>): AppErr
   return new AppError('SUSPENDED', { reason: suspensionReason(statusSource) });
 }
 
-/** What a browser without a valid session is told; its cookies stay, so that it can refresh once. */
+/** What a browser or a user of the gateway without a valid session is told; its cookies stay, so that it can refresh once. */
 export function signedOut(): AppError {
-  return new AppError('UNAUTHORIZED', undefined, undefined, 'Sign in to the dashboard');
+  return new AppError('UNAUTHORIZED', undefined, undefined, 'Sign in again');
 }
