@@ -10,7 +10,7 @@ import {
   type TurnOfSession,
 } from '../../domain/turns';
 
-const NO_MARKS: ReplyMarks = { replyTo: null, executionId: null, isFinal: true, error: null };
+const NO_MARKS: ReplyMarks = { replyTo: null, executionId: null, isFinal: true, isContinuation: false, error: null };
 const marked = (marks: Partial<ReplyMarks>): ReplyMarks => ({ ...NO_MARKS, ...marks });
 const turn = (name: string, change: Partial<TurnOfSession> = {}): TurnOfSession => ({
   executionId: `exe_${name}`,
@@ -78,7 +78,13 @@ describe('the marks of a message', () => {
   test('every mark that is as described is read', () => {
     const error = { code: 'quota', message: 'No more today' };
     const metadata = { reply_to: 'msg_1', gateway: { execution_id: 'exe_1', final: false, error } };
-    expect(readMarks(metadata)).toEqual({ replyTo: 'msg_1', executionId: 'exe_1', isFinal: false, error });
+    expect(readMarks(metadata)).toEqual({
+      replyTo: 'msg_1',
+      executionId: 'exe_1',
+      isFinal: false,
+      isContinuation: false,
+      error,
+    });
   });
 
   test.each([[], [1], 7, 0, null, true, 'text', '', [{ execution_id: 'exe_1' }], {}, undefined])(
