@@ -1,11 +1,11 @@
 /** Wakes one waiter; a ring while nobody waits is kept for the next wait. */
 export interface Bell {
   ring: () => void;
-  /** Resolves with true when it rang, with false after `ms` or when the signal ended the waiting. */
+  /** Resolves with true when it rang, with false after `ms` or when one of the signals ended the waiting. */
   wait(ms: number): Promise<boolean>;
 }
 
-export function createBell(signal: AbortSignal): Bell {
+export function createBell(signals: AbortSignal[]): Bell {
   let hasRung = false;
   let wake: ((rang: boolean) => void) | null = null;
   return {
@@ -14,7 +14,7 @@ export function createBell(signal: AbortSignal): Bell {
       else wake(true);
     },
     wait: (ms) => {
-      if (hasRung || signal.aborted) {
+      if (hasRung || signals.some(({ aborted }) => aborted)) {
         const rang = hasRung;
         hasRung = false;
         return Promise.resolve(rang);
@@ -22,11 +22,11 @@ export function createBell(signal: AbortSignal): Bell {
       return new Promise((resolve) => {
         const stop = (): void => wake?.(false);
         const timer = setTimeout(stop, ms);
-        signal.addEventListener('abort', stop, { once: true });
+        for (const signal of signals) signal.addEventListener('abort', stop);
         wake = (rang) => {
           wake = null;
           clearTimeout(timer);
-          signal.removeEventListener('abort', stop);
+          for (const signal of signals) signal.removeEventListener('abort', stop);
           resolve(rang);
         };
       });

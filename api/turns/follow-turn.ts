@@ -14,19 +14,19 @@ const LOOK_WITHOUT_STREAM_MS = 500;
 
 /**
  * Events of a turn after the one of this number, as they come, whichever process writes them; null where there was none for
- * a while. Ends with the turn, or with the signal. What is not asked for is not read: memory is bounded by one page.
+ * a while. Ends with the turn, or with one of the signals. What is not asked for is not read: memory is bounded by one page.
  */
 export async function* followTurn(
   { database, follower }: { database: Database; follower: TurnFollower },
   executionId: string,
   after: number,
-  signal: AbortSignal,
+  signals: AbortSignal[],
 ): AsyncGenerator<GatewayEvent | null> {
-  const bell = createBell(signal);
+  const bell = createBell(signals);
   const stop = follower.follow(executionId, bell.ring);
   try {
     let n = after;
-    for (let looks = 0; !signal.aborted; looks += 1) {
+    for (let looks = 0; !signals.some(({ aborted }) => aborted); looks += 1) {
       const events = await readEvents(database, executionId, { after: n, limit: EVENTS_MAX });
       for (const event of events) {
         n = event.n;

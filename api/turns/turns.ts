@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../../platform/clock';
 import type { Flows } from '../../platform/flows/flows';
 import type { Logger } from '../../platform/logger';
@@ -54,14 +55,21 @@ export interface Turns {
   close(): Promise<void>;
 }
 
+function createClosing(): AbortController {
+  const closing = new AbortController();
+  // Everybody who waits listens.
+  setMaxListeners(0, closing.signal);
+  return closing;
+}
+
 /** @see createTurnSteps for what happens when this process dies */
 export function createTurns(deps: TurnsDeps): Turns {
   const { database, committer, clock, live, log } = deps;
   const follower = createTurnFollower({ database, log });
   const steps = createTurnSteps({ ...deps, follower });
-  const closing = new AbortController();
+  const closing = createClosing();
   const follow: Turns['follow'] = (executionId, after, signal) =>
-    followTurn({ database, follower }, executionId, after, AbortSignal.any([signal, closing.signal]));
+    followTurn({ database, follower }, executionId, after, [signal, closing.signal]);
   const load: Turns['load'] = async (execution) =>
     noteAccepted(database, (await loadExecution(database, execution._id)) ?? execution);
 

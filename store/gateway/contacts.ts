@@ -1,5 +1,6 @@
 import type { ClientSession } from 'mongodb';
 import { AppError } from '../../contract/errors';
+import { pairId, type PairGuard } from '../../domain/guards';
 import type { GatewayContact } from '../schema/collections/gateway';
 import type { Database } from '../schema/database';
 import { READ } from '../schema/reads';
@@ -19,43 +20,39 @@ const contactId = ({ ownerId, agentId }: Acquaintances): string => `${ownerId}:$
  */
 export async function isAcquainted(database: Database, pair: Acquaintances): Promise<boolean> {
   const known = await database.gatewayContacts.findOne({ _id: contactId(pair) }, READ);
-  if (known?.answeredAt === null) throw awaitingReply(known);
+  if (known !== null) await requireAnswer(database, known);
   return known !== null;
 }
-
-const awaitingReply = ({ createdAt }: Pick<GatewayContact, 'createdAt'>): AppError =>
-  new AppError('AWAITING_REPLY', { waiting_since: createdAt.toISOString() });
 
 /**
  * Takes a turn of a user with an agent of somebody else, in the transaction that stores it: the first one, or any after the
  * agent has answered. Two first ones at once write the same document, so one finds the other.
+ * @param guestId who writes this turn
  * @throws AppError AWAITING_REPLY
  */
 export async function takeContact(
   database: Database,
-  pair: Acquaintances,
+  { ownerId, agentId, guestId }: Acquaintances & { guestId: string },
   at: Date,
   transaction: ClientSession,
 ): Promise<void> {
-  const known = await database.gatewayContacts.findOne({ _id: contactId(pair) }, { session: transaction });
-  if (known?.answeredAt === null) throw awaitingReply(known);
-  if (known !== null) return;
-  await database.gatewayContacts.insertOne(
-    { _id: contactId(pair), ownerId: pair.ownerId, agentId: pair.agentId, answeredAt: null, createdAt: at },
-    { session: transaction },
-  );
+  const _id = contactId({ ownerId, agentId });
+  const known = await database.gatewayContacts.findOne({ _id }, { session: transaction });
+  if (known !== null) return requireAnswer(database, known, transaction);
+  await database.gatewayContacts.insertOne({ _id, ownerId, agentId, guestId, createdAt: at }, { session: transaction });
 }
 
-/** The agent has written to the user. Repeating it changes nothing. */
-export async function noteAnswered(
+/**
+ * That the agent has written to the guest of the first turn stands in their guard document with the commit of its message:
+ * who has seen the answer may go on, however far its turn is settled.
+ */
+async function requireAnswer(
   database: Database,
-  pair: Acquaintances,
-  at: Date,
-  transaction: ClientSession,
+  { agentId, guestId, createdAt }: GatewayContact,
+  session?: ClientSession,
 ): Promise<void> {
-  await database.gatewayContacts.updateOne(
-    { _id: contactId(pair), answeredAt: null },
-    { $set: { answeredAt: at } },
-    { session: transaction },
-  );
+  const guard = await database.guards.findOne({ _id: pairId(agentId, guestId) }, { ...READ, session });
+  // A guard's kind stands in its _id: this is the parse point of the union.
+  if ((guard as PairGuard | null)?.established === true) return;
+  throw new AppError('AWAITING_REPLY', { waiting_since: createdAt.toISOString() });
 }

@@ -12,7 +12,6 @@ import {
   type ReplyMarks,
 } from '../../domain/turns';
 import { READ } from '../schema/reads';
-import { noteAnswered } from './contacts';
 import { answerWith, type AnswerPart } from './answers';
 import { endTurnIn, type EndedTurn } from './turns';
 
@@ -64,7 +63,6 @@ function settleReply(database: Database, rowId: string): Promise<SettledReply> {
       { $inc: { messageCount: 1 }, $max: { lastMessageAt: createdAt, activeAt: createdAt } },
       { session: transaction },
     );
-    await noteAnswered(database, session, createdAt, transaction);
     // The parse points of what `newMessage` wrote.
     const marks = readMarks(JSON.parse(message.metadata) as Record<string, unknown>);
     const turns = await findTurns(database, session, marks, transaction);

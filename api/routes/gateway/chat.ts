@@ -12,6 +12,7 @@ import { beginTurn } from '../../turns/begin-turn';
 import { eventStream } from '../../turns/event-stream';
 import { findChatAgent } from '../../turns/find-agent';
 import { refusalOf } from '../../turns/outcome';
+import { startPatience } from '../../turns/patience';
 import { streamJson } from '../../turns/stream-json';
 import { watchTurn, type TurnRecord } from '../../turns/watch-turn';
 import type { GatewayDeps } from './gateway-deps';
@@ -70,9 +71,8 @@ interface Waiting {
 
 async function answer(waiting: Waiting): Promise<Reply> {
   const { ctx, deps, agent, body } = waiting;
-  const waitMs = body.timeout_seconds * 1_000;
-  const signal = AbortSignal.any([ctx.whenGone(), AbortSignal.timeout(waitMs)]);
-  const execution = await deps.turns.awaitEnd(waiting.execution, signal);
+  const patience = startPatience(ctx.whenGone(), body.timeout_seconds * 1_000);
+  const execution = await deps.turns.awaitEnd(waiting.execution, patience.signal).finally(patience.end);
   if (!hasEnded(execution.status)) {
     if (deps.turns.isClosing()) throw new AppError('SERVICE_UNAVAILABLE');
     await letGo(waiting);
@@ -111,7 +111,7 @@ const events = (waiting: Waiting) => ({
 /** The records of the turn as long as the caller waits for them. */
 async function* records(waiting: Waiting): AsyncGenerator<TurnRecord> {
   const { ctx, deps, execution, body } = waiting;
-  const signal = AbortSignal.any([ctx.whenGone(), AbortSignal.timeout(body.timeout_seconds * 1_000)]);
+  const { signal, end } = startPatience(ctx.whenGone(), body.timeout_seconds * 1_000);
   let isOver = false;
   try {
     for await (const record of watchTurn(deps.turns, { execution, after: 0, signal })) {
@@ -122,6 +122,7 @@ async function* records(waiting: Waiting): AsyncGenerator<TurnRecord> {
       yield record;
     }
   } finally {
+    end();
     if (!isOver) await letGo(waiting);
   }
 }

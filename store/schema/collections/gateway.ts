@@ -87,7 +87,8 @@ export interface GatewayContact {
   _id: string;
   ownerId: string;
   agentId: string;
-  answeredAt: Date | null;
+  /** Who wrote the first turn: the agent's first message to it ends the waiting. */
+  guestId: string;
   createdAt: Date;
 }
 
@@ -223,7 +224,7 @@ export const gatewayKeys = collection<GatewayKey>({
 });
 
 export const gatewayContacts = collection<GatewayContact>({
-  schema: shape({ _id: 'string', ownerId: 'string', agentId: 'string', answeredAt: DATE_OR_NULL, createdAt: 'date' }),
+  schema: shape({ _id: 'string', ownerId: 'string', agentId: 'string', guestId: 'string', createdAt: 'date' }),
   indexes: [],
 });
 
