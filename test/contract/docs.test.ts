@@ -1,15 +1,17 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ERRORS, NEVER_EMITTED } from '../../contract/codes';
+import { ALL_ERRORS, ERRORS, GATEWAY_ERRORS, NEVER_EMITTED } from '../../contract/codes';
 import { ENDPOINTS } from '../../contract/endpoints';
 import { isHandle, isReservedHandle } from '../../contract/handles';
-import { ID_PREFIX } from '../../contract/ids';
+import { GATEWAY_ID_PREFIX, ID_PREFIX } from '../../contract/ids';
+import * as limits from '../../contract/limits';
 import { ADDRESS_LIMITS, AGENT_LIMITS, SERVICE_LIMITS } from '../../contract/limits';
 import { CONFIG_NAMES } from '../../platform/config';
 
 const read = (file: string): string => readFileSync(join(__dirname, '../..', file), 'utf8');
 const conventions = read('docs/contract/conventions.md');
+const gateway = read('docs/contract/gateway.md');
 
 /** Every file of the repository, by its path. */
 const trackedFiles = (): string[] =>
@@ -120,6 +122,76 @@ describe('docs and code agree', () => {
     );
     expect(named.length).toBeGreaterThan(20);
     expect(named.filter(({ script }) => !(script in scripts))).toEqual([]);
+  });
+});
+
+describe('gateway.md and code agree', () => {
+  /** Parts of gateway.md that the server does not have yet. */
+  const LATER = /^(TEAM|LINK|PAYMENT|PAYMENTS|VOICE)_/;
+  /** Codes that a text names with their status, in either order: `403 `BLOCKED``, ``BLOCKED` 403`. */
+  const named = (text: string): [string, number][] => [
+    ...[...text.matchAll(/\b([45]\d\d) \**`([A-Z][A-Z_]+)`/g)].map(
+      ([, status, code = '']) => [code, Number(status)] as [string, number],
+    ),
+    ...[...text.matchAll(/`([A-Z][A-Z_]+)` ([45]\d\d)\b/g)].map(
+      ([, code = '', status]) => [code, Number(status)] as [string, number],
+    ),
+  ];
+  const newCodes = (): [string, number][] => {
+    const errors = section(gateway, '### 2.1 Errors');
+    return named(errors.slice(errors.indexOf('New codes:')));
+  };
+  const isKnown = (code: string): code is keyof typeof ALL_ERRORS => code in ALL_ERRORS;
+
+  test('§2.1 and §1.2 name every code of the gateway with its status, and no other but those of later parts', () => {
+    const access = named(section(gateway, '### 1.2 Access')).filter(([code]) => !(code in ERRORS));
+    const listed = new Map([...newCodes(), ...access]);
+    expect(listed.size).toBeGreaterThan(15);
+    const known = Object.entries(GATEWAY_ERRORS).map(([code, { status }]) => [code, status] as const);
+    expect([...listed].filter(([code]) => !LATER.test(code)).sort()).toEqual([...known].sort());
+    for (const code of Object.keys(GATEWAY_ERRORS)) expect([code, code in ERRORS]).toEqual([code, false]);
+  });
+
+  test('wherever the text names a code with a status, it is the status of that code', () => {
+    const text = ['### 1.1 Guest', '### 1.2 Access', '### 2.1 Errors', '### 4.3 Sessions', '## 10. Timeouts']
+      .map((heading) => section(gateway, heading))
+      .join('\n');
+    const wrong = named(text).filter(([code, status]) => isKnown(code) && ALL_ERRORS[code].status !== status);
+    expect([named(text).length > 20, wrong]).toEqual([true, []]);
+  });
+
+  test('numbers of the text are those of the code', () => {
+    const { SESSIONS_PAGE, SESSION_MESSAGES_PAGE, EXECUTIONS_PAGE, EXECUTION_LOG_PAGE, GATEWAY_LIMITS } = limits;
+    const count = (value: number) => value.toLocaleString('en-US');
+    const page = ({ default: usual, max }: { default: number; max: number }) => `\`limit\` ${usual} (1-${max})`;
+    const rowOf = (beginning: string) =>
+      gateway.split('\n').find((line) => line.startsWith(`| \`${beginning}\``)) ?? `no row ${beginning}`;
+    const chat = section(gateway, '### 4.1 `POST /api/agents/{name}/chat`');
+    expect(chat).toContain(`≤ ${count(limits.TURN_MESSAGE_BYTES_MAX)} bytes UTF-8`);
+    expect(chat).toContain(`int 1-${limits.TURN_WAIT_SECONDS_MAX}, default ${limits.TURN_WAIT_SECONDS_DEFAULT}`);
+    expect(chat).toContain(`\`system_prompt?\` ≤ ${count(limits.TURN_PROMPT_LENGTH_MAX)}`);
+    expect(chat).toContain(`\`model?\` ≤ ${limits.TURN_MODEL_LENGTH_MAX} chars`);
+    expect(chat).toContain(`every ${limits.STREAM_KEEP_ALIVE_MS / 1_000} s of silence`);
+    expect(rowOf('GET /api/agents/{name}/chat/sessions')).toContain(page(SESSIONS_PAGE));
+    expect(rowOf('GET /api/agents/{name}/chat/sessions/{id}')).toContain(page(SESSION_MESSAGES_PAGE));
+    expect(rowOf('GET /api/agents/{name}/executions')).toContain(page(EXECUTIONS_PAGE));
+    expect(rowOf('GET …/executions/{id}/log')).toContain(`limit\` ${EXECUTION_LOG_PAGE.default} `);
+    expect(gateway).toContain(`message (≤ ${limits.EXECUTION_PREVIEW_LENGTH_MAX} chars)`);
+    expect(gateway).toContain(`start + max(${limits.TURN_LIFE_SECONDS} s, wait)`);
+    expect(gateway).toContain(`up to ${limits.TURNS_PER_SESSION_MAX - 1} more wait in order`);
+    expect(gateway).toContain(`\`Retry-After: ${limits.TURN_QUEUE_RETRY_MS / 1_000}\``);
+    expect(gateway).toContain(`content ≤ ${limits.STREAM_TEXT_BYTES_MAX / 1_024} KiB per record`);
+    expect(gateway).toContain(`events ${limits.TURN_EVENTS_KEEP_MS / 3_600_000} h after terminal`);
+    const windows = section(gateway, '## 13. Rate limits');
+    expect(windows).toContain(`${GATEWAY_LIMITS.turns.limit} turn starts/min`);
+    expect(windows).toContain(`${GATEWAY_LIMITS.reads.limit} reads/min`);
+    const access = section(gateway, '### 1.2 Access');
+    expect(access).toContain(`at most ${GATEWAY_LIMITS.first_contacts.limit} first contacts`);
+  });
+
+  test('§1 lists the prefix of every id of the gateway', () => {
+    const vocabulary = section(gateway, '## 1. Vocabulary');
+    for (const prefix of Object.values(GATEWAY_ID_PREFIX)) expect(vocabulary).toContain(`\`${prefix}…\``);
   });
 });
 
