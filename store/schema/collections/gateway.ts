@@ -138,9 +138,9 @@ export const gatewaySessions = collection<GatewaySession>({
       unique: true,
       partialFilterExpression: { isCurrent: true },
     },
-    // listSessions of a caller, and of the agent's owner
-    { name: 'principal_active', key: { principal: 1, agentId: 1, activeAt: -1, _id: -1 } },
-    { name: 'agent_active', key: { agentId: 1, activeAt: -1, _id: -1 } },
+    // listSessions and countSessions of a caller, and of the agent's owner; those of a status are picked out of the index
+    { name: 'principal_active', key: { principal: 1, agentId: 1, activeAt: -1, _id: -1, status: 1 } },
+    { name: 'agent_active', key: { agentId: 1, activeAt: -1, _id: -1, status: 1 } },
   ],
 });
 
@@ -180,9 +180,11 @@ export const gatewayExecutions = collection<GatewayExecution>({
     // settleReply: the turn whose message an answer names; executions beside a session's messages
     { name: 'message', key: { messageId: 1 } },
     { name: 'reply', key: { 'replies.messageId': 1 } },
-    // listExecutions of a caller, and of the agent's owner
-    { name: 'principal_queued', key: { principal: 1, agentId: 1, queuedAt: -1, _id: -1 } },
-    { name: 'agent_queued', key: { agentId: 1, queuedAt: -1, _id: -1 } },
+    // listExecutions of a caller, and of the agent's owner; those of a status are picked out of the index
+    { name: 'principal_queued', key: { principal: 1, agentId: 1, queuedAt: -1, _id: -1, status: 1 } },
+    { name: 'agent_queued', key: { agentId: 1, queuedAt: -1, _id: -1, status: 1 } },
+    // listExecutions of one session
+    { name: 'session_queued', key: { sessionId: 1, queuedAt: -1, _id: -1 } },
   ],
 });
 
