@@ -4,6 +4,7 @@ import { idempotency } from '../../api/gates/idempotency';
 import { notifyOwnerFeed } from '../../api/gates/notify-owner-feed';
 import { limitAddress, limitAgent, limitOwner } from '../../api/gates/rate-limits';
 import { requireOwner } from '../../api/gates/require-owner';
+import { limitPrincipal, requirePrincipal } from '../../api/gates/require-principal';
 import { requireOwnOrigin } from '../../api/gates/require-own-origin';
 import { withinReach } from '../../api/gates/within-reach';
 import { SESSION_COOKIE } from '../../api/http/owner-cookies';
@@ -93,6 +94,46 @@ describe('gates', () => {
     expect(checked).toEqual([]);
     expect((await pass(gate, { cookies: { [SESSION_COOKIE]: 'made up' } })).outcome).toBe('UNAUTHORIZED');
     expect(checked).toEqual(['made up']);
+  });
+
+  test('requirePrincipal: only a token counts here, and no other key is looked up', async () => {
+    const checked: string[] = [];
+    const gate = requirePrincipal({
+      database: {} as never,
+      clock: { now: () => new Date() },
+      accessTokens: { check: (token: string) => (checked.push(token), null) } as never,
+    });
+    const through = async (authorization?: string, cookies: Given['cookies'] = {}) => {
+      const { outcome, ctx } = await pass(gate, {
+        headers: authorization === undefined ? {} : { authorization },
+        cookies,
+      });
+      return [outcome, ctx.state.owner];
+    };
+    for (const header of [undefined, '', 'Bearer', 'Bearer ', 'Basic eyJ']) {
+      expect([header, ...(await through(header))]).toEqual([header, 'UNAUTHORIZED', null]);
+    }
+    expect(await through(undefined, { [SESSION_COOKIE]: 'eyJ.from.a.browser' })).toEqual(['UNAUTHORIZED', null]);
+    for (const key of ['ac_live_ann', 'gwk_made_up', 'EYJ']) {
+      expect([key, ...(await through(`Bearer ${key}`))]).toEqual([key, 'INVALID_API_KEY', null]);
+    }
+    expect(checked).toEqual([]);
+    expect(await through('Bearer eyJ.not.signed')).toEqual(['UNAUTHORIZED', null]);
+    expect(checked).toEqual(['eyJ.not.signed']);
+  });
+
+  test('limitPrincipal: turns and reads of a caller have windows of their own', async () => {
+    const counted: string[] = [];
+    const limiter = {
+      countGateway: (scope: string, principal: string) => Promise.resolve(void counted.push(`${scope} ${principal}`)),
+    } as unknown as RateLimiter;
+    const state = { owner: { id: 'olga', displayName: null } as ApiState['owner'] };
+    for (const startsTurn of [true, false]) {
+      expect((await pass(limitPrincipal(startsTurn, limiter), { state })).outcome).toBe('reached');
+    }
+    expect(counted).toEqual(['turns owner:olga', 'reads owner:olga']);
+    const full = { countGateway: () => Promise.reject(Object.assign(new Error('full'), { code: 'RATE_LIMITED' })) };
+    expect((await pass(limitPrincipal(true, full as unknown as RateLimiter), { state })).outcome).toBe('RATE_LIMITED');
   });
 
   test('requireOwnOrigin: a page of another site changes nothing of an owner', async () => {

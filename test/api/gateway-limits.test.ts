@@ -1,0 +1,76 @@
+import { GATEWAY_LIMITS } from '../../contract/limits';
+import { hitRateWindow } from '../../store/schema/rate-windows';
+import { createTestAgent } from '../support/agents';
+import { signInUser, startEcho } from '../support/gateway';
+import { claim } from '../support/owners';
+import { useStack } from '../support/use-stack';
+import { waitFor } from '../support/wait';
+
+/** gateway.md §13: windows of callers, exact over all processes. */
+describe('request windows of the chat gateway', () => {
+  const { stack, database, url } = useStack({ apis: 2, env: { RATE_LIMITS: 'on' } });
+
+  /** Fixed windows are aligned to the epoch: a test that counts must not run across an edge. */
+  const awayFromEdge = () =>
+    waitFor(() => 60_000 - (Date.now() % 60_000) > 15_000, { describe: 'a window with time in it' });
+
+  test('the 61st turn of a minute is a 429 that says how long to wait, before its body is looked at', async () => {
+    const [user, other, echo] = await Promise.all([signInUser(stack), signInUser(stack), startEcho(database, url())]);
+    await claim(user.owner, echo.account);
+    const path = `/api/agents/${echo.handle}/chat`;
+    const paths = [path, `${path}/stream`, path.slice(4), `${path.slice(4)}/stream`];
+    await awayFromEdge();
+    expect((await user.chat(echo, 'Hi')).status).toBe(200);
+    // Refused bodies count, whichever path and process they come by.
+    for (let count = 2; count <= 60; count += 1) {
+      const { status } = await user.call('POST', paths[count % 4] ?? '', { body: { message: '' }, node: count % 2 });
+      expect([count, status]).toEqual([count, 400]);
+    }
+    for (const node of [0, 1]) {
+      const refused = await user.call('POST', path, { body: { message: node === 0 ? 'Hi' : '' }, node });
+      const { body, headers } = refused;
+      expect([refused.status, body]).toMatchObject([429, { code: 'RATE_LIMITED', detail: body.message }]);
+      expect(body.details).toMatchObject({ scope: 'gateway_turns', limit: 60 });
+      expect(headers.get('retry-after')).toBe(String(Math.ceil(body.details.retry_after_ms / 1_000)));
+    }
+    expect((await user.call('GET', `/api/agents/${echo.handle}/executions`)).body).toHaveLength(1);
+    expect((await other.chat(echo, 'Hi')).status).toBe(200);
+    echo.disconnect();
+  });
+
+  test('the 601st read of a minute is a 429; turns go on', async () => {
+    const [user, echo] = await Promise.all([signInUser(stack), startEcho(database, url())]);
+    await awayFromEdge();
+    const seeds = Array.from({ length: 599 }, () => `owner:${user.owner.id}`);
+    for (const subject of seeds) await hitRateWindow(database, 'gateway_reads', subject, GATEWAY_LIMITS.reads);
+    const statuses: number[] = [];
+    for (const node of [0, 1, 0]) statuses.push((await user.call('GET', '/api/agents', { node })).status);
+    expect(statuses).toEqual([200, 429, 429]);
+    expect((await user.chat(echo, 'Hi')).status).toBe(200);
+    echo.disconnect();
+  });
+
+  test('the 101st first contact of a day is a 429 that leaves nothing; agents one knows are still there', async () => {
+    const user = await signInUser(stack);
+    const [known, last, owned] = await Promise.all([
+      startEcho(database, url()),
+      startEcho(database, url()),
+      startEcho(database, url()),
+    ]);
+    await claim(user.owner, owned.account);
+    expect((await user.chat(known, 'Hi')).status).toBe(200);
+    const subject = `owner:${user.owner.id}`;
+    for (let count = 2; count <= 99; count += 1) {
+      await hitRateWindow(database, 'gateway_first_contacts', subject, GATEWAY_LIMITS.first_contacts);
+    }
+    // Refused before it is a contact, it counts as none.
+    expect((await user.chat(last, 'Hi', { session_id: 'ses_made_up' })).status).toBe(404);
+    expect((await user.chat(last, 'Hi')).status).toBe(200);
+    const { agent } = await createTestAgent(database);
+    const refused = await user.chat(agent, 'Hi');
+    expect([refused.status, refused.body]).toMatchObject([429, { code: 'RATE_LIMITED', details: { limit: 100 } }]);
+    expect(await database.gatewaySessions.countDocuments({ agentId: agent._id })).toBe(0);
+    for (const mine of [known, last, owned]) expect((await user.chat(mine, 'Hello')).status).toBe(200);
+    for (const mine of [known, last, owned]) mine.disconnect();
+  });
+});
