@@ -97,7 +97,7 @@ export function presentSession(
     user_email: user.email,
     kind: session.kind,
     title: session.title ?? null,
-    status: session.status,
+    status: session.status === 'active' ? 'active' : 'closed',
     started_at: session.startedAt.toISOString(),
     last_message_at: isoOf(session.lastMessageAt),
     message_count: session.messageCount,
@@ -119,7 +119,7 @@ export function presentConversation(session: GatewaySession, unreadCount: number
     last_message_at: isoOf(session.lastMessageAt),
     message_count: session.messageCount,
     unread_count: unreadCount,
-    status: session.status,
+    status: session.status === 'active' ? 'active' : 'closed',
   };
 }
 

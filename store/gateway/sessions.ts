@@ -1,3 +1,4 @@
+import type { Filter } from 'mongodb';
 import { AppError } from '../../contract/errors';
 import { newGatewayId, newGuestHandle, newId } from '../../platform/ids';
 import { inboxInId, senderGuardId } from '../../domain/guards';
@@ -16,7 +17,7 @@ const GUEST_NAME = 'Visitor';
 const GUEST_SETTINGS = { inboxMode: 'open', groupInvitePolicy: 'contacts_only', discoverable: false } as const;
 
 /** Whoever deleted a session sees it nowhere any more. */
-const NOT_DELETED = { deletedAt: { $exists: false } };
+const NOT_DELETED: { status: Filter<GatewaySession>['status'] } = { status: { $in: ['active', 'closed'] } };
 
 /** A session of the caller with the agent; null for everybody else's, and for one that never was. */
 export function findSession(
@@ -131,7 +132,7 @@ const AGENTS_MAX = 200;
 
 /** The agents that the caller has sessions with, but for deleted ones, by their handles. */
 export async function findAgentsWithSessions(database: Database, principal: Principal): Promise<Agent[]> {
-  const ids = await database.gatewaySessions.distinct('agentId', { principal: principal.key });
+  const ids = await database.gatewaySessions.distinct('agentId', { principal: principal.key, ...NOT_DELETED });
   return database.agents
     .find({ _id: { $in: ids }, status: { $ne: 'deleted' } }, { ...READ, sort: { handle: 1 }, limit: AGENTS_MAX })
     .toArray();
@@ -159,8 +160,7 @@ export function listSessions(database: Database, page: SessionsPage): Promise<Ga
       {
         ...(principal === undefined ? {} : { principal: principal.key }),
         agentId,
-        ...NOT_DELETED,
-        ...(status === undefined ? {} : { status }),
+        ...(status === undefined ? NOT_DELETED : { status }),
         ...older,
       },
       { ...READ, sort: { activeAt: -1, _id: -1 }, limit },
@@ -174,8 +174,7 @@ export function countSessions(database: Database, { agentId, principal, status }
     {
       ...(principal === undefined ? {} : { principal: principal.key }),
       agentId,
-      ...NOT_DELETED,
-      ...(status === undefined ? {} : { status }),
+      ...(status === undefined ? NOT_DELETED : { status }),
     },
     READ,
   );
@@ -187,7 +186,7 @@ export function countSessions(database: Database, { agentId, principal, status }
  */
 export async function closeSession(database: Database, id: string, at: Date): Promise<GatewaySession | null> {
   return database.gatewaySessions.findOneAndUpdate(
-    { _id: id },
+    { _id: id, ...NOT_DELETED },
     [{ $set: { status: 'closed', closedAt: { $ifNull: ['$closedAt', at] } } }, { $unset: 'isCurrent' }],
     { returnDocument: 'before', maxTimeMS: READ.maxTimeMS },
   );
@@ -211,7 +210,7 @@ export function deleteSession(database: Database, { _id, guestId }: GatewaySessi
   return withTransaction(database, async (transaction) => {
     const { matchedCount } = await database.gatewaySessions.updateOne(
       { _id, ...NOT_DELETED },
-      { $set: { status: 'closed', closedAt: at, deletedAt: at }, $unset: { isCurrent: '' } },
+      { $set: { status: 'deleted', closedAt: at }, $unset: { isCurrent: '' } },
       { session: transaction },
     );
     if (matchedCount === 0) return false;

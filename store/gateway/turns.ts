@@ -115,7 +115,7 @@ export async function leaveCurrent(
 
 async function refusalOf(database: Database, sessionId: string, transaction: ClientSession): Promise<AppError> {
   const session = await database.gatewaySessions.findOne({ _id: sessionId }, { session: transaction });
-  if (session === null) return new AppError('SESSION_NOT_FOUND');
+  if (session === null || session.status === 'deleted') return new AppError('SESSION_NOT_FOUND');
   return session.status === 'closed'
     ? new AppError('SESSION_CLOSED')
     : new AppError('TURN_QUEUE_FULL', { retry_after_ms: TURN_QUEUE_RETRY_MS }, TURN_QUEUE_RETRY_MS);

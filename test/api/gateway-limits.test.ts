@@ -59,7 +59,7 @@ describe('request windows of the chat gateway', () => {
     ]);
     await claim(user.owner, owned.account);
     expect((await user.chat(known, 'Hi')).status).toBe(200);
-    const subject = `owner:${user.owner.id}`;
+    const subject = user.owner.id;
     for (let count = 2; count <= 99; count += 1) {
       await hitRateWindow(database, 'gateway_first_contacts', subject, GATEWAY_LIMITS.first_contacts);
     }

@@ -1,3 +1,4 @@
+import { Binary } from 'mongodb';
 import { explainQueries, type Explained } from '../../bench/explain';
 import { createLogger } from '../../platform/logger';
 import { createAgentReader } from '../../store/agents/agents';
@@ -25,11 +26,20 @@ import {
   findSessionOfGuest,
   listSessions,
   loadSession,
-  ownerPrincipal,
 } from '../../store/gateway/sessions';
+import { ownerPrincipal } from '../../store/gateway/principals';
+import { findKey, insertKey, listKeys, deleteKey } from '../../store/gateway/keys';
+import { countUnread, findUnread } from '../../store/gateway/unread';
+import { listOpenTurns, loadAgentTurn, streamedText, takeTurnFrames } from '../../store/gateway/turn-events';
+import { renameSession } from '../../store/gateway/sessions';
 import { detachTurn, endTurn, flowInputOf, loadTurn, settleTurnRow, startTurn } from '../../store/gateway/turns';
 import type { Agent } from '../../store/schema/collections/agents';
-import { turnEventId, type GatewayExecution, type GatewaySession } from '../../store/schema/collections/gateway';
+import {
+  turnEventId,
+  type GatewayExecution,
+  type GatewayKey,
+  type GatewaySession,
+} from '../../store/schema/collections/gateway';
 import { createCommitter, type Committer } from '../../store/sending/committer';
 import { findLastSignIn } from '../../store/verification/pendings';
 import { createTestAgent } from '../support/agents';
@@ -77,6 +87,7 @@ describe('queries of the chat gateway', () => {
     channel: 'chat',
     status: index < 10 ? 'failed' : 'completed',
     message: 'Hello',
+    wantsStream: false,
     hints: {},
     messageId: `msg_${index}`,
     response: 'Hi',
@@ -119,12 +130,15 @@ describe('queries of the chat gateway', () => {
         expiresAt: new Date(now.getTime() + 86_400_000),
       })),
     );
+    await database.gatewayKeys.insertMany(
+      rows.map((index) => ({ ...key, _id: `gky_${index}`, keyHash: `hash ${index}`, ownerId: `own_${index}` })),
+    );
     await database.gatewayContacts.insertMany(
       rows.map((index) => ({
         _id: `owner:${index}:${hub._id}`,
-        principal: `owner:${index}`,
+        ownerId: `owner:${index}`,
         agentId: hub._id,
-        answeredAt: null,
+        guestId: `agt_guest_${index}`,
         createdAt: now,
       })),
     );
@@ -227,6 +241,18 @@ describe('queries of the chat gateway', () => {
     expect(explained).toMatchObject({ isCollectionScan: false, docsExamined: 10 });
   });
 
+  const key: GatewayKey = {
+    _id: 'gky_7',
+    ownerId: 'own_7',
+    name: 'app',
+    keyHash: 'hash 7',
+    keyPrefix: 'gwk_7',
+    agentId: null,
+    callbackSecret: { keyId: 'k', bytes: new Binary(Buffer.from('x')) },
+    createdAt: now,
+    lastUsedAt: null,
+  };
+
   const small: [string, () => Promise<unknown>][] = [
     ['a session of the caller', () => findSession(database, 'ses_7', { principal: user, agentId: hub._id })],
     ['a session', () => loadSession(database, 'ses_7')],
@@ -239,7 +265,7 @@ describe('queries of the chat gateway', () => {
     ['addresses of users', () => emailsOf(database, [sessionRow(1), sessionRow(2)])],
     ['agents with sessions', () => findAgentsWithSessions(database, user)],
     ['closing', () => closeSession(database, 'ses_7', now)],
-    ['an acquaintance', () => isAcquainted(database, { principal: 'owner:nobody', agentId: hub._id })],
+    ['an acquaintance', () => isAcquainted(database, { ownerId: 'owner:nobody', agentId: hub._id })],
     ['an execution of the caller', () => findExecution(database, 'exe_7', { principal: user, agentId: hub._id })],
     ['an execution', () => loadExecution(database, 'exe_7')],
     ['a turn', () => loadTurn(database, 'exe_7')],
@@ -249,6 +275,20 @@ describe('queries of the chat gateway', () => {
     ['a row of a turn that started', () => settleTurnRow(database, 'turn.started', 'exe_o7')],
     ['a row of a turn that ended', () => settleTurnRow(database, 'turn.ended', 'exe_o7')],
     ['a reply that was settled before', () => settleReplies(database, 'agt_guest_7')],
+    ['a title', () => renameSession(database, 'ses_7', 'Plans')],
+    ['unread counts', () => countUnread(database, [sessionRow(1), sessionRow(2)])],
+    ['an inbox', () => findUnread(database, [sessionRow(1), sessionRow(2)], { limit: PAGE })],
+    ['open turns of an agent', () => listOpenTurns(database, hub._id, PAGE)],
+    ['a turn of its agent', () => loadAgentTurn(database, hub._id, 'exe_7').catch(() => null)],
+    [
+      'frames of a turn',
+      () => takeTurnFrames(database, { agentId: hub._id, executionId: 'exe_7' }, [], now).catch(() => null),
+    ],
+    ['the text of a stream', () => streamedText(database, 'exe_7')],
+    ['a key', () => findKey(database, 'no such hash')],
+    ['a new key', () => insertKey(database, { ...key, _id: 'gky_new', keyHash: 'new' })],
+    ['keys of an owner', () => listKeys(database, 'own_7')],
+    ['the end of a key', () => deleteKey(database, 'own_7', 'gky_7')],
     ['the last sign-in of an address', () => findLastSignIn(database, 'user-7@example.com', now)],
   ];
 
@@ -268,7 +308,16 @@ describe('queries of the chat gateway', () => {
     const clock = { now: () => new Date() };
     const session = await createSession(database, principal, hub._id, now);
     const deadlineAt = new Date(now.getTime() + 900_000);
-    const turn = { session, isOwned: false, message: 'Hi', hints: {}, waitUntil: deadlineAt, deadlineAt, now };
+    const turn = {
+      session,
+      isOwned: false,
+      message: 'Hi',
+      wantsStream: false,
+      hints: {},
+      waitUntil: deadlineAt,
+      deadlineAt,
+      now,
+    };
     const ids: string[] = [];
     await expectServedByIndexes(async () => {
       ids.push((await startTurn(database, turn))._id);

@@ -19,7 +19,8 @@ export interface GatewaySession {
   principal: string;
   ownerId: string;
   kind: SessionKind;
-  status: 'active' | 'closed';
+  /** Deleted: by its user; nobody of the gateway sees it any more. */
+  status: 'active' | 'closed' | 'deleted';
   /** The one that turns without a session go to. Absent: another one is, or none. */
   isCurrent?: true;
   /**
@@ -34,8 +35,6 @@ export interface GatewaySession {
   messageCount: number;
   title?: string;
   closedAt?: Date;
-  /** Its user deleted it: nobody of the gateway sees it any more. */
-  deletedAt?: Date;
 }
 
 /** One turn: a user's message and the agent's answer (gateway.md §9). */
