@@ -19,7 +19,9 @@ export interface HandOverDeps {
 
 /** What became of a turn whose message was to be handed over. */
 export type HandOver =
-  | { state: 'handed-over' | 'waiting' | 'ended' }
+  | { state: 'waiting' | 'ended' }
+  /** `nextId`: the turn that is the first of the session now, because nobody waits for this one any more. */
+  | { state: 'handed-over'; nextId: string | null }
   /** It ended just now: the agent cannot be written to. */
   | { state: 'failed'; ended: EndedTurn };
 
@@ -32,7 +34,7 @@ export async function handOver(deps: HandOverDeps, executionId: string): Promise
   const turn = await loadTurn(deps.database, executionId);
   if (turn === null || hasEnded(turn.execution.status)) return { state: 'ended' };
   const { execution, session } = turn;
-  if (execution.messageId !== null) return { state: 'handed-over' };
+  if (execution.messageId !== null) return { state: 'handed-over', nextId: null };
   if (session.turns[0] !== executionId) return { state: 'waiting' };
   const message = await send(deps, execution, session);
   if ('failure' in message) {
@@ -41,24 +43,29 @@ export async function handOver(deps: HandOverDeps, executionId: string): Promise
     return ended === null ? { state: 'ended' } : { state: 'failed', ended };
   }
   await noteHandedOver(deps.database, execution, message);
+  const now = deps.clock.now();
   // Its caller has gone meanwhile: what waits behind it goes on.
-  if (deps.clock.now() >= execution.waitUntil) await detachTurn(deps.database, executionId, deps.clock.now());
-  return { state: 'handed-over' };
+  const nextId = now >= execution.waitUntil ? await detachTurn(deps.database, executionId, now) : null;
+  return { state: 'handed-over', nextId };
 }
 
 /**
- * Hands over this turn, and what comes behind it as long as turns fail.
+ * Hands over this turn, and what comes behind it as long as turns fail or nobody waits for them.
  * @returns the turns that failed
  */
 export async function handOverFrom(deps: HandOverDeps, executionId: string | null): Promise<EndedTurn[]> {
   const failed: EndedTurn[] = [];
   for (let next = executionId; next !== null;) {
     const result = await handOver(deps, next);
-    if (result.state !== 'failed') break;
-    failed.push(result.ended);
-    next = result.ended.nextId;
+    if (result.state === 'failed') failed.push(result.ended);
+    next = nextOf(result);
   }
   return failed;
+}
+
+function nextOf(result: HandOver): string | null {
+  if (result.state === 'failed') return result.ended.nextId;
+  return result.state === 'handed-over' ? result.nextId : null;
 }
 
 /** Refusals of a send that end the turn; all others may pass. */
