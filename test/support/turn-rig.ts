@@ -6,6 +6,7 @@ import { createAgentReader } from '../../store/agents/agents';
 import { loadExecution } from '../../store/gateway/executions';
 import { handOverFrom } from '../../store/gateway/hand-over';
 import { settleReplies } from '../../store/gateway/replies';
+import { ownerPrincipal } from '../../store/gateway/principals';
 import { createSession } from '../../store/gateway/sessions';
 import { flowInputOf, startTurn } from '../../store/gateway/turns';
 import type { GatewayExecution, GatewaySession } from '../../store/schema/collections/gateway';
@@ -70,7 +71,7 @@ async function openTurnRig(time: SkippedTime): Promise<TurnRig> {
   const deps = { database, committer, clock, log };
   const real = createTurnActivities(deps);
   const { agent } = await createTestAgent(database);
-  const principal = { key: 'owner:own_rig', ownerId: newId('ownerSession'), displayName: null };
+  const principal = ownerPrincipal({ id: newId('ownerSession'), displayName: null });
   const sender = { id: agent._id, handle: agent.handle, isSystem: false, keyVersion: 1, isCached: false };
   return {
     activities: {
@@ -84,7 +85,14 @@ async function openTurnRig(time: SkippedTime): Promise<TurnRig> {
         const now = clock.now();
         const session = given ?? (await createSession(database, principal, agent._id, now));
         const times = { now, waitUntil: new Date(nowMs + waitMs), deadlineAt: new Date(nowMs + LIFE_MS) };
-        const execution = await startTurn(database, { session, isOwned: true, message, hints: {}, ...times });
+        const execution = await startTurn(database, {
+          session,
+          isOwned: true,
+          message,
+          wantsStream: false,
+          hints: {},
+          ...times,
+        });
         const input = await flowInputOf(database, execution._id);
         if (input === null) throw new Error('a turn that was just stored is gone');
         return { execution, session, flow: await startFlow(time, { ...input, hasSearchAttributes: false }) };
