@@ -15,7 +15,7 @@ const STEPS = 10;
 /** Longer than the beat of the api, so that it has met all of them. */
 const SETTLE_MS = 6_000;
 
-interface Memory {
+export interface Memory {
   before: NodeJS.MemoryUsage;
   after: NodeJS.MemoryUsage;
 }
@@ -38,12 +38,12 @@ export async function measureIdleMemory(
 ): Promise<Figure[]> {
   const agents = await makeAgents(stack.database, Math.ceil(sockets / perAgent), 'crowd');
   const port = await freePort();
-  const api = start(compiled('api/main'), apiEnvironment(stack.mongoUri, port));
+  const api = startMeasured(compiled('api/main'), apiEnvironment(stack.mongoUri, port));
   await messageOf(api);
   const ours = await perSocket('api', api, sockets, (index) =>
     openSocket(`http://127.0.0.1:${port}/v1/ws`, agents[Math.floor(index / perAgent)]?.key),
   );
-  const server = start(join(__dirname, 'bare-ws.js'), {});
+  const server = startMeasured(join(__dirname, 'bare-ws.js'), {});
   const bareUrl = `http://127.0.0.1:${String((await messageOf(server))['port'])}/`;
   const bare = await perSocket('bare ws', server, sockets, () => openSocket(bareUrl));
   const figure = (name: string, kind: keyof PerSocket): Figure => ({
@@ -55,17 +55,19 @@ export async function measureIdleMemory(
   return [figure('realtime.bytes_per_idle_socket', 'resident'), figure('realtime.held_bytes_per_idle_socket', 'held')];
 }
 
-function start(file: string, env: Record<string, string | undefined>): ChildProcess {
+/** Starts a process that tells its memory when it is asked for it. */
+export function startMeasured(file: string, env: Record<string, string | undefined>): ChildProcess {
   const probe = join(__dirname, 'memory-probe.js');
   return fork(file, { env, execArgv: [...nodeFlags, '--expose-gc', '--require', probe] });
 }
 
 /** The next thing that the process says. */
-const messageOf = (child: ChildProcess): Promise<Record<string, unknown>> =>
+export const messageOf = (child: ChildProcess): Promise<Record<string, unknown>> =>
   // The parse point of what our own processes say.
   new Promise((resolve) => child.once('message', (message) => resolve(message as Record<string, unknown>)));
 
-async function memoryOf(child: ChildProcess): Promise<Memory> {
+/** What the process holds, before and after a forced collection. */
+export async function memoryOf(child: ChildProcess): Promise<Memory> {
   const answer = messageOf(child);
   child.send('memory');
   // The parse point of the probe's answer.

@@ -2,7 +2,7 @@ import type { Flows } from '../platform/flows/flows';
 import type { Logger } from '../platform/logger';
 import { handOverFrom, type HandOverDeps } from '../store/gateway/hand-over';
 import { settleReplies } from '../store/gateway/replies';
-import { cutTurns, flowInputOf, settleTurnRow } from '../store/gateway/turns';
+import { cutTurns, flowInputOf, settleEnded, settleStarted } from '../store/gateway/turns';
 import { findRows } from '../store/outbox/rows';
 
 interface Deps extends HandOverDeps {
@@ -11,34 +11,41 @@ interface Deps extends HandOverDeps {
 }
 
 /**
- * Makes certain what the api does at once for turns of the gateway: each answer is settled, each flow is started and told,
- * and the next turn of a session is handed over. Everything may happen twice (two workers, a crash between effect and
- * delete): an answer is settled in the transaction that takes its row, a flow's id makes its starts one, a message's
- * client id its sends. One turn that fails holds up no other.
+ * Makes certain what the api does at once for turns of the gateway: each answer is settled, each message is handed over,
+ * each flow is started and told. Everything may happen twice (two workers, a crash between effect and delete): an answer
+ * is settled in the transaction that takes its row, a message's client id makes its sends one, a flow's id its starts.
+ * Users wait for the database only: while Temporal is out of reach the first call of it ends the round.
  */
 export async function relayTurns(deps: Deps, before: Date): Promise<void> {
   const { database, flows } = deps;
-  const each = (executionId: string, work: () => Promise<unknown>) =>
-    work().catch((error: unknown) => deps.log.warn({ event: 'relay.turn_failed', executionId, err: error }));
-  for (const { executionId } of await findRows(database, 'turn.started', before)) {
-    await each(executionId, async () => {
-      const input = await flowInputOf(database, executionId);
-      if (input !== null) await flows.startTurn(input);
-      await settleTurnRow(database, 'turn.started', executionId);
-    });
+  const started = await findRows(database, 'turn.started', before);
+  const ended = await findRows(database, 'turn.ended', before);
+  await settleAndHandOver(deps, {
+    guestIds: (await findRows(database, 'turn.replied', before)).map(({ guestId }) => guestId),
+    executionIds: [...started.map(({ executionId }) => executionId), ...ended.map(({ nextId }) => nextId)],
+    before,
+  });
+  for (const { executionId } of started) {
+    const input = await flowInputOf(database, executionId);
+    if (input !== null) await flows.startTurn(input);
+    await settleStarted(database, executionId);
   }
-  const replied = await findRows(database, 'turn.replied', before);
-  for (const guestId of new Set(replied.map((row) => row.guestId))) {
-    await each(guestId, () => settleReplies(database, guestId));
+  for (const row of ended) {
+    await flows.signalTurn(row.executionId);
+    await settleEnded(database, row);
   }
-  for (const row of await findRows(database, 'turns.cut', before)) {
-    await each(row.targetId, () => cutTurns(database, row, deps.clock.now()));
+}
+
+/** What users wait for. One that fails holds up no other. */
+async function settleAndHandOver(
+  deps: Deps,
+  { guestIds, executionIds, before }: { guestIds: string[]; executionIds: (string | null)[]; before: Date },
+): Promise<void> {
+  const each = (ids: object, work: () => Promise<unknown>) =>
+    work().catch((error: unknown) => deps.log.warn({ event: 'relay.turn_failed', ...ids, err: error }));
+  for (const row of await findRows(deps.database, 'turns.cut', before)) {
+    await each({ agentId: row.targetId }, () => cutTurns(deps.database, row, deps.clock.now()));
   }
-  for (const { executionId, nextId } of await findRows(database, 'turn.ended', before)) {
-    await each(executionId, async () => {
-      await handOverFrom(deps, nextId);
-      await flows.signalTurn(executionId);
-      await settleTurnRow(database, 'turn.ended', executionId);
-    });
-  }
+  for (const guestId of new Set(guestIds)) await each({ guestId }, () => settleReplies(deps.database, guestId));
+  for (const executionId of new Set(executionIds)) await each({ executionId }, () => handOverFrom(deps, executionId));
 }

@@ -2,6 +2,7 @@ import { loadExecution, noteAccepted, readEvents } from '../../store/gateway/exe
 import type { TurnFollower } from '../../store/gateway/follow';
 import type { GatewayEvent } from '../../store/schema/collections/gateway';
 import type { Database } from '../../store/schema/database';
+import { isOutage } from '../../store/schema/outage';
 import { createBell } from './bell';
 
 /** Events that are read at once. */
@@ -27,7 +28,7 @@ export async function* followTurn(
   try {
     let n = after;
     for (let looks = 0; !signals.some(({ aborted }) => aborted); looks += 1) {
-      const events = await readEvents(database, executionId, { after: n, limit: EVENTS_MAX });
+      const events = await readEvents(database, executionId, { after: n, limit: EVENTS_MAX }).catch(noneInOutage);
       for (const event of events) {
         n = event.n;
         yield event;
@@ -36,12 +37,28 @@ export async function* followTurn(
       if (events.length === EVENTS_MAX) continue;
       const lookMs = follower.isOpen() ? (LOOK_AFTER_MS[looks] ?? LOOK_MS) : LOOK_WITHOUT_STREAM_MS;
       if (await bell.wait(lookMs)) continue;
-      const execution = await loadExecution(database, executionId);
-      if (execution === null) return;
-      await noteAccepted(database, execution);
+      if (!(await look(database, executionId))) return;
       yield null;
     }
   } finally {
     stop();
   }
+}
+
+/** Notes whether the agent has taken the message. @returns false when the turn is gone */
+async function look(database: Database, executionId: string): Promise<boolean> {
+  try {
+    const execution = await loadExecution(database, executionId);
+    if (execution !== null) await noteAccepted(database, execution);
+    return execution !== null;
+  } catch (error) {
+    noneInOutage(error);
+    return true;
+  }
+}
+
+/** Who waits for an answer waits for the database, too: nothing is lost while it is away. */
+function noneInOutage(error: unknown): [] {
+  if (isOutage(error)) return [];
+  throw error;
 }

@@ -4,7 +4,7 @@ import type { TurnFollower } from '../../store/gateway/follow';
 import { handOverFrom, type HandOverDeps } from '../../store/gateway/hand-over';
 import { settleReplies } from '../../store/gateway/replies';
 import type { GuestReply } from '../../store/sending/send-types';
-import { flowInputOf, settleTurnRow, type EndedTurn } from '../../store/gateway/turns';
+import { flowInputOf, settleEnded, settleStarted, type EndedTurn } from '../../store/gateway/turns';
 
 export interface TurnStepsDeps extends HandOverDeps {
   flows: Pick<Flows, 'startTurn' | 'signalTurn'>;
@@ -26,17 +26,17 @@ export function createTurnSteps(deps: TurnStepsDeps) {
     for (const failed of await handOverFrom(deps, nextId)) await announce(failed);
   }
 
-  async function announce({ executionId, nextId }: EndedTurn): Promise<void> {
-    follower.note(executionId);
-    await handOn(nextId);
-    await flows.signalTurn(executionId);
-    await settleTurnRow(database, 'turn.ended', executionId);
+  async function announce(ended: EndedTurn): Promise<void> {
+    follower.note(ended.executionId);
+    await handOn(ended.nextId);
+    await flows.signalTurn(ended.executionId);
+    await settleEnded(database, ended);
   }
 
   async function startFlow(executionId: string): Promise<void> {
     const input = await flowInputOf(database, executionId);
     if (input !== null) await flows.startTurn(input);
-    await settleTurnRow(database, 'turn.started', executionId);
+    await settleStarted(database, executionId);
   }
 
   async function settle(guestId: string): Promise<void> {

@@ -3,7 +3,7 @@ import { AppError } from '../../contract/errors';
 import { TURN_QUEUE_RETRY_MS, TURNS_PER_SESSION_MAX } from '../../contract/limits';
 import { OPEN_STATUSES, type TurnStatus } from '../../domain/turns';
 import { newGatewayId, newOutboxId } from '../../platform/ids';
-import { type GatewayExecution, type GatewaySession } from '../schema/collections/gateway';
+import type { GatewayExecution, GatewaySession } from '../schema/collections/gateway';
 import type { Message } from '../schema/collections/messages';
 import { makeOrFind } from '../schema/conflicts';
 import { withTransaction, type Database } from '../schema/database';
@@ -273,13 +273,14 @@ export async function cutTurns(
   return true;
 }
 
-/** Rows of the outbox about one turn leave it: what they ask for was done. */
-export async function settleTurnRow(
-  database: Database,
-  kind: 'turn.started' | 'turn.ended',
-  executionId: string,
-): Promise<void> {
-  await database.outbox.deleteMany({ kind, executionId });
+/** The row of the outbox by which a turn was started leaves it: its flow was started. */
+export async function settleStarted(database: Database, executionId: string): Promise<void> {
+  await database.outbox.deleteMany({ kind: 'turn.started', executionId });
+}
+
+/** The same for a turn that ended or was detached: its flow was told, and this next one was handed over. */
+export async function settleEnded(database: Database, { executionId, nextId }: EndedTurn): Promise<void> {
+  await database.outbox.deleteMany({ kind: 'turn.ended', executionId, nextId });
 }
 
 /** What the flow of a turn is started with; null when the turn is gone. */

@@ -227,6 +227,29 @@ describe('turns of the chat gateway', () => {
     agent.disconnect();
   });
 
+  test('gateway.md §4.3: turns in new sessions, and first turns in none, may come at once', async () => {
+    const [user, other, echo] = await Promise.all([signInUser(stack), signInUser(stack), startEcho(database, url())]);
+    await claim(user.owner, echo.account);
+    const many = await Promise.all(
+      Array.from({ length: 16 }, (_, index) => user.chat(echo, `${index}`, { new_session: true }, index % 2)),
+    );
+    expect(many.map(({ status, body }) => [status, body.response])).toEqual(
+      many.map((_, index) => [200, `You said: ${index}`]),
+    );
+    const ids = many.map(({ body }) => body.session_id as string);
+    expect(new Set(ids).size).toBe(16);
+    const again = await Promise.all(ids.map((session_id, index) => user.chat(echo, 'Hi', { session_id }, index % 2)));
+    expect(again.map(({ status, body }) => [status, body.session_id])).toEqual(ids.map((id) => [200, id]));
+    const last = (await user.chat(echo, 'Hi', { session_id: ids[3] })).body.session_id;
+    expect((await user.chat(echo, 'Hi')).body.session_id).toBe(last);
+    const silent = await SdkAgent.create(database, url());
+    await claim(other.owner, silent.account);
+    const first = await Promise.all([0, 1, 0, 1].map((node) => other.chat(silent, 'Hi', { timeout_seconds: 1 }, node)));
+    expect(first.map(({ status }) => status)).toEqual([504, 504, 504, 504]);
+    expect(new Set(first.map(({ body }) => body.details.session_id)).size).toBe(1);
+    echo.disconnect();
+  });
+
   test('gateway#8: contacts_only lets its owner in only, and a stranger waits for the first answer', async () => {
     const [user, stranger] = await Promise.all([signInUser(stack), signInUser(stack)]);
     const agent = await SdkAgent.create(database, url());

@@ -32,7 +32,15 @@ import { findKey, insertKey, listKeys, deleteKey } from '../../store/gateway/key
 import { countUnread, findUnread } from '../../store/gateway/unread';
 import { listOpenTurns, loadAgentTurn, streamedText, takeTurnFrames } from '../../store/gateway/turn-events';
 import { renameSession } from '../../store/gateway/sessions';
-import { detachTurn, endTurn, flowInputOf, loadTurn, settleTurnRow, startTurn } from '../../store/gateway/turns';
+import {
+  detachTurn,
+  endTurn,
+  flowInputOf,
+  loadTurn,
+  settleEnded,
+  settleStarted,
+  startTurn,
+} from '../../store/gateway/turns';
 import type { Agent } from '../../store/schema/collections/agents';
 import {
   turnEventId,
@@ -272,8 +280,8 @@ describe('queries of the chat gateway', () => {
     ['what a flow is started with', () => flowInputOf(database, 'exe_7')],
     ['open turns of a session', () => findOpenTurns(database, 'ses_7')],
     ['events behind one of them', () => readEvents(database, 'exe_1', { after: 1_000, limit: 3 })],
-    ['a row of a turn that started', () => settleTurnRow(database, 'turn.started', 'exe_o7')],
-    ['a row of a turn that ended', () => settleTurnRow(database, 'turn.ended', 'exe_o7')],
+    ['a row of a turn that started', () => settleStarted(database, 'exe_o7')],
+    ['a row of a turn that ended', () => settleEnded(database, { executionId: 'exe_o7', nextId: null })],
     ['a reply that was settled before', () => settleReplies(database, 'agt_guest_7')],
     ['a title', () => renameSession(database, 'ses_7', 'Plans')],
     ['unread counts', () => countUnread(database, [sessionRow(1), sessionRow(2)])],

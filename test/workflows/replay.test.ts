@@ -28,6 +28,7 @@ describe('recorded histories', () => {
       'group-deletion',
       'webhook',
       'inbox-release',
+      'turn',
     ];
     for (const flow of [...flows, 'housekeeping']) {
       expect(names.filter((name) => name.startsWith(`${flow}/`)).length).toBeGreaterThan(0);

@@ -1,10 +1,13 @@
 import { accountDeletionId } from '../../workflows/messages/account-deletion';
 import { codeFlowId, stateQuery, type CodeFlowName } from '../../workflows/messages/code-by-mail';
+import { turnId } from '../../workflows/messages/turn';
 import { call, createTestAgent, type CallAnswer } from '../support/agents';
 import { clearCooldown, codeFor, notCode } from '../support/codes';
 import { traceOf } from '../support/flow-traces';
 import { afterSetCookie, callAs } from '../support/owners';
+import { SdkAgent } from '../support/sdk';
 import { useStack } from '../support/use-stack';
+import { waitFor } from '../support/wait';
 
 /** Histories are kept for long and read by many: a code, key or address in one of them is a leak. */
 describe('what the lives of an account and of an owner leave in Temporal and in the logs', () => {
@@ -90,6 +93,77 @@ describe('what the lives of an account and of an owner leave in Temporal and in 
       }
       // Six digits can stand in a timestamp by chance: the code counts only where it stands alone.
       for (const digits of codes) expect(text).not.toMatch(new RegExp(`"${digits}"`));
+    }
+  });
+
+  test('of a user of the chat gateway: no word, token, address or name, also while the database refuses', async () => {
+    const email = 'private-user-address@example.com';
+    const auth = async (step: string, body: object): Promise<CallAnswer['body']> =>
+      (await request('POST', `/api/auth/${step}`, { body })).body;
+    await auth('email/request', { email });
+    const code = await codeFor(stack, email);
+    expect((await auth('email/verify', { email, code: notCode(code) })).code).toBe('UNAUTHORIZED');
+    const first = await auth('email/verify', { email, code });
+    const second = await auth('refresh', { refresh_token: first.refresh_token });
+    const tokens: string[] = [first, second].flatMap((one) => [one.access_token, one.refresh_token]);
+    await database.owners.updateOne({ _id: first.user.id }, { $set: { displayName: 'Private User' } });
+
+    const agent = await SdkAgent.create(database, url());
+    await agent.connect();
+    const say = (message: string) =>
+      request('POST', `/api/agents/${agent.handle}/chat`, {
+        key: second.access_token,
+        body: { message, stream: false, system_prompt: 'private prompt' },
+      });
+    const reply = (metadata: object) =>
+      agent.client.sendMessage({
+        to: agent.received.at(-1)?.sender ?? '',
+        content: { text: 'private answer' },
+        client_msg_id: `private-${agent.received.length}`,
+        metadata: { ...metadata },
+      });
+    const asked = (count: number) => waitFor(() => agent.received.length === count, { describe: `${count} messages` });
+    const waiting = [say('private question')];
+    await asked(1);
+    await reply({});
+    expect((await waiting[0])?.status).toBe(200);
+    waiting.push(say('private trouble'));
+    await asked(2);
+    await reply({ gateway: { error: { code: 'private-code', message: 'private fault' } } });
+    expect((await waiting[1])?.status).toBe(502);
+
+    waiting.push(say('private refusal'));
+    await asked(3);
+    const { _id: id } = (await database.gatewayExecutions.findOne({ message: 'private refusal' })) ?? { _id: '' };
+    const open = client.workflow.getHandle(turnId(id));
+    await waitFor(() => open.describe());
+    // A validator that no row meets: the write fails with an error that quotes the document.
+    const { validator } = await database.gatewayExecutions.options();
+    await database.db.command({ collMod: 'gatewayExecutions', validator: { never: { $exists: true } } });
+    await open.cancel();
+    const failure = await waitFor(async () => {
+      const pending = (await open.describe()).raw.pendingActivities ?? [];
+      return pending.map(({ lastFailure }) => JSON.stringify(lastFailure ?? null)).find((text) => text !== 'null');
+    });
+    await database.db.command({ collMod: 'gatewayExecutions', validator });
+    expect((await waiting[2])?.status).toBe(409);
+    agent.disconnect();
+
+    const left = [failure];
+    for await (const { workflowId } of client.workflow.list({ query: "WorkflowType IN ('turn', 'signIn')" })) {
+      const handle = client.workflow.getHandle(workflowId);
+      await handle.result().catch(() => undefined);
+      left.push((await traceOf(handle)) + JSON.stringify(await handle.query('__temporal_workflow_metadata')));
+    }
+    expect(left.filter((trace) => trace.includes(agent.handle))).toHaveLength(3);
+    const metrics = await request('GET', '/internal/metrics');
+    left.push(metrics.text, [...stack.apis, ...stack.workers].flatMap((child) => child.tail()).join('\n'));
+    expect(left.at(-1)).toContain('"event":"turn.activity_failed"');
+    for (const text of left) {
+      for (const hidden of ['private', 'Private', ...tokens, agent.received[0]?.sender ?? 'nobody']) {
+        expect([hidden, text.includes(hidden)]).toEqual([hidden, false]);
+      }
+      expect(text).not.toMatch(new RegExp(`"${code}"`));
     }
   });
 });

@@ -7,6 +7,7 @@ import { readToolEvents } from '../../../store/gateway/turn-events';
 import { loadSession } from '../../../store/gateway/sessions';
 import type { Agent } from '../../../store/schema/collections/agents';
 import type { GatewayExecution } from '../../../store/schema/collections/gateway';
+import { OUTAGE_RETRY_MS, toAppError } from '../../http/errors';
 import { gatewayRoute, type GatewayContext, type Reply, type Route } from '../../http/route';
 import { beginTurn } from '../../turns/begin-turn';
 import { eventStream } from '../../turns/event-stream';
@@ -51,7 +52,7 @@ async function say(ctx: GatewayContext, deps: GatewayDeps, choose: (body: ChatBo
   };
   const waiting = { ctx, deps, agent: found.agent, execution, body };
   if (representation === 'json') {
-    const reply = await answer(waiting);
+    const reply = await answer(waiting).catch(unavailable);
     return { ...reply, headers: { ...headers, ...reply.headers } };
   }
   return {
@@ -74,7 +75,7 @@ async function answer(waiting: Waiting): Promise<Reply> {
   const patience = startPatience(ctx.whenGone(), body.timeout_seconds * 1_000);
   const execution = await deps.turns.awaitEnd(waiting.execution, patience.signal).finally(patience.end);
   if (!hasEnded(execution.status)) {
-    if (deps.turns.isClosing()) throw new AppError('SERVICE_UNAVAILABLE');
+    if (deps.turns.isClosing()) throw new AppError('SERVICE_UNAVAILABLE', undefined, OUTAGE_RETRY_MS);
     await letGo(waiting);
   }
   const refusal = refusalOf(agent.handle, execution);
@@ -92,6 +93,13 @@ const refusedReply = (refusal: AppError): Reply => ({
   status: refusal.status,
   body: { ...toEnvelope(refusal), detail: refusal.message },
 });
+
+/** This process ends, or its database is away: the turn goes on, and its caller finds it by the headers. */
+function unavailable(error: unknown): Reply {
+  const refusal = toAppError(error);
+  if (refusal.status !== 503) throw error;
+  return { ...refusedReply(refusal), headers: { 'Retry-After': String(OUTAGE_RETRY_MS / 1_000) } };
+}
 
 const lines = (waiting: Waiting) => ({
   type: `${NDJSON}; charset=utf-8`,

@@ -86,7 +86,7 @@ export const outbox = collection<OutboxRow>({
   indexes: [
     // loadIntents and the relays take rows of a kind in the order in which they were written
     { name: 'kind_created', key: { kind: 1, createdAt: 1 } },
-    // settleTurnRow: of one turn, however many wait for the relay
+    // settleStarted, settleEnded: of one turn, however many wait for the relay
     { name: 'execution', key: { executionId: 1 }, partialFilterExpression: { executionId: { $exists: true } } },
     // settleReplies: what was written to one guest, in its order
     {
