@@ -19,13 +19,16 @@ describe('executions of the chat gateway', () => {
     await claim(owner.owner, echo.account);
     path = `/api/agents/${echo.handle}/executions`;
   });
-  afterEach(() => echo.disconnect());
+  /** Disconnected also when a test fails: its sockets would keep the run alive. */
+  const connected: SdkAgent[] = [];
+  afterEach(() => [echo, ...connected.splice(0)].forEach((agent) => agent.disconnect()));
 
   const idsAt = async (query = '', who = owner) =>
     (await who.call('GET', path + query)).body.map(({ id }: Parsed) => id) as string[];
   /** An agent that takes messages and does not answer. */
   async function silence(): Promise<SdkAgent> {
     const silent = await SdkAgent.create(database, url());
+    connected.push(silent);
     await Promise.all([claim(owner.owner, silent.account), silent.connect()]);
     return silent;
   }
@@ -90,8 +93,8 @@ describe('executions of the chat gateway', () => {
 
   test("somebody else's execution, and one of another agent, are answered as ones that never were", async () => {
     const other = await startEcho(database, url());
+    connected.push(other);
     const foreign = [(await owner.chat(echo, 'hi')).body, (await user.chat(other, 'hi')).body];
-    other.disconnect();
     for (const [method, rest] of [
       ['GET', ''],
       ['GET', '/log'],
@@ -149,7 +152,6 @@ describe('executions of the chat gateway', () => {
     ]);
     const one = await owner.call('GET', `/api/agents/${silent.handle}/executions/${body.details.execution_id}`);
     expect(one.body).toMatchObject({ status: 'failed', error_code: 'agent_error', error: 'No more today' });
-    silent.disconnect();
   });
 
   test('a message that says it is not the last leaves the turn open; the answer has all of them', async () => {
@@ -167,7 +169,6 @@ describe('executions of the chat gateway', () => {
     });
     const { status, body } = await owner.chat(silent, 'In parts');
     expect([status, body.response]).toEqual([200, 'First\n\nthen']);
-    silent.disconnect();
   });
 
   test('a queued turn that is cancelled never reaches the agent; a stranger cancels nothing', async () => {
@@ -188,6 +189,5 @@ describe('executions of the chat gateway', () => {
     const again = await owner.call('POST', `${list}/${running}/terminate`);
     expect(again.body).toEqual({ status: 'already_finished', execution_id: running });
     expect(silent.received).toHaveLength(1);
-    silent.disconnect();
   });
 });

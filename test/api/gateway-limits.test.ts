@@ -3,6 +3,7 @@ import { hitRateWindow } from '../../store/schema/rate-windows';
 import { createTestAgent } from '../support/agents';
 import { signInUser, startEcho } from '../support/gateway';
 import { claim } from '../support/owners';
+import type { SdkAgent } from '../support/sdk';
 import { useStack } from '../support/use-stack';
 import { waitFor } from '../support/wait';
 
@@ -10,12 +11,20 @@ import { waitFor } from '../support/wait';
 describe('request windows of the chat gateway', () => {
   const { stack, database, url } = useStack({ apis: 2, env: { RATE_LIMITS: 'on' } });
 
+  const connected: SdkAgent[] = [];
+  afterEach(() => connected.splice(0).forEach((agent) => agent.disconnect()));
+  async function newEcho(): Promise<SdkAgent> {
+    const echo = await startEcho(database, url());
+    connected.push(echo);
+    return echo;
+  }
+
   /** Fixed windows are aligned to the epoch: a test that counts must not run across an edge. */
   const awayFromEdge = () =>
     waitFor(() => 60_000 - (Date.now() % 60_000) > 15_000, { describe: 'a window with time in it' });
 
   test('the 61st turn of a minute is a 429 that says how long to wait, before its body is looked at', async () => {
-    const [user, other, echo] = await Promise.all([signInUser(stack), signInUser(stack), startEcho(database, url())]);
+    const [user, other, echo] = await Promise.all([signInUser(stack), signInUser(stack), newEcho()]);
     await claim(user.owner, echo.account);
     const path = `/api/agents/${echo.handle}/chat`;
     const paths = [path, `${path}/stream`, path.slice(4), `${path.slice(4)}/stream`];
@@ -35,11 +44,10 @@ describe('request windows of the chat gateway', () => {
     }
     expect((await user.call('GET', `/api/agents/${echo.handle}/executions`)).body).toHaveLength(1);
     expect((await other.chat(echo, 'Hi')).status).toBe(200);
-    echo.disconnect();
   });
 
   test('the 601st read of a minute is a 429; turns go on', async () => {
-    const [user, echo] = await Promise.all([signInUser(stack), startEcho(database, url())]);
+    const [user, echo] = await Promise.all([signInUser(stack), newEcho()]);
     await awayFromEdge();
     const seeds = Array.from({ length: 599 }, () => `owner:${user.owner.id}`);
     for (const subject of seeds) await hitRateWindow(database, 'gateway_reads', subject, GATEWAY_LIMITS.reads);
@@ -47,16 +55,11 @@ describe('request windows of the chat gateway', () => {
     for (const node of [0, 1, 0]) statuses.push((await user.call('GET', '/api/agents', { node })).status);
     expect(statuses).toEqual([200, 429, 429]);
     expect((await user.chat(echo, 'Hi')).status).toBe(200);
-    echo.disconnect();
   });
 
   test('the 101st first contact of a day is a 429 that leaves nothing; agents one knows are still there', async () => {
     const user = await signInUser(stack);
-    const [known, last, owned] = await Promise.all([
-      startEcho(database, url()),
-      startEcho(database, url()),
-      startEcho(database, url()),
-    ]);
+    const [known, last, owned] = await Promise.all([newEcho(), newEcho(), newEcho()]);
     await claim(user.owner, owned.account);
     expect((await user.chat(known, 'Hi')).status).toBe(200);
     const subject = user.owner.id;
@@ -71,6 +74,5 @@ describe('request windows of the chat gateway', () => {
     expect([refused.status, refused.body]).toMatchObject([429, { code: 'RATE_LIMITED', details: { limit: 100 } }]);
     expect(await database.gatewaySessions.countDocuments({ agentId: agent._id })).toBe(0);
     for (const mine of [known, last, owned]) expect((await user.chat(mine, 'Hello')).status).toBe(200);
-    for (const mine of [known, last, owned]) mine.disconnect();
   });
 });
