@@ -1,4 +1,4 @@
-import type { Filter } from 'mongodb';
+import type { ClientSession, Filter } from 'mongodb';
 import { AppError } from '../../contract/errors';
 import { newGatewayId, newGuestHandle, newId } from '../../platform/ids';
 import { inboxInId, senderGuardId } from '../../domain/guards';
@@ -63,7 +63,11 @@ export function currentSession(
 ): Promise<GatewaySession> {
   return makeOrFind(async () => {
     const current = await findCurrentSession(database, principal, agentId);
-    return current ?? createSession(database, principal, agentId, now);
+    if (current !== null) return current;
+    const made = newSession(principal, agentId, now);
+    // None is left for it: of two first ones at once the second must collide.
+    await withTransaction(database, (transaction) => insertSession(database, made, transaction));
+    return made.session;
   });
 }
 
@@ -78,6 +82,20 @@ export async function createSession(
   now: Date,
   title?: string,
 ): Promise<GatewaySession> {
+  const made = newSession(principal, agentId, now, title);
+  await whileOneIsCurrent(database, async (transaction) => {
+    await leaveCurrent(database, made.session, transaction);
+    await insertSession(database, made, transaction);
+  });
+  return made.session;
+}
+
+interface NewSession {
+  session: GatewaySession;
+  guest: Agent;
+}
+
+function newSession(principal: Principal, agentId: string, now: Date, title?: string): NewSession {
   const guest = newGuest(principal, agentId, now);
   const session: GatewaySession = {
     _id: newGatewayId('session'),
@@ -97,13 +115,17 @@ export async function createSession(
     messageCount: 0,
     ...(title === undefined ? {} : { title }),
   };
-  await whileOneIsCurrent(database, async (transaction) => {
-    await leaveCurrent(database, session, transaction);
-    await database.gatewaySessions.insertOne(session, { session: transaction });
-    await database.agents.insertOne(guest, { session: transaction });
-    await database.guards.insertMany(newGuards(guest), { session: transaction });
-  });
-  return session;
+  return { session, guest };
+}
+
+async function insertSession(
+  database: Database,
+  { session, guest }: NewSession,
+  transaction: ClientSession,
+): Promise<void> {
+  await database.gatewaySessions.insertOne(session, { session: transaction });
+  await database.agents.insertOne(guest, { session: transaction });
+  await database.guards.insertMany(newGuards(guest), { session: transaction });
 }
 
 function newGuest(principal: Principal, agentId: string, createdAt: Date) {

@@ -13,6 +13,7 @@ import type { ApiContext, ApiMiddleware, ApiState } from '../../api/http/state';
 import type { Endpoint } from '../../contract/endpoint';
 import type { AgentReader } from '../../store/agents/agents';
 import type { Agent } from '../../store/schema/collections/agents';
+import { ownerPrincipal } from '../../store/gateway/principals';
 import type { Reach } from '../../store/schema/reach';
 import { probeEndpoint } from '../support/probe-api';
 
@@ -96,10 +97,10 @@ describe('gates', () => {
     expect(checked).toEqual(['made up']);
   });
 
-  test('requirePrincipal: only a token counts here, and no other key is looked up', async () => {
+  test('requirePrincipal: only a token or a key of the gateway counts, and no other key is looked up', async () => {
     const checked: string[] = [];
     const gate = requirePrincipal({
-      database: {} as never,
+      database: { gatewayKeys: { findOne: () => Promise.resolve(null) } } as never,
       clock: { now: () => new Date() },
       accessTokens: { check: (token: string) => (checked.push(token), null) } as never,
     });
@@ -127,7 +128,7 @@ describe('gates', () => {
     const limiter = {
       countGateway: (scope: string, principal: string) => Promise.resolve(void counted.push(`${scope} ${principal}`)),
     } as unknown as RateLimiter;
-    const state = { owner: { id: 'olga', displayName: null } as ApiState['owner'] };
+    const state = { principal: ownerPrincipal({ id: 'olga', displayName: null }) };
     for (const startsTurn of [true, false]) {
       expect((await pass(limitPrincipal(startsTurn, limiter), { state })).outcome).toBe('reached');
     }

@@ -145,6 +145,12 @@ describe('what a paused agent can do', () => {
     await call('listWebhooks', 'GET', '/v1/webhooks');
     await call('getWebhook', 'GET', `/v1/webhooks/${hook.body?.id}`);
     await call('deleteWebhook', 'DELETE', `/v1/webhooks/${hook.body?.id}`);
+    await call('listAgentTurns', 'GET', '/v1/gateway/turns');
+    const turn = '/v1/gateway/turns/exe_none';
+    await call('getAgentTurn', 'GET', turn);
+    await call('addTurnEvents', 'POST', `${turn}/events`, { events: [{ type: 'accept' }] });
+    await call('completeAgentTurn', 'POST', `${turn}/complete`, { client_msg_id: 'c', content: { text: 'x' } });
+    await call('failAgentTurn', 'POST', `${turn}/fail`, { error: { code: 'x', message: 'x' } });
     await call('rotateKey', 'POST', `${self}/rotate-key`);
     await call('verifyRotation', 'POST', `${self}/rotate-key/verify`, { pending_id: 'pnd_none', code: '123456' });
     expect((await owner.call('GET', `/dashboard/agents/${api.handleOf(p)}`)).body.paused_by_owner).toBe(mode);

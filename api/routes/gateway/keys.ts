@@ -13,13 +13,10 @@ import { gatewayRoute, type GatewayContext, type Reply, type Route } from '../..
 import { findGatewayAgent } from '../../turns/find-agent';
 import type { GatewayDeps } from './gateway-deps';
 
-type Sealer = ReturnType<typeof createSealer>;
-
 /** Keys of applications: gateway.md §2. A key never manages keys. */
 export function keyRoutes(deps: GatewayDeps): Route[] {
-  const sealer = createSealer('gateway-callback', deps.config.SECRET_KEYS);
   return [
-    gatewayRoute(createKey, (ctx) => create(ctx, deps, sealer)),
+    gatewayRoute(createKey, (ctx) => create(ctx, deps)),
     gatewayRoute(listKeys, async (ctx) => {
       refuseKey(ctx);
       const keys = await readKeys(deps.database, ctx.owner.id);
@@ -36,14 +33,17 @@ export function keyRoutes(deps: GatewayDeps): Route[] {
 /** Characters of a key that its owner is shown later. */
 const SHOWN_LENGTH = 12;
 
-async function create(ctx: GatewayContext, deps: GatewayDeps, sealer: Sealer): Promise<Reply> {
+async function create(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
   refuseKey(ctx);
   const { name, agent_id: agentName } = ctx.validate(createKeySchema, await ctx.readBody());
   const found = agentName === undefined ? null : await findGatewayAgent(deps, ctx.principal, agentName);
   const id = newGatewayId('key');
   const key = GATEWAY_KEY_PREFIX + randomBytes(32).toString('base64url');
   const callbackSecret = `whsec_${randomBytes(32).toString('base64')}`;
-  const { keyId, bytes } = sealer.seal(id, Buffer.from(callbackSecret));
+  const { keyId, bytes } = createSealer('gateway-callback', deps.config.SECRET_KEYS).seal(
+    id,
+    Buffer.from(callbackSecret),
+  );
   const row: GatewayKey = {
     _id: id,
     ownerId: ctx.owner.id,
