@@ -49,8 +49,11 @@ export function createTurnSteps(deps: TurnStepsDeps) {
   return {
     /** A turn was stored. */
     started: (executionId: string): void => {
-      defer('turn.hand_over_deferred', handOn(executionId));
-      defer('flow.start_deferred', startFlow(executionId));
+      const handedOn = handOn(executionId);
+      defer('turn.hand_over_deferred', handedOn);
+      // Behind it, or the flow's first step would send the same message, and the two would meet at the agent's guard.
+      const start = () => startFlow(executionId);
+      defer('flow.start_deferred', handedOn.then(start, start));
     },
     /** A turn has ended. */
     ended: (ended: EndedTurn): void => defer('turn.end_deferred', announce(ended)),
