@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
 import type { WebSocket } from 'ws';
@@ -197,8 +198,8 @@ async function streamMemory(bench: Bench, secret: string): Promise<{ resident: n
   const base = await open(WARM_UP_STREAMS);
   const full = await open(STREAMS);
   await pool.destroy();
-  api.disconnect();
   api.kill('SIGTERM');
+  await once(api, 'exit');
   return {
     resident: (full.rss - base.rss) / STREAMS,
     held: (full.heapUsed + full.external - base.heapUsed - base.external) / STREAMS,

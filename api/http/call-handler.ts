@@ -74,6 +74,7 @@ function contextOf(ctx: ApiContext, { endpoint }: Route, deps: CallDeps): Reques
     onSent: (work) => void ctx.res.once('finish', work),
     whenGone: () => (gone ??= whenGone(ctx)),
     log: deps.log,
+    setHeaders: (headers) => ctx.set(headers),
     header: (name) => ctx.get(name),
     cookie: (name) => ctx.cookies.get(name) || null,
     readBytes: ctx.state.readBytes,
@@ -91,9 +92,12 @@ function contextOf(ctx: ApiContext, { endpoint }: Route, deps: CallDeps): Reques
   };
 }
 
+/** Why nobody waits any more: the caller has its answer, whatever that was. */
+export const ANSWERED = 'answered';
+
 function whenGone(ctx: ApiContext): AbortSignal {
   const controller = new AbortController();
-  ctx.res.once('close', () => controller.abort());
+  ctx.res.once('close', () => controller.abort(ctx.res.writableFinished ? ANSWERED : undefined));
   return controller.signal;
 }
 

@@ -20,9 +20,11 @@ export interface RequestContext {
   principal: Principal | null;
   /** Does this once the whole answer was written to a caller that is still there. */
   onSent(work: () => void): void;
-  /** A signal that is aborted when the caller is gone, or has its answer. */
+  /** A signal that is aborted when the caller is gone, or, with the reason `ANSWERED`, has its answer. */
   whenGone(): AbortSignal;
   log: Logger;
+  /** Headers of the answer, whatever it will be: a refusal has them, too. */
+  setHeaders(headers: Readonly<Record<string, string>>): void;
   /** A request header, empty when absent. */
   header(name: string): string;
   /** The value of a cookie, null when it is absent or empty. */

@@ -1,5 +1,5 @@
 import { chat, chatBare, chatStream, chatStreamBare, EVENT_STREAM, NDJSON } from '../../../contract/endpoints-gateway';
-import { AppError, toEnvelope } from '../../../contract/errors';
+import { AppError } from '../../../contract/errors';
 import { chatSchema, type ChatBody } from '../../../contract/gateway';
 import { hasEnded } from '../../../domain/turns';
 import { presentAnswer } from '../../../presenters/gateway';
@@ -7,7 +7,7 @@ import { readToolEvents } from '../../../store/gateway/turn-events';
 import { loadSession } from '../../../store/gateway/sessions';
 import type { Agent } from '../../../store/schema/collections/agents';
 import type { GatewayExecution } from '../../../store/schema/collections/gateway';
-import { OUTAGE_RETRY_MS, toAppError } from '../../http/errors';
+import { ANSWERED } from '../../http/call-handler';
 import { gatewayRoute, type GatewayContext, type Reply, type Route } from '../../http/route';
 import { beginTurn } from '../../turns/begin-turn';
 import { eventStream } from '../../turns/event-stream';
@@ -45,19 +45,17 @@ async function say(ctx: GatewayContext, deps: GatewayDeps, choose: (body: ChatBo
   const found = await findChatAgent(deps, ctx.principal, ctx.params.name ?? '');
   const representation = choose(body);
   const execution = await beginTurn(deps, ctx, found, body, representation !== 'json');
-  const headers = {
+  // Also of a refusal that comes later: the turn goes on, and its caller finds it by its id.
+  ctx.setHeaders({
     'X-Execution-Id': execution._id,
     'X-Session-Id': execution.sessionId,
     'Cache-Control': 'no-store',
-  };
+  });
   const waiting = { ctx, deps, agent: found.agent, execution, body };
-  if (representation === 'json') {
-    const reply = await answer(waiting).catch(unavailable);
-    return { ...reply, headers: { ...headers, ...reply.headers } };
-  }
+  if (representation === 'json') return answer(waiting);
   return {
     status: 200,
-    headers: { ...headers, 'X-Accel-Buffering': 'no' },
+    headers: { 'X-Accel-Buffering': 'no' },
     stream: representation === 'events' ? events(waiting) : lines(waiting),
   };
 }
@@ -75,30 +73,17 @@ async function answer(waiting: Waiting): Promise<Reply> {
   const patience = startPatience(ctx.whenGone(), body.timeout_seconds * 1_000);
   const execution = await deps.turns.awaitEnd(waiting.execution, patience.signal).finally(patience.end);
   if (!hasEnded(execution.status)) {
-    if (deps.turns.isClosing()) throw new AppError('SERVICE_UNAVAILABLE', undefined, OUTAGE_RETRY_MS);
+    if (deps.turns.isClosing()) throw new AppError('SERVICE_UNAVAILABLE');
     await letGo(waiting);
   }
   const refusal = refusalOf(agent.handle, execution);
-  if (refusal !== null) return refusedReply(refusal);
+  if (refusal !== null) throw refusal;
   const session = await loadSession(deps.database, execution.sessionId);
   ctx.onSent(() => deps.reads.answered(execution));
   return {
     status: 200,
     body: presentAnswer(agent, execution, session, await readToolEvents(deps.database, execution)),
   };
-}
-
-/** As the envelope of a refusal, but with the headers that name the turn: its caller may look for it later. */
-const refusedReply = (refusal: AppError): Reply => ({
-  status: refusal.status,
-  body: { ...toEnvelope(refusal), detail: refusal.message },
-});
-
-/** This process ends, or its database is away: the turn goes on, and its caller finds it by the headers. */
-function unavailable(error: unknown): Reply {
-  const refusal = toAppError(error);
-  if (refusal.status !== 503) throw error;
-  return { ...refusedReply(refusal), headers: { 'Retry-After': String(OUTAGE_RETRY_MS / 1_000) } };
 }
 
 const lines = (waiting: Waiting) => ({
@@ -137,7 +122,9 @@ async function* records(waiting: Waiting): AsyncGenerator<TurnRecord> {
 
 /** The caller waits no longer: the turn goes on unless it was asked to end with it (gateway.md §4.1). */
 async function letGo({ ctx, deps, execution, body }: Waiting): Promise<void> {
-  const isGone = ctx.whenGone().aborted;
-  if (isGone && body.cancel_on_disconnect === true) await deps.turns.cancel(execution._id, 'user');
+  // Whom a fault has answered is not gone.
+  const { aborted, reason } = ctx.whenGone();
+  if (aborted && reason !== ANSWERED && body.cancel_on_disconnect === true)
+    await deps.turns.cancel(execution._id, 'user');
   else await deps.turns.detach(execution._id);
 }
