@@ -16,7 +16,11 @@ const toolId = boundedText({ min: 1, max: 128 });
 const shown = z.unknown().transform((value): unknown => {
   const text = typeof value === 'string' ? value : JSON.stringify(value ?? null);
   if (Buffer.byteLength(text) <= TURN_TOOL_BYTES_MAX) return value ?? null;
-  return `${Buffer.from(text).subarray(0, TURN_TOOL_BYTES_MAX).toString('utf8')}…`;
+  // A character that was cut through is left out.
+  return `${Buffer.from(text)
+    .subarray(0, TURN_TOOL_BYTES_MAX)
+    .toString('utf8')
+    .replace(/\ufffd$/, '')}…`;
 });
 
 const deltaText = z.string().refine((text) => Buffer.byteLength(text) <= TURN_DELTA_BYTES_MAX, 'The text is too long');

@@ -5,6 +5,8 @@ import type { AccountStatus, InboxMode, PauseMode } from './guards';
 export interface ChatAccess {
   status: AccountStatus;
   isGuest: boolean;
+  /** System agents are chattable like open ones. */
+  isSystem: boolean;
   pausedByOwner: PauseMode;
   inboxMode: InboxMode;
   /** The caller has claimed the agent. */
@@ -19,5 +21,5 @@ export function refuseChat(agent: ChatAccess | null): { code: ErrorCode; details
   if (agent === null || agent.isGuest || agent.status === 'deleted') return { code: 'AGENT_NOT_FOUND' };
   if (agent.status === 'suspended') return { code: 'AGENT_SUSPENDED' };
   if (agent.pausedByOwner !== 'none') return { code: 'AGENT_UNAVAILABLE', details: { reason: 'paused' } };
-  return agent.isOwned || agent.inboxMode === 'open' ? null : { code: 'INBOX_RESTRICTED' };
+  return agent.isOwned || agent.isSystem || agent.inboxMode === 'open' ? null : { code: 'INBOX_RESTRICTED' };
 }

@@ -1,4 +1,5 @@
 import { TURN_ANSWER_BYTES_MAX } from '../contract/limits';
+import { bytesIn } from './cuts';
 
 /** What an agent says of a turn while it works (gateway.md §8.3), checked in its shape. */
 export type TurnFrame =
@@ -52,7 +53,7 @@ export function takeFrames(state: StreamState, frames: TurnFrame[]): TakenFrames
     }
     if (frame.index < nextIndex) continue;
     if (frame.index > nextIndex) return stop(at, 'GAP');
-    const size = bytesOf(frame.text);
+    const size = bytesIn(frame.text);
     if (bytes + size > TURN_ANSWER_BYTES_MAX) return stop(at, 'RESPONSE_TOO_LARGE');
     nextIndex += 1;
     bytes += size;
@@ -87,31 +88,4 @@ function eventOf(frame: Exclude<TurnFrame, { type: 'delta' }>): StreamEvent {
       return { type, data };
     }
   }
-}
-
-/** UTF-8 bytes of a text; a lone surrogate counts as the three that it is sent as. */
-function bytesOf(text: string): number {
-  let bytes = 0;
-  for (const character of text) {
-    const code = character.codePointAt(0) ?? 0;
-    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-  }
-  return bytes;
-}
-
-/** Where a long answer is cut: in front of what no longer fits, behind a paragraph if one ends in the second half. */
-export function partsOf(
-  text: string,
-  bytesMax: number,
-  piecesOf: (text: string, bytesMax: number) => string[],
-): string[] {
-  const parts: string[] = [];
-  for (let rest = text; rest !== '';) {
-    const [head = ''] = piecesOf(rest, bytesMax);
-    const paragraph = head.length === rest.length ? -1 : head.lastIndexOf('\n\n');
-    const part = paragraph < head.length / 2 ? head : head.slice(0, paragraph + 2);
-    parts.push(part);
-    rest = rest.slice(part.length);
-  }
-  return parts.length === 0 ? [''] : parts;
 }

@@ -1,3 +1,5 @@
+import { beginningOf } from './cuts';
+
 /** The rules of the chat gateway's turns (gateway.md §8.2, §9.2). */
 
 export type TurnStatus = 'queued' | 'running' | 'completed' | 'failed' | 'cancelled';
@@ -95,44 +97,11 @@ const textOf = (value: unknown): string | null => (typeof value === 'string' && 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const objectOf = (value: unknown): Record<string, unknown> => (isObject(value) ? value : {});
-
-/** As much of a text as fits into `lengthMax` UTF-16 units; half of a character at its end is left out. */
-export function beginningOf(text: string, lengthMax: number): string {
-  if (text.length <= lengthMax) return text;
-  return text.slice(0, lengthMax).replace(/[\ud800-\udbff]$/, '');
-}
+/** A value that came from outside as an object; everything else as an empty one. */
+export const objectOf = (value: unknown): Record<string, unknown> => (isObject(value) ? value : {});
 
 /** What a user reads of an agent's message: its text, else its data as JSON (gateway.md §8.2). */
 export function responseOf(content: { text?: unknown; data?: unknown }): string {
   if (typeof content.text === 'string') return content.text;
   return content.data === undefined ? '' : JSON.stringify(content.data);
-}
-
-/**
- * Cuts a text into pieces of at most `bytesMax` UTF-8 bytes, never through a character: each is one record of a stream,
- * and some readers decode every record alone.
- */
-export function piecesOf(text: string, bytesMax: number): string[] {
-  const pieces: string[] = [];
-  let piece = '';
-  let bytes = 0;
-  for (const character of text) {
-    const size = bytesIn(character);
-    if (bytes + size > bytesMax) {
-      pieces.push(piece);
-      piece = '';
-      bytes = 0;
-    }
-    piece += character;
-    bytes += size;
-  }
-  return piece === '' ? pieces : [...pieces, piece];
-}
-
-function bytesIn(character: string): number {
-  const code = character.codePointAt(0) ?? 0;
-  if (code < 0x80) return 1;
-  if (code < 0x800) return 2;
-  return code < 0x10000 ? 3 : 4;
 }

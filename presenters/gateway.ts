@@ -10,7 +10,8 @@ import type {
 } from '../contract/gateway';
 import type { AgentTurnView } from '../contract/turn-frames';
 import { EXECUTION_PREVIEW_LENGTH_MAX } from '../contract/limits';
-import { beginningOf, responseOf } from '../domain/turns';
+import { beginningOf } from '../domain/cuts';
+import { responseOf } from '../domain/turns';
 import type { Agent } from '../store/schema/collections/agents';
 import type { GatewayEvent, GatewayExecution, GatewayKey, GatewaySession } from '../store/schema/collections/gateway';
 import type { Message } from '../store/schema/collections/messages';

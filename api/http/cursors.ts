@@ -9,6 +9,13 @@ export interface PageEnd {
 /** An opaque cursor. */
 export const cursorOf = ({ at, id }: PageEnd): string => Buffer.from(`${at.toISOString()} ${id}`).toString('base64url');
 
+/** The header that tells where the next page of a list is. @param query of this page */
+export function nextLink(path: string, query: URLSearchParams, end: PageEnd): Record<string, string> {
+  const next = new URLSearchParams(query);
+  next.set('cursor', cursorOf(end));
+  return { Link: `<${path}?${next.toString()}>; rel="next"` };
+}
+
 /** @throws AppError VALIDATION_ERROR for anything that `cursorOf` did not make */
 export function parseCursor(cursor: string): PageEnd {
   const [time = '', id = '', ...rest] = Buffer.from(cursor, 'base64url').toString('utf8').split(' ');

@@ -2,8 +2,8 @@ import { AppError } from '../../contract/errors';
 import { jsonDepth } from '../../contract/json';
 import { CONTENT_BYTES_MAX, JSON_DEPTH_MAX, TURN_ANSWER_BYTES_MAX, TURN_PART_BYTES_MAX } from '../../contract/limits';
 import type { CompleteTurnBody } from '../../contract/turn-frames';
-import { partsOf } from '../../domain/turn-stream';
-import { piecesOf } from '../../domain/turns';
+import { partsOf } from '../../domain/cuts';
+import { objectOf } from '../../domain/turns';
 import { loadAgentTurn, streamedText } from '../../store/gateway/turn-events';
 import type { Agent } from '../../store/schema/collections/agents';
 import type { Database } from '../../store/schema/database';
@@ -31,7 +31,7 @@ export async function completeTurn(
   if (Buffer.byteLength(text) > TURN_ANSWER_BYTES_MAX) {
     throw new AppError('CONTENT_TOO_LARGE', { max_bytes: TURN_ANSWER_BYTES_MAX });
   }
-  const parts = partsOf(text, TURN_PART_BYTES_MAX, piecesOf);
+  const parts = partsOf(text, TURN_PART_BYTES_MAX);
   let last: Sent | null = null;
   for (const [index, part] of parts.entries()) {
     const own = objectOf(body.metadata?.['gateway']);
@@ -73,6 +73,3 @@ function metadataOf(metadata: object): string {
   if (jsonDepth(text) > JSON_DEPTH_MAX) throw new AppError('VALIDATION_ERROR');
   return text;
 }
-
-const objectOf = (value: unknown): object =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};

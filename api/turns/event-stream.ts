@@ -1,5 +1,5 @@
 import { STREAM_TEXT_BYTES_MAX } from '../../contract/limits';
-import { piecesOf } from '../../domain/turns';
+import { piecesOf } from '../../domain/cuts';
 import { refusalOf } from './outcome';
 import type { TurnRecord } from './watch-turn';
 

@@ -38,9 +38,9 @@ export async function findGatewayAgent(deps: Deps, principal: Principal, name: s
  */
 export async function findChatAgent(deps: Deps, principal: Principal, name: string): Promise<FoundAgent> {
   const found = await find(deps, principal, name);
-  const { status, pausedByOwner, settings } = found.agent;
+  const { status, isSystem, pausedByOwner, settings } = found.agent;
   const { inboxMode } = settings;
-  const refusal = refuseChat({ status, isGuest: false, pausedByOwner, inboxMode, isOwned: found.isOwned });
+  const refusal = refuseChat({ status, isGuest: false, isSystem, pausedByOwner, inboxMode, isOwned: found.isOwned });
   if (refusal !== null) throw new AppError(refusal.code, refusal.details);
   refuseOutOfScope(principal, found.agent);
   return found;

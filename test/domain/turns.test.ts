@@ -1,14 +1,7 @@
 import fc from 'fast-check';
 import { refuseChat, type ChatAccess } from '../../domain/gateway-access';
-import {
-  beginningOf,
-  correlateReply,
-  piecesOf,
-  readMarks,
-  responseOf,
-  type ReplyMarks,
-  type TurnOfSession,
-} from '../../domain/turns';
+import { beginningOf, partsOf, piecesOf } from '../../domain/cuts';
+import { correlateReply, readMarks, responseOf, type ReplyMarks, type TurnOfSession } from '../../domain/turns';
 
 const NO_MARKS: ReplyMarks = { replyTo: null, executionId: null, isFinal: true, isContinuation: false, error: null };
 const marked = (marks: Partial<ReplyMarks>): ReplyMarks => ({ ...NO_MARKS, ...marks });
@@ -175,6 +168,19 @@ describe('the pieces of a text', () => {
     );
   });
 
+  test('parts of an answer give it back, none too long, and are cut behind a paragraph where one ends late', () => {
+    const texts = fc.string({ unit: fc.constantFrom('a', 'é', '€', '🙂', '\n', '\n\n') });
+    fc.assert(
+      fc.property(texts, (text) => {
+        const parts = partsOf(text, 12);
+        expect(parts.join('')).toBe(text);
+        expect(parts.filter((part) => Buffer.byteLength(part) > 12)).toEqual([]);
+      }),
+    );
+    expect(partsOf('one two\n\nthree four', 12)).toEqual(['one two\n\n', 'three four']);
+    expect(partsOf('', 12)).toEqual(['']);
+  });
+
   test('a piece is as long as it may be', () => {
     expect(piecesOf('aé€🙂b', 4)).toEqual(['aé', '€', '🙂', 'b']);
     expect(piecesOf('abcdefgh', 4)).toEqual(['abcd', 'efgh']);
@@ -186,6 +192,7 @@ describe('who may chat with an agent (gateway.md §1.2)', () => {
   const open: ChatAccess = {
     status: 'active',
     isGuest: false,
+    isSystem: false,
     pausedByOwner: 'none',
     inboxMode: 'open',
     isOwned: false,
@@ -207,6 +214,7 @@ describe('who may chat with an agent (gateway.md §1.2)', () => {
     ['a fully paused one, also of its owner', { pausedByOwner: 'full', isOwned: true }, paused],
     ['contacts_only, of somebody else', closed, { code: 'INBOX_RESTRICTED' }],
     ['contacts_only, of its owner', { ...closed, isOwned: true }, null],
+    ['a system agent, like an open one', { ...closed, isSystem: true }, null],
     ['an open one', {}, null],
     ['a restricted one', { status: 'restricted' }, null],
   ])('%s', (_who, change, refusal) => {

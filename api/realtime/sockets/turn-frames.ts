@@ -1,5 +1,6 @@
 import { isAppError } from '../../../contract/errors';
 import { completeTurnSchema, failTurnSchema, turnEventSchema } from '../../../contract/turn-frames';
+import { objectOf } from '../../../domain/turns';
 import type { Logger } from '../../../platform/logger';
 import type { AgentReader } from '../../../store/agents/agents';
 import type { Database } from '../../../store/schema/database';
@@ -88,7 +89,3 @@ export class TurnFrames {
 }
 
 export const turnFrame = (type: string, payload: object): string => JSON.stringify({ type, payload });
-
-function objectOf(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
-}

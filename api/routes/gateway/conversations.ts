@@ -23,7 +23,7 @@ import {
   renameSession,
 } from '../../../store/gateway/sessions';
 import { countUnread } from '../../../store/gateway/unread';
-import { cursorOf, parseCursor } from '../../http/cursors';
+import { nextLink, parseCursor } from '../../http/cursors';
 import { gatewayRoute, type GatewayContext, type Reply, type Route } from '../../http/route';
 import { findChatAgent, findGatewayAgent } from '../../turns/find-agent';
 import type { GatewayDeps } from './gateway-deps';
@@ -89,12 +89,10 @@ async function list(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
   const sessions = rows.slice(0, query.limit);
   const unread = await countUnread(deps.database, sessions);
   const last = sessions.at(-1);
-  const headers: Record<string, string> = {};
-  if (rows.length > query.limit && last !== undefined) {
-    const next = new URLSearchParams(ctx.query);
-    next.set('cursor', cursorOf({ at: last.activeAt, id: last._id }));
-    headers['Link'] = `</api/agents/${agent.handle}/conversations?${next.toString()}>; rel="next"`;
-  }
+  const headers =
+    rows.length > query.limit && last !== undefined
+      ? nextLink(`/api/agents/${agent.handle}/conversations`, ctx.query, { at: last.activeAt, id: last._id })
+      : {};
   const views = sessions.map((session) => presentConversation(session, unread.get(session._id) ?? 0));
   return { status: 200, headers, json: JSON.stringify(views) };
 }

@@ -13,7 +13,7 @@ import { presentExecution, presentExecutionSummary } from '../../../presenters/g
 import { findExecution, listExecutions as readExecutions, readEvents } from '../../../store/gateway/executions';
 import { readToolEvents } from '../../../store/gateway/turn-events';
 import type { GatewayExecution } from '../../../store/schema/collections/gateway';
-import { cursorOf, parseCursor } from '../../http/cursors';
+import { nextLink, parseCursor } from '../../http/cursors';
 import { gatewayRoute, type GatewayContext, type Reply, type Route } from '../../http/route';
 import { eventStream } from '../../turns/event-stream';
 import { findGatewayAgent, type FoundAgent } from '../../turns/find-agent';
@@ -70,12 +70,10 @@ async function list(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
   });
   const page = rows.slice(0, query.limit);
   const last = page.at(-1);
-  const headers: Record<string, string> = {};
-  if (rows.length > query.limit && last !== undefined) {
-    const next = new URLSearchParams(ctx.query);
-    next.set('cursor', cursorOf({ at: last.queuedAt, id: last._id }));
-    headers['Link'] = `</api/agents/${agent.handle}/executions?${next.toString()}>; rel="next"`;
-  }
+  const headers =
+    rows.length > query.limit && last !== undefined
+      ? nextLink(`/api/agents/${agent.handle}/executions`, ctx.query, { at: last.queuedAt, id: last._id })
+      : {};
   return { status: 200, headers, json: JSON.stringify(page.map((row) => presentExecutionSummary(agent, row))) };
 }
 
