@@ -121,6 +121,9 @@ export const chatAnswerSchema = z.object({
   timestamp: time,
 });
 
+/** gateway.md §4.3: what sessions are made for, and the channels of turns. */
+export const SESSION_KINDS = ['chat', 'public', 'paid', 'task', 'team', 'voice'] as const;
+
 /** gateway.md §4.3. */
 export const sessionSchema = z
   .object({
@@ -129,7 +132,7 @@ export const sessionSchema = z
     agent_id: z.string(),
     user_id: z.string(),
     user_email: z.string().nullable(),
-    kind: z.enum(['chat']),
+    kind: z.enum(SESSION_KINDS),
     title: z.string().nullable(),
     status: z.enum(['active', 'closed']),
     started_at: time,

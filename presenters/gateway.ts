@@ -83,6 +83,9 @@ export function presentAnswer(
   };
 }
 
+/** An account's id, or that of a visitor or payer. */
+const userIdOf = ({ ownerId, principal }: GatewaySession): string => ownerId ?? principal.replace(/^\w+:/, '');
+
 /** @param user whose session it is; its address only for itself and the agent's owner */
 export function presentSession(
   agent: Named,
@@ -94,7 +97,7 @@ export function presentSession(
     id: session._id,
     agent_name: agentNameOf(agent),
     agent_id: agent._id,
-    user_id: session.ownerId,
+    user_id: userIdOf(session),
     user_email: user.email,
     kind: session.kind,
     title: session.title ?? null,
@@ -166,7 +169,7 @@ export function presentChatMessage(
     id,
     session_id: session._id,
     agent_name: agentNameOf(agent),
-    user_id: session.ownerId,
+    user_id: userIdOf(session),
     user_email: user.email,
     role: isUsers ? 'user' : 'assistant',
     // The parse point of what `newMessage` wrote.

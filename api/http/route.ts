@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { Endpoint } from '../../contract/endpoint';
 import type { AGENT_LIMITS } from '../../contract/limits';
 import type { Logger } from '../../platform/logger';
-import type { Principal } from '../../store/gateway/principals';
+import type { AccountPrincipal } from '../../store/gateway/principals';
 import type { Page } from './pages';
 import type { Agent } from '../../store/schema/collections/agents';
 
@@ -17,7 +17,7 @@ export interface RequestContext {
   clientIp: string;
   now: Date;
   /** Who calls the chat gateway; null elsewhere. */
-  principal: Principal | null;
+  principal: AccountPrincipal | null;
   /** Does this once the whole answer was written to a caller that is still there. */
   onSent(work: () => void): void;
   /** A signal that is aborted when the caller is gone, or, with the reason `ANSWERED`, has its answer. */
@@ -65,7 +65,7 @@ export interface SignedInOwner {
 export type OwnerContext = RequestContext & { owner: SignedInOwner };
 
 /** A call of the chat gateway. */
-export type GatewayContext = Omit<OwnerContext, 'principal'> & { principal: Principal };
+export type GatewayContext = Omit<OwnerContext, 'principal'> & { principal: AccountPrincipal };
 
 export interface Reply {
   status: number;

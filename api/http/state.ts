@@ -1,7 +1,7 @@
 import type { DefaultContext, Middleware, ParameterizedContext } from 'koa';
 import type { Agent } from '../../store/schema/collections/agents';
 import type { Endpoint } from '../../contract/endpoint';
-import type { Principal } from '../../store/gateway/principals';
+import type { AccountPrincipal } from '../../store/gateway/principals';
 import type { SignedInOwner } from './route';
 
 /** Everything that middlewares hand on, declared once. */
@@ -21,7 +21,7 @@ export interface ApiState {
   /** Who is signed in, at endpoints of owners and of the chat gateway. */
   owner: SignedInOwner | null;
   /** Who calls the chat gateway, at its endpoints. */
-  principal?: Principal;
+  principal?: AccountPrincipal;
   /** How long the session check took; absent where there is none. */
   authMs?: number;
   /** How long the handler took. */

@@ -38,15 +38,16 @@ export async function beginTurn(
   };
   refuseOversize(body.message, hints);
   const named = await findNamed(database, principal, agent._id, body);
-  const acquaintances = { ownerId: principal.ownerId, agentId: agent._id };
-  if (!isOwned && !(await isAcquainted(database, acquaintances))) {
-    await limiter.countGateway('first_contacts', principal.ownerId);
+  const contactOf = isOwned ? null : principal.ownerId;
+  if (contactOf !== null && !(await isAcquainted(database, { ownerId: contactOf, agentId: agent._id }))) {
+    await limiter.countGateway('first_contacts', contactOf);
   }
   const session = named ?? (await chooseSession(database, caller, agent._id, body));
   const waitMs = body.timeout_seconds * 1_000;
   return turns.start({
     session,
-    isOwned,
+    channel: session.kind,
+    contactOf,
     message: body.message,
     wantsStream,
     hints,

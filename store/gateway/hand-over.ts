@@ -104,9 +104,10 @@ async function send(
 
 /** What the agent is told of the turn (gateway.md §8.1); only the gateway can send it from a guest's handle. */
 async function metadataOf(database: Database, execution: GatewayExecution, session: GatewaySession): Promise<object> {
+  const { ownerId } = session;
   const [guest, claim] = await Promise.all([
     database.agents.findOne({ _id: session.guestId }, { ...READ, projection: { displayName: 1 } }),
-    database.claims.findOne({ _id: execution.agentId, ownerId: session.ownerId }, READ),
+    ownerId === null ? null : database.claims.findOne({ _id: execution.agentId, ownerId }, READ),
   ]);
   return {
     v: 1,
@@ -120,16 +121,21 @@ async function metadataOf(database: Database, execution: GatewayExecution, sessi
     user: {
       id: userIdOf(session),
       name: guest?.displayName ?? null,
-      kind: claim === null ? 'account' : 'owner',
+      kind: userKindOf(session, claim !== null),
       is_owner: claim !== null,
-      verified_email: null,
+      verified_email: session.verifiedEmail ?? null,
     },
     ...(Object.keys(execution.hints).length === 0 ? {} : { hints: execution.hints }),
   };
 }
 
+function userKindOf({ ownerId, kind }: GatewaySession, isOwner: boolean): 'owner' | 'account' | 'visitor' | 'payer' {
+  if (ownerId !== null) return isOwner ? 'owner' : 'account';
+  return kind === 'paid' ? 'payer' : 'visitor';
+}
+
 /** The same for one user in all sessions with one agent, and another one with another agent: agents cannot compare notes. */
-function userIdOf({ principal, agentId }: GatewaySession): string {
+function userIdOf({ principal, agentId, ownerId }: GatewaySession): string {
   const hash = createHash('sha256').update(principal).update('\0').update(agentId).digest('base64url');
-  return `usr_${hash.slice(0, 16)}`;
+  return `${ownerId === null ? 'vis' : 'usr'}_${hash.slice(0, 16)}`;
 }

@@ -2,28 +2,38 @@ import type { GatewayKey } from '../schema/collections/gateway';
 
 /** Who calls the gateway, and whose sessions, turns and events are whose (gateway.md §1). */
 export interface Principal {
-  /** `owner:<id>` or `key:<id>`. */
+  /** `owner:<id>`, `key:<id>`, `visitor:<id>` or `payer:<id>`. */
   key: string;
-  ownerId: string;
+  /** The account that calls; null: none, of those who came over a share link or paid. */
+  ownerId: string | null;
   displayName: string | null;
-  kind: 'owner' | 'key';
+  /** The address that a visitor has proven. */
+  verifiedEmail: string | null;
+  kind: 'owner' | 'key' | 'visitor' | 'payer';
   /** The one agent that a key is for; null: all. */
   agentId: string | null;
 }
 
+/** A caller of an account. */
+export type AccountPrincipal = Principal & { ownerId: string };
+
 type Owner = { id: string; displayName: string | null };
 
 /** An owner with an access token. */
-export const ownerPrincipal = ({ id, displayName }: Owner): Principal => ({
+export const ownerPrincipal = ({ id, displayName }: Owner): AccountPrincipal => ({
   key: `owner:${id}`,
   ownerId: id,
   displayName,
+  verifiedEmail: null,
   kind: 'owner',
   agentId: null,
 });
 
 /** An application with a key of an owner. */
-export const keyPrincipal = ({ _id, agentId }: Pick<GatewayKey, '_id' | 'agentId'>, owner: Owner): Principal => ({
+export const keyPrincipal = (
+  { _id, agentId }: Pick<GatewayKey, '_id' | 'agentId'>,
+  owner: Owner,
+): AccountPrincipal => ({
   ...ownerPrincipal(owner),
   key: `key:${_id}`,
   kind: 'key',

@@ -55,8 +55,12 @@ function settleReply(database: Database, rowId: string): Promise<SettledReply> {
     if (row?.kind !== 'turn.replied') return OF_NONE;
     const { messageId } = row;
     const message = await database.messages.findOne({ _id: messageId }, { session: transaction });
-    const session = await database.gatewaySessions.findOne({ guestId: row.guestId }, { session: transaction });
-    if (message === null || session === null) return OF_NONE;
+    if (message === null) return OF_NONE;
+    const session = await database.gatewaySessions.findOne(
+      { guestId: row.guestId, agentId: message.senderId },
+      { session: transaction },
+    );
+    if (session === null) return OF_NONE;
     const { createdAt } = message;
     await database.gatewaySessions.updateOne(
       { _id: session._id },

@@ -4,7 +4,7 @@ import { newGatewayId, newGuestHandle, newId } from '../../platform/ids';
 import { inboxInId, senderGuardId } from '../../domain/guards';
 import { newAgentRow, newGuards } from '../accounts/create-agent';
 import type { Agent } from '../schema/collections/agents';
-import type { GatewaySession } from '../schema/collections/gateway';
+import type { GatewaySession, SessionKind } from '../schema/collections/gateway';
 import { makeOrFind } from '../schema/conflicts';
 import { withTransaction, type Database } from '../schema/database';
 import { READ } from '../schema/reads';
@@ -35,11 +35,17 @@ export async function loadSession(database: Database, id: string): Promise<Gatew
   return session;
 }
 
-/** The addresses of the users of these sessions, by owner id: for themselves and the agent's owner only. */
+/** The proven addresses of the users of these sessions, by session id: for themselves and the agent's owner only. */
 export async function emailsOf(database: Database, sessions: GatewaySession[]): Promise<Map<string, string>> {
-  const ids = [...new Set(sessions.map(({ ownerId }) => ownerId))];
+  const ids = [...new Set(sessions.flatMap(({ ownerId }) => ownerId ?? []))];
   const rows = await database.owners.find({ _id: { $in: ids } }, { ...READ, projection: { email: 1 } }).toArray();
-  return new Map(rows.map(({ _id, email }) => [_id, email]));
+  const emails = new Map(rows.map(({ _id, email }) => [_id, email]));
+  return new Map(
+    sessions.flatMap(({ _id, ownerId, verifiedEmail }) => {
+      const email = ownerId === null ? verifiedEmail : emails.get(ownerId);
+      return email === undefined ? [] : [[_id, email] as const];
+    }),
+  );
 }
 
 /** The session that turns go to which name none; null: there is none. */
@@ -64,7 +70,7 @@ export function currentSession(
   return makeOrFind(async () => {
     const current = await findCurrentSession(database, principal, agentId);
     if (current !== null) return current;
-    const made = newSession(principal, agentId, now);
+    const made = newSession(principal, agentId, now, { kind: 'chat', isCurrent: true });
     // None is left for it: of two first ones at once the second must collide.
     await withTransaction(database, (transaction) => insertSession(database, made, transaction));
     return made.session;
@@ -82,11 +88,24 @@ export async function createSession(
   now: Date,
   title?: string,
 ): Promise<GatewaySession> {
-  const made = newSession(principal, agentId, now, title);
+  const made = newSession(principal, agentId, now, { kind: 'chat', isCurrent: true, title });
   await whileOneIsCurrent(database, async (transaction) => {
     await leaveCurrent(database, made.session, transaction);
     await insertSession(database, made, transaction);
   });
+  return made.session;
+}
+
+/** The same beside the caller's current one, which stays: of everything but chats (gateway.md §9.2). */
+export async function createSideSession(
+  database: Database,
+  principal: Principal,
+  agentId: string,
+  now: Date,
+  kind: Exclude<SessionKind, 'chat'>,
+): Promise<GatewaySession> {
+  const made = newSession(principal, agentId, now, { kind, isCurrent: false });
+  await withTransaction(database, (transaction) => insertSession(database, made, transaction));
   return made.session;
 }
 
@@ -95,7 +114,12 @@ interface NewSession {
   guest: Agent;
 }
 
-function newSession(principal: Principal, agentId: string, now: Date, title?: string): NewSession {
+function newSession(
+  principal: Principal,
+  agentId: string,
+  now: Date,
+  { kind, isCurrent, title }: { kind: SessionKind; isCurrent: boolean; title?: string | undefined },
+): NewSession {
   const guest = newGuest(principal, agentId, now);
   const session: GatewaySession = {
     _id: newGatewayId('session'),
@@ -105,9 +129,10 @@ function newSession(principal: Principal, agentId: string, now: Date, title?: st
     conversationId: null,
     principal: principal.key,
     ownerId: principal.ownerId,
-    kind: 'chat',
+    ...(principal.verifiedEmail === null ? {} : { verifiedEmail: principal.verifiedEmail }),
+    kind,
     status: 'active',
-    isCurrent: true,
+    ...(isCurrent ? { isCurrent } : {}),
     turns: [],
     startedAt: now,
     activeAt: now,
@@ -142,11 +167,6 @@ function newGuest(principal: Principal, agentId: string, createdAt: Date) {
     settings: GUEST_SETTINGS,
     createdAt,
   });
-}
-
-/** The session whose guest this is. */
-export function findSessionOfGuest(database: Database, guestId: string): Promise<GatewaySession | null> {
-  return database.gatewaySessions.findOne({ guestId }, READ);
 }
 
 /** Agents that a list of the caller's shows at most besides its own. */

@@ -3,7 +3,7 @@ import { AppError } from '../../contract/errors';
 import { TURN_QUEUE_RETRY_MS, TURNS_PER_SESSION_MAX } from '../../contract/limits';
 import { OPEN_STATUSES, type TurnStatus } from '../../domain/turns';
 import { newGatewayId, newOutboxId } from '../../platform/ids';
-import type { GatewayExecution, GatewaySession } from '../schema/collections/gateway';
+import type { GatewayExecution, GatewaySession, SessionKind } from '../schema/collections/gateway';
 import type { Message } from '../schema/collections/messages';
 import { makeOrFind } from '../schema/conflicts';
 import { withTransaction, type Database } from '../schema/database';
@@ -15,8 +15,9 @@ import { newEvent } from './events';
 /** What a user wants of an agent. */
 export interface NewTurn {
   session: GatewaySession;
-  /** False: of an agent of somebody else, who has to answer first (`takeContact`). */
-  isOwned: boolean;
+  channel: SessionKind;
+  /** The account whose first contact with somebody else's agent it may be (`takeContact`); null: it needs no leave. */
+  contactOf: string | null;
   message: string;
   /** Somebody watches the answer come. */
   wantsStream: boolean;
@@ -40,7 +41,7 @@ export async function startTurn(database: Database, turn: NewTurn): Promise<Gate
     agentId: session.agentId,
     guestId: session.guestId,
     principal: session.principal,
-    channel: session.kind,
+    channel: turn.channel,
     status: 'queued',
     message: turn.message,
     wantsStream: turn.wantsStream,
@@ -65,9 +66,10 @@ export async function startTurn(database: Database, turn: NewTurn): Promise<Gate
     );
     if (before === null) throw await refusalOf(database, session._id, transaction);
     // Its row as it is now: another session may have become the current one since it was chosen.
-    if (before.isCurrent !== true) await makeCurrent(database, session, transaction);
+    if (before.kind === 'chat' && before.isCurrent !== true) await makeCurrent(database, session, transaction);
     execution.queuedBehind = before.turns.length;
-    if (!turn.isOwned) await takeContact(database, session, now, transaction);
+    const { contactOf: ownerId } = turn;
+    if (ownerId !== null) await takeContact(database, { ...session, ownerId }, now, transaction);
     await database.gatewayExecutions.insertOne(execution, { session: transaction });
     const queued = newEvent(execution, { n: 1, type: 'status', data: { status: 'queued' }, at: now });
     await database.gatewayEvents.insertOne(queued, { session: transaction });

@@ -57,7 +57,8 @@ describe('turns of the chat gateway and processes that die', () => {
     // All that an api leaves that got no further: this process is one.
     const turn = {
       session,
-      isOwned: false,
+      channel: 'chat' as const,
+      contactOf: user.owner.id,
       message: 'Only stored',
       wantsStream: false,
       hints: {},

@@ -60,7 +60,8 @@ describe('turns of the chat gateway while Temporal is out of reach', () => {
         const session = await createSession(database, principal, agent.agent.id, now);
         const turn = {
           session,
-          isOwned: true,
+          channel: 'chat' as const,
+          contactOf: null,
           message: `left ${index}`,
           wantsStream: false,
           hints: {},

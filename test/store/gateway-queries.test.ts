@@ -23,7 +23,6 @@ import {
   emailsOf,
   findAgentsWithSessions,
   findSession,
-  findSessionOfGuest,
   listSessions,
   loadSession,
 } from '../../store/gateway/sessions';
@@ -264,7 +263,6 @@ describe('queries of the chat gateway', () => {
   const small: [string, () => Promise<unknown>][] = [
     ['a session of the caller', () => findSession(database, 'ses_7', { principal: user, agentId: hub._id })],
     ['a session', () => loadSession(database, 'ses_7')],
-    ['the session of a guest', () => findSessionOfGuest(database, 'agt_guest_7')],
     [
       'the current session',
       () => currentSession(database, ownerPrincipal({ id: 'other', displayName: null }), hub._id, now),
@@ -318,7 +316,8 @@ describe('queries of the chat gateway', () => {
     const deadlineAt = new Date(now.getTime() + 900_000);
     const turn = {
       session,
-      isOwned: false,
+      channel: 'chat' as const,
+      contactOf: principal.ownerId,
       message: 'Hi',
       wantsStream: false,
       hints: {},
@@ -329,7 +328,7 @@ describe('queries of the chat gateway', () => {
     const ids: string[] = [];
     await expectServedByIndexes(async () => {
       ids.push((await startTurn(database, turn))._id);
-      ids.push((await startTurn(database, { ...turn, isOwned: true }))._id);
+      ids.push((await startTurn(database, { ...turn, contactOf: null }))._id);
       await handOver({ database, committer, clock }, ids[0] ?? '');
     }, 5);
     const { _id: id, handle, isSystem, keyVersion } = hub;

@@ -87,7 +87,8 @@ async function openTurnRig(time: SkippedTime): Promise<TurnRig> {
         const times = { now, waitUntil: new Date(nowMs + waitMs), deadlineAt: new Date(nowMs + LIFE_MS) };
         const execution = await startTurn(database, {
           session,
-          isOwned: true,
+          channel: 'chat',
+          contactOf: null,
           message,
           wantsStream: false,
           hints: {},

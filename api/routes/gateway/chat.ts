@@ -1,21 +1,15 @@
 import { chat, chatBare, chatStream, chatStreamBare, EVENT_STREAM, NDJSON } from '../../../contract/endpoints-gateway';
-import { AppError } from '../../../contract/errors';
 import { chatSchema, type ChatBody } from '../../../contract/gateway';
-import { hasEnded } from '../../../domain/turns';
 import { presentAnswer } from '../../../presenters/gateway';
 import { readToolEvents } from '../../../store/gateway/turn-events';
 import { loadSession } from '../../../store/gateway/sessions';
 import type { Agent } from '../../../store/schema/collections/agents';
-import type { GatewayExecution } from '../../../store/schema/collections/gateway';
-import { ANSWERED } from '../../http/call-handler';
 import { gatewayRoute, type GatewayContext, type Reply, type Route } from '../../http/route';
 import { beginTurn } from '../../turns/begin-turn';
 import { eventStream } from '../../turns/event-stream';
 import { findChatAgent } from '../../turns/find-agent';
-import { refusalOf } from '../../turns/outcome';
-import { startPatience } from '../../turns/patience';
 import { streamJson } from '../../turns/stream-json';
-import { watchTurn, type TurnRecord } from '../../turns/watch-turn';
+import { awaitAnswer, watchWhileWaiting, type WaitingCaller } from '../../turns/waiting-caller';
 import type { GatewayDeps } from './gateway-deps';
 
 /** Users talk to agents: gateway.md §3, §4.1, §5.1, §5.2. */
@@ -51,80 +45,43 @@ async function say(ctx: GatewayContext, deps: GatewayDeps, choose: (body: ChatBo
     'X-Session-Id': execution.sessionId,
     'Cache-Control': 'no-store',
   });
-  const waiting = { ctx, deps, agent: found.agent, execution, body };
-  if (representation === 'json') return answer(waiting);
+  const waiting: Waiting = {
+    ctx,
+    execution,
+    agent: found.agent,
+    waitMs: body.timeout_seconds * 1_000,
+    cancelsWhenGone: body.cancel_on_disconnect === true,
+    body,
+  };
+  if (representation === 'json') return answer(deps, waiting);
   return {
     status: 200,
     headers: { 'X-Accel-Buffering': 'no' },
-    stream: representation === 'events' ? events(waiting) : lines(waiting),
+    stream: representation === 'events' ? events(deps, waiting) : lines(deps, waiting),
   };
 }
 
-interface Waiting {
-  ctx: GatewayContext;
-  deps: GatewayDeps;
-  agent: Agent;
-  execution: GatewayExecution;
-  body: ChatBody;
-}
+type Waiting = WaitingCaller & { agent: Agent; body: ChatBody };
 
-async function answer(waiting: Waiting): Promise<Reply> {
-  const { ctx, deps, agent, body } = waiting;
-  const patience = startPatience(ctx.whenGone(), body.timeout_seconds * 1_000);
-  const execution = await deps.turns.awaitEnd(waiting.execution, patience.signal).finally(patience.end);
-  if (!hasEnded(execution.status)) {
-    if (deps.turns.isClosing()) throw new AppError('SERVICE_UNAVAILABLE');
-    await letGo(waiting);
-  }
-  const refusal = refusalOf(agent.handle, execution);
-  if (refusal !== null) throw refusal;
+async function answer(deps: GatewayDeps, waiting: Waiting): Promise<Reply> {
+  const execution = await awaitAnswer(deps.turns, waiting);
   const session = await loadSession(deps.database, execution.sessionId);
-  ctx.onSent(() => deps.reads.answered(execution));
-  return {
-    status: 200,
-    body: presentAnswer(agent, execution, session, await readToolEvents(deps.database, execution)),
-  };
+  const tools = await readToolEvents(deps.database, execution);
+  waiting.ctx.onSent(() => deps.reads.answered(execution));
+  return { status: 200, body: presentAnswer(waiting.agent, execution, session, tools) };
 }
 
-const lines = (waiting: Waiting) => ({
+const lines = (deps: GatewayDeps, waiting: Waiting) => ({
   type: `${NDJSON}; charset=utf-8`,
   records: streamJson(
     waiting.agent,
     waiting.execution,
-    records(waiting),
+    watchWhileWaiting(deps, waiting),
     waiting.body.include_partial_messages !== false,
   ),
 });
 
-const events = (waiting: Waiting) => ({
+const events = (deps: GatewayDeps, waiting: Waiting) => ({
   type: `${EVENT_STREAM}; charset=utf-8`,
-  records: eventStream(waiting.agent.handle, records(waiting), waiting.body.events === 'all'),
+  records: eventStream(waiting.agent.handle, watchWhileWaiting(deps, waiting), waiting.body.events === 'all'),
 });
-
-/** The records of the turn as long as the caller waits for them. */
-async function* records(waiting: Waiting): AsyncGenerator<TurnRecord> {
-  const { ctx, deps, execution, body } = waiting;
-  const { signal, end } = startPatience(ctx.whenGone(), body.timeout_seconds * 1_000);
-  let isOver = false;
-  try {
-    for await (const record of watchTurn(deps.turns, { execution, after: 0, signal })) {
-      if (record.kind === 'end' && record.execution.status === 'completed') {
-        ctx.onSent(() => deps.reads.answered(record.execution));
-      }
-      isOver = record.kind === 'closing' || (record.kind === 'end' && hasEnded(record.execution.status));
-      yield record;
-    }
-  } finally {
-    end();
-    if (!isOver) await letGo(waiting);
-  }
-}
-
-/** The caller waits no longer: the turn goes on unless it was asked to end with it (gateway.md §4.1). */
-async function letGo({ ctx, deps, execution, body }: Waiting): Promise<void> {
-  // Whom a fault has answered is not gone.
-  const { aborted, reason } = ctx.whenGone();
-  if (aborted && reason !== ANSWERED && body.cancel_on_disconnect === true)
-    await deps.turns.cancel(execution._id, 'user');
-  else await deps.turns.detach(execution._id);
-}

@@ -59,7 +59,7 @@ async function list(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
       agent_name: agent.displayName ?? agent.handle,
       session_count: count,
       sessions: sessions.map((session) =>
-        presentSession(agent, session, { email: emails.get(session.ownerId) ?? null }, unread.get(session._id) ?? 0),
+        presentSession(agent, session, { email: emails.get(session._id) ?? null }, unread.get(session._id) ?? 0),
       ),
       next_cursor:
         rows.length > query.limit && last !== undefined ? cursorOf({ at: last.activeAt, id: last._id }) : null,
@@ -80,7 +80,7 @@ async function show(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
   const found = await agentOf(ctx, deps);
   const session = await requireSession(ctx, deps, found);
   const { rows, hasMore } = await readSessionMessages(deps.database, session, { limit, before });
-  const email = (await emailsOf(deps.database, [session])).get(session.ownerId) ?? null;
+  const email = (await emailsOf(deps.database, [session])).get(session._id) ?? null;
   const unread = await countUnread(deps.database, [session]);
   return ctx.answerPage(() =>
     Promise.resolve(

@@ -1,10 +1,11 @@
 import type { TurnFailure, TurnStatus } from '../../../domain/turns';
 import type { SealedSecret } from './webhooks';
 import type { StreamState } from '../../../domain/turn-stream';
+import type { SESSION_KINDS } from '../../../contract/gateway';
 import { collection, DATE_OR_NULL, NUMBER, shape, STRING_OR_NULL } from './collection';
 
 /** What a session was made for (gateway.md §4.3). */
-export type SessionKind = 'chat';
+export type SessionKind = (typeof SESSION_KINDS)[number];
 
 /** One user's talk with one agent: a guest and its direct conversation (gateway.md §1). */
 export interface GatewaySession {
@@ -15,9 +16,12 @@ export interface GatewaySession {
   guestHandle: string;
   /** Null until the first message. */
   conversationId: string | null;
-  /** Whose session it is: `owner:<id>`. */
+  /** Whose session it is: the key of a `Principal`. */
   principal: string;
-  ownerId: string;
+  /** The account of its user; null: it has none. */
+  ownerId: string | null;
+  /** The address that a user without an account has proven. Absent: none. */
+  verifiedEmail?: string;
   kind: SessionKind;
   /** Deleted: by its user; nobody of the gateway sees it any more. */
   status: 'active' | 'closed' | 'deleted';
@@ -44,6 +48,7 @@ export interface GatewayExecution {
   agentId: string;
   guestId: string;
   principal: string;
+  /** How it came; for most turns what their session was made for. */
   channel: SessionKind;
   status: TurnStatus;
   /** What the user wrote. */
@@ -118,7 +123,7 @@ export const gatewaySessions = collection<GatewaySession>({
     guestHandle: 'string',
     conversationId: STRING_OR_NULL,
     principal: 'string',
-    ownerId: 'string',
+    ownerId: STRING_OR_NULL,
     kind: 'string',
     status: 'string',
     turns: 'array',
@@ -128,8 +133,8 @@ export const gatewaySessions = collection<GatewaySession>({
     messageCount: NUMBER,
   }),
   indexes: [
-    // findSessionOfGuest: whose reply it is; one session for each guest
-    { name: 'guest', key: { guestId: 1 }, unique: true },
+    // settleReply: whose reply it is; one session for each guest and agent
+    { name: 'guest', key: { guestId: 1, agentId: 1 }, unique: true },
     // findCurrentSession; one at most, however many turns begin at once
     {
       name: 'current',
