@@ -145,9 +145,10 @@ function applyAcceptance(
   refer(item, { kind: 'direct', recipientId }, message.createdAt, state);
   const card = cardOf(item, state);
   plan.messages.push(message);
+  // Before the recipient's: who owns both sees the sender's first (dashboard#15).
+  noteSent(plan, message, state);
   if (decision.recipient.guestOf === undefined) handToInbox(plan, { message, decision, recipientId, muted, card });
   else handToTurn(plan, { message, decision, recipientId, muted });
-  noteSent(plan, message, state);
   // A second item of this batch with the same key is a replay of this one.
   state.replays.set(item.clientKeyText, message);
   state.answered.add(message._id);
