@@ -3,6 +3,8 @@ import { hasEnded } from '../domain/turns';
 import type { Logger } from '../platform/logger';
 import { loadExecution, noteAccepted } from '../store/gateway/executions';
 import { handOverFrom, type HandOverDeps } from '../store/gateway/hand-over';
+import { nextLookOf, retryUntaken } from '../store/gateway/tries';
+import type { Database } from '../store/schema/database';
 import { detachTurn, endTurn, type TurnEnd } from '../store/gateway/turns';
 import type { TurnView } from '../workflows/messages/turn';
 
@@ -24,13 +26,7 @@ export function createTurnActivities(deps: TurnActivityDeps) {
     }
   }
 
-  async function look(executionId: string): Promise<TurnView> {
-    const execution = await loadExecution(database, executionId);
-    // One that is gone was removed long after its end.
-    if (execution === null) return { status: 'failed', isHandedOver: false };
-    const { status, messageId } = await noteAccepted(database, execution);
-    return { status, isHandedOver: messageId !== null };
-  }
+  const look = (executionId: string): Promise<TurnView> => lookAt(database, executionId);
 
   async function end(executionId: string, how: TurnEnd): Promise<TurnView> {
     const ended = await endTurn(database, executionId, how);
@@ -39,9 +35,11 @@ export function createTurnActivities(deps: TurnActivityDeps) {
   }
 
   return {
-    /** Hands the user's message over when it is the turn's turn. A second run changes nothing. */
+    /** Hands the user's message over when it is the turn's turn, again where a task's agent did not take it in time. A second run changes nothing. */
     advanceTurn: ({ executionId }: { executionId: string }): Promise<TurnView> =>
       guarded(executionId, async () => {
+        const execution = await loadExecution(database, executionId);
+        if (execution?.tries !== undefined) await retryUntaken(database, execution, clock.now());
         await handOverFrom(deps, executionId);
         return look(executionId);
       }),
@@ -71,6 +69,20 @@ export function createTurnActivities(deps: TurnActivityDeps) {
     /** An operator cancelled the flow. */
     cancelTurn: ({ executionId }: { executionId: string }): Promise<TurnView> =>
       guarded(executionId, () => end(executionId, { status: 'cancelled', at: clock.now() })),
+  };
+}
+
+/** Where the turn stands now. */
+async function lookAt(database: Database, executionId: string): Promise<TurnView> {
+  const execution = await loadExecution(database, executionId);
+  // One that is gone was removed long after its end.
+  if (execution === null) return { status: 'failed', isHandedOver: false };
+  const now = await noteAccepted(database, execution);
+  const nextLook = nextLookOf(now);
+  return {
+    status: now.status,
+    isHandedOver: now.messageId !== null,
+    ...(nextLook === null ? {} : { nextLookAt: nextLook.getTime() }),
   };
 }
 

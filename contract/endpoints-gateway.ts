@@ -113,7 +113,7 @@ export const getGatewayAgent: Endpoint = {
 export const getGatewayAgentBare = twin(getGatewayAgent, '/agents/:name', 'getGatewayAgentBare');
 
 /** What keeps a turn from starting, or becomes of it (gateway.md §1.2, §10.3). */
-const TURN_ERRORS: ErrorCode[] = [
+export const TURN_ERRORS: ErrorCode[] = [
   'CONTENT_TOO_LARGE',
   'FORBIDDEN',
   'AGENT_NOT_FOUND',
@@ -129,6 +129,8 @@ const TURN_ERRORS: ErrorCode[] = [
   'RECIPIENT_BACKLOGGED',
   'AGENT_ERROR',
   'TURN_TIMEOUT',
+  'IDEMPOTENCY_KEY_INVALID',
+  'IDEMPOTENCY_KEY_CONFLICT',
 ];
 
 export const chat: Endpoint = {

@@ -11,6 +11,7 @@ import { SOCIAL_ENDPOINTS } from './endpoints-social';
 import { WEBHOOK_ENDPOINTS } from './endpoints-webhooks';
 import { GATEWAY_ENDPOINTS } from './endpoints-gateway';
 import { AGENT_TURN_ENDPOINTS } from './endpoints-agent-turns';
+import { TASK_ENDPOINTS } from './endpoints-tasks';
 import { TEAMMATE_ENDPOINTS } from './endpoints-teammate';
 import { SEND_BODY_BYTES_MAX } from './limits';
 import { ackedSchema, ackSchema, messageSchema, sendMessageSchema, syncQuerySchema } from './messages';
@@ -195,5 +196,6 @@ export const ENDPOINTS: Endpoint[] = [
   ...WEBHOOK_ENDPOINTS,
   ...GATEWAY_ENDPOINTS,
   ...TEAMMATE_ENDPOINTS,
+  ...TASK_ENDPOINTS,
   ...AGENT_TURN_ENDPOINTS,
 ];

@@ -260,6 +260,18 @@ export const SESSIONS_PAGE = { default: 50, max: 200 } as const;
 export const SESSION_MESSAGES_PAGE = { default: 100, max: 500 } as const;
 export const EXECUTIONS_PAGE = { default: 50, max: 200 } as const;
 export const EXECUTION_LOG_PAGE = { default: 500, max: 500 } as const;
+/** gateway.md §9.4: how long a call with an `Idempotency-Key` finds its turn. */
+export const TURN_RECEIPT_KEEP_MS = 86_400_000;
+/** gateway.md §9.1, §9.2, §10: tasks. */
+export const TASK_SECONDS_DEFAULT = 900;
+export const TASK_SECONDS_MAX = 86_400;
+export const TASK_ATTEMPTS_MAX = 5;
+export const TASK_PRIORITY_DEFAULT = 5;
+export const TASK_METADATA_BYTES_MAX = 2_048;
+/** gateway.md §9.2: the shortest time in which an agent must have taken a try, and the pauses between tries. */
+export const TASK_ATTEMPT_MS_MIN = 10_000;
+export const TASK_RETRY_MS = 5_000;
+export const TASK_RETRY_MS_MAX = 300_000;
 /** gateway.md §9.2: how long the events of a turn are kept once it has ended. */
 export const TURN_EVENTS_KEEP_MS = 86_400_000;
 

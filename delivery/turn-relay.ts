@@ -2,7 +2,14 @@ import type { Flows } from '../platform/flows/flows';
 import type { Logger } from '../platform/logger';
 import { handOverFrom, type HandOverDeps } from '../store/gateway/hand-over';
 import { settleReplies } from '../store/gateway/replies';
-import { cutTurns, flowInputOf, settleEnded, settleStarted } from '../store/gateway/turns';
+import {
+  cutTurns,
+  findWaitingTurns,
+  flowInputOf,
+  settleEnded,
+  settleStarted,
+  settleUnpaused,
+} from '../store/gateway/turns';
 import { findRows } from '../store/outbox/rows';
 
 interface Deps extends HandOverDeps {
@@ -43,9 +50,18 @@ async function settleAndHandOver(
 ): Promise<void> {
   const each = (ids: object, work: () => Promise<unknown>) =>
     work().catch((error: unknown) => deps.log.warn({ event: 'relay.turn_failed', ...ids, err: error }));
+  for (const { _id, targetId } of await findRows(deps.database, 'turns.unpaused', before)) {
+    await each({ agentId: targetId }, () => handOverWaiting(deps, { _id, targetId }));
+  }
   for (const row of await findRows(deps.database, 'turns.cut', before)) {
     await each({ agentId: row.targetId }, () => cutTurns(deps.database, row, deps.clock.now()));
   }
   for (const guestId of new Set(guestIds)) await each({ guestId }, () => settleReplies(deps.database, guestId));
   for (const executionId of new Set(executionIds)) await each({ executionId }, () => handOverFrom(deps, executionId));
+}
+
+/** The tasks of an agent whose pause is over. Dying in between, the row stays, and the next round finds what is left. */
+async function handOverWaiting(deps: Deps, row: { _id: string; targetId: string }): Promise<void> {
+  for (const id of await findWaitingTurns(deps.database, row.targetId)) await handOverFrom(deps, id);
+  await settleUnpaused(deps.database, row._id);
 }

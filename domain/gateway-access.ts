@@ -11,6 +11,8 @@ export interface ChatAccess {
   inboxMode: InboxMode;
   /** The caller has claimed the agent. */
   isOwned: boolean;
+  /** Nobody waits for the answer: a pause holds it up, and that is all. Absent: somebody does. */
+  mayWait?: boolean;
 }
 
 /**
@@ -20,6 +22,7 @@ export interface ChatAccess {
 export function refuseChat(agent: ChatAccess | null): { code: ErrorCode; details?: { reason: string } } | null {
   if (agent === null || agent.isGuest || agent.status === 'deleted') return { code: 'AGENT_NOT_FOUND' };
   if (agent.status === 'suspended') return { code: 'AGENT_SUSPENDED' };
-  if (agent.pausedByOwner !== 'none') return { code: 'AGENT_UNAVAILABLE', details: { reason: 'paused' } };
+  if (agent.pausedByOwner !== 'none' && agent.mayWait !== true)
+    return { code: 'AGENT_UNAVAILABLE', details: { reason: 'paused' } };
   return agent.isOwned || agent.isSystem || agent.inboxMode === 'open' ? null : { code: 'INBOX_RESTRICTED' };
 }

@@ -30,7 +30,15 @@ export interface ReplyMarks {
   /** It goes on where the message before it ended (gateway.md §8.4). */
   isContinuation: boolean;
   /** `metadata.gateway.error`: the agent could not answer. */
-  error: { code: string; message: string } | null;
+  error: ReplyError | null;
+}
+
+/** That an agent could not answer. */
+export interface ReplyError {
+  code: string;
+  message: string;
+  /** Trying again may help. */
+  isRetryable: boolean;
 }
 
 /** A turn of the session that the message came into. */
@@ -39,12 +47,14 @@ export interface TurnOfSession {
   status: TurnStatus;
   /** Null while the user's message was not handed to the agent. */
   messageId: string | null;
+  /** Those of tries before, oldest first. */
+  earlierMessageIds?: string[];
 }
 
 /** What an agent's message does. */
 export type ReplyEffect =
   | { kind: 'completes' | 'continues'; executionId: string }
-  | { kind: 'fails'; executionId: string; error: { code: string; message: string } }
+  | { kind: 'fails'; executionId: string; error: ReplyError }
   /** Of a turn that has ended: kept beside it. */
   | { kind: 'late'; executionId: string }
   /** Of no turn: history and inbox only. */
@@ -56,17 +66,21 @@ export type ReplyEffect =
  */
 export function correlateReply(marks: ReplyMarks, turns: TurnOfSession[]): ReplyEffect {
   const named = turns.find(
-    ({ executionId, messageId }) =>
-      executionId === marks.executionId || (messageId !== null && messageId === marks.replyTo),
+    (turn) =>
+      turn.executionId === marks.executionId || messagesOf(turn).some((messageId) => messageId === marks.replyTo),
   );
   const isMarked = marks.replyTo !== null || marks.executionId !== null;
-  const turn = isMarked ? named : turns.find(({ status, messageId }) => !hasEnded(status) && messageId !== null);
+  const turn = isMarked ? named : turns.find((turn) => !hasEnded(turn.status) && messagesOf(turn).length > 0);
   if (turn === undefined) return { kind: 'unsolicited' };
   const { executionId } = turn;
   if (hasEnded(turn.status)) return { kind: 'late', executionId };
   if (marks.error !== null) return { kind: 'fails', executionId, error: marks.error };
   return { kind: marks.isFinal ? 'completes' : 'continues', executionId };
 }
+
+/** The user's messages of a turn: one for each try that was handed over. */
+const messagesOf = ({ messageId, earlierMessageIds = [] }: TurnOfSession): string[] =>
+  messageId === null ? earlierMessageIds : [...earlierMessageIds, messageId];
 
 /** Longest code and text of an agent's own error that are kept. */
 const ERROR_CODE_LENGTH_MAX = 100;
@@ -87,6 +101,7 @@ export function readMarks(metadata: Record<string, unknown>): ReplyMarks {
       ? {
           code: beginningOf(textOf(error['code']) ?? 'error', ERROR_CODE_LENGTH_MAX),
           message: beginningOf(textOf(error['message']) ?? '', ERROR_MESSAGE_LENGTH_MAX),
+          isRetryable: error['retryable'] === true,
         }
       : null,
   };

@@ -14,6 +14,9 @@ export function newGatewayId(kind: keyof typeof GATEWAY_ID_PREFIX): string {
   return GATEWAY_ID_PREFIX[kind] + randomBytes(12).toString('base64url');
 }
 
+/** A secret that signs callbacks, as users of Standard Webhooks know them. */
+export const newCallbackSecret = (): string => `whsec_${randomBytes(32).toString('base64')}`;
+
 /** Digits of base32, one for each five bits of a byte: no bias. */
 const GUEST_DIGITS = 'abcdefghijklmnopqrstuvwxyz234567';
 const GUEST_DIGITS_COUNT = 20;

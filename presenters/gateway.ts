@@ -198,8 +198,8 @@ export function presentExecutionSummary(agent: Named, execution: GatewayExecutio
     started_at: isoOf(execution.startedAt),
     completed_at: isoOf(execution.completedAt),
     duration_ms: durationOf(execution),
-    attempt: 1,
-    max_attempts: 1,
+    attempt: execution.tries?.attempt ?? 1,
+    max_attempts: execution.tries?.max ?? 1,
     error: execution.error?.message ?? null,
     cost: null,
     schedule_id: null,
@@ -207,7 +207,7 @@ export function presentExecutionSummary(agent: Named, execution: GatewayExecutio
 }
 
 export function presentExecution(agent: Named, execution: GatewayExecution, tools: GatewayEvent[]): ExecutionView {
-  const { hints } = execution;
+  const metadata = { ...execution.metadata, ...execution.hints };
   return {
     ...presentExecutionSummary(agent, execution),
     message: execution.message,
@@ -223,8 +223,8 @@ export function presentExecution(agent: Named, execution: GatewayExecution, tool
     deadline_at: execution.deadlineAt.toISOString(),
     late_response: execution.late?.response ?? null,
     late_response_at: isoOf(execution.late?.at),
-    retry_of: null,
-    metadata: Object.keys(hints).length === 0 ? null : hints,
+    retry_of: execution.retryOf ?? null,
+    metadata: Object.keys(metadata).length === 0 ? null : metadata,
     payment: null,
   };
 }

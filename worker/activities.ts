@@ -1,4 +1,5 @@
 import { createDeletionActivities } from '../activities/account-deletion';
+import { createCallbackActivities } from '../activities/callback';
 import { createCodeActivities } from '../activities/code-by-mail';
 import { createGroupDeletionActivities } from '../activities/group-deletion';
 import { createHousekeepingActivities } from '../activities/housekeeping';
@@ -13,6 +14,7 @@ import type { Logger } from '../platform/logger';
 import type { Mailer } from '../platform/mail';
 import type { Metrics } from '../platform/metrics';
 import type { HandOverDeps } from '../store/gateway/hand-over';
+import { createCallbackSecrets } from '../store/gateway/callbacks';
 import { createAgentReader } from '../store/agents/agents';
 import { createOrders } from '../store/nodes/orders';
 
@@ -38,6 +40,11 @@ export function createActivities(deps: ActivityDeps) {
     ...createEnforcementActivities({ ...deps, orders }),
     ...createHousekeepingActivities(deps),
     ...createTurnActivities(deps),
+    ...createCallbackActivities({
+      ...deps,
+      egress: deps.webhooks.attempts.egress,
+      secrets: createCallbackSecrets(deps.secretKeys),
+    }),
     ...createWebhookActivities(deps.webhooks),
     ...createReleaseActivities({
       ...deps,

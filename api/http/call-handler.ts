@@ -67,6 +67,8 @@ function contextOf(ctx: ApiContext, { endpoint }: Route, deps: CallDeps): Reques
     params: ctx.state.params,
     query: new URLSearchParams(ctx.querystring),
     requestId: ctx.state.requestId,
+    method: ctx.method,
+    path: ctx.state.path,
     isCachedCaller: ctx.state.isCachedCaller,
     clientIp: ctx.state.clientIp,
     now: deps.clock.now(),

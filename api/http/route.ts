@@ -12,6 +12,9 @@ export interface RequestContext {
   params: Record<string, string>;
   query: URLSearchParams;
   requestId: string;
+  method: string;
+  /** As it was called, without the query. */
+  path: string;
   /** True only where the endpoint proves its caller: the agent may be outdated, the write has to prove it. */
   isCachedCaller: boolean;
   clientIp: string;

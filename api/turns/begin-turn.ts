@@ -3,6 +3,7 @@ import type { ChatBody } from '../../contract/gateway';
 import { CONTENT_BYTES_MAX, TURN_LIFE_SECONDS, TURN_MESSAGE_BYTES_MAX } from '../../contract/limits';
 import { isAcquainted } from '../../store/gateway/contacts';
 import type { Principal } from '../../store/gateway/principals';
+import { startOnce, type TurnReceipt } from '../../store/gateway/receipts';
 import { createSession, currentSession, findSession } from '../../store/gateway/sessions';
 import type { GatewayExecution, GatewaySession } from '../../store/schema/collections/gateway';
 import type { Database } from '../../store/schema/database';
@@ -16,62 +17,98 @@ interface Deps {
   turns: Turns;
 }
 
+/** Who begins a turn. */
+export interface TurnCaller {
+  principal: Principal;
+  now: Date;
+  /** Of a call with an `Idempotency-Key`. */
+  receipt: TurnReceipt | null;
+}
+
+/** A turn that has begun, now or with the same call before. */
+export interface BegunTurn {
+  execution: GatewayExecution;
+  isReplay: boolean;
+}
+
 /** What stands beside the text of a turn's message, but for the caller's hints (gateway.md §8.1). */
 const METADATA_BYTES_MAX = 1_024;
 
 /**
  * Begins a turn of a caller with an agent: its session, then the turn. Whoever is refused has left no session behind, but
  * for who lost a race.
- * @throws AppError CONTENT_TOO_LARGE, SESSION_NOT_FOUND, SESSION_CLOSED, TURN_QUEUE_FULL, AWAITING_REPLY, RATE_LIMITED
+ * @throws AppError CONTENT_TOO_LARGE, SESSION_NOT_FOUND, SESSION_CLOSED, TURN_QUEUE_FULL, AWAITING_REPLY, RATE_LIMITED,
+ * IDEMPOTENCY_KEY_CONFLICT
  */
-export async function beginTurn(
-  { database, limiter, turns }: Deps,
-  caller: { principal: Principal; now: Date },
-  { agent, isOwned }: FoundAgent,
+export function beginTurn(
+  deps: Deps,
+  caller: TurnCaller,
+  found: FoundAgent,
   body: ChatBody,
   wantsStream: boolean,
-): Promise<GatewayExecution> {
+): Promise<BegunTurn> {
+  const { database, turns } = deps;
   const { principal, now } = caller;
-  const hints = {
-    ...(body.model === undefined ? {} : { model: body.model }),
-    ...(body.system_prompt === undefined ? {} : { system_prompt: body.system_prompt }),
-  };
+  const agentId = found.agent._id;
+  const hints = hintsOf(body);
   refuseOversize(body.message, hints);
-  const named = await findNamed(database, principal, agent._id, body);
+  const waitMs = body.timeout_seconds * 1_000;
+  return startOnce(database, caller.receipt, now, async (receipt) => {
+    const named = await findNamed(database, principal, agentId, body.session_id ?? body.conversation_id);
+    const contactOf = await countContact(deps, principal, found);
+    const session = named ?? (await chooseSession(database, caller, agentId, body.new_session));
+    return turns.start({
+      session,
+      channel: session.kind,
+      contactOf,
+      message: body.message,
+      wantsStream,
+      hints,
+      receipt,
+      waitUntil: new Date(now.getTime() + waitMs),
+      deadlineAt: new Date(now.getTime() + Math.max(waitMs, TURN_LIFE_SECONDS * 1_000)),
+      now,
+    });
+  });
+}
+
+/** gateway.md §8.1: what the caller asks of the agent beside its message. */
+export const hintsOf = ({ model, system_prompt: prompt }: Pick<ChatBody, 'model' | 'system_prompt'>) => ({
+  ...(model === undefined ? {} : { model }),
+  ...(prompt === undefined ? {} : { system_prompt: prompt }),
+});
+
+/**
+ * Counts a first contact with somebody else's agent.
+ * @returns the account whose contact the agent is; null: it is its own
+ * @throws AppError AWAITING_REPLY, RATE_LIMITED
+ */
+export async function countContact(
+  { database, limiter }: Deps,
+  principal: Principal,
+  { agent, isOwned }: FoundAgent,
+): Promise<string | null> {
   const contactOf = isOwned ? null : principal.ownerId;
   if (contactOf !== null && !(await isAcquainted(database, { ownerId: contactOf, agentId: agent._id }))) {
     await limiter.countGateway('first_contacts', contactOf);
   }
-  const session = named ?? (await chooseSession(database, caller, agent._id, body));
-  const waitMs = body.timeout_seconds * 1_000;
-  return turns.start({
-    session,
-    channel: session.kind,
-    contactOf,
-    message: body.message,
-    wantsStream,
-    hints,
-    waitUntil: new Date(now.getTime() + waitMs),
-    deadlineAt: new Date(now.getTime() + Math.max(waitMs, TURN_LIFE_SECONDS * 1_000)),
-    now,
-  });
+  return contactOf;
 }
 
-/** Escapes can make a text larger than it is: it is measured as it will be stored, too. */
-function refuseOversize(message: string, hints: object): void {
+/** Escapes can make a text larger than it is: it is measured as it will be stored, too. @throws AppError CONTENT_TOO_LARGE */
+export function refuseOversize(message: string, hints: object): void {
   const stored = Buffer.byteLength(JSON.stringify({ text: message })) + Buffer.byteLength(JSON.stringify(hints));
   if (Buffer.byteLength(message) <= TURN_MESSAGE_BYTES_MAX && stored + METADATA_BYTES_MAX <= CONTENT_BYTES_MAX) return;
   throw new AppError('CONTENT_TOO_LARGE', { max_bytes: TURN_MESSAGE_BYTES_MAX });
 }
 
 /** gateway.md §4.3: the session that the caller names. @throws AppError SESSION_NOT_FOUND, SESSION_CLOSED */
-async function findNamed(
+export async function findNamed(
   database: Database,
   principal: Principal,
   agentId: string,
-  body: ChatBody,
+  id: string | undefined,
 ): Promise<GatewaySession | null> {
-  const id = body.session_id ?? body.conversation_id;
   if (id === undefined) return null;
   const session = await findSession(database, id, { principal, agentId });
   if (session === null) throw new AppError('SESSION_NOT_FOUND');
@@ -80,10 +117,10 @@ async function findNamed(
 }
 
 /** Where none is named: a new one, or the caller's current one. */
-const chooseSession = (
+export const chooseSession = (
   database: Database,
   { principal, now }: { principal: Principal; now: Date },
   agentId: string,
-  { new_session: isNew }: ChatBody,
+  isNew: boolean | undefined,
 ): Promise<GatewaySession> =>
   isNew === true ? createSession(database, principal, agentId, now) : currentSession(database, principal, agentId, now);

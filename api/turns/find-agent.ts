@@ -34,13 +34,20 @@ export async function findGatewayAgent(deps: Deps, principal: Principal, name: s
 
 /**
  * The same for a turn: the caller may chat with it now (gateway.md §1.2).
+ * @param mayWait nobody waits for the answer: a paused agent gets its message later
  * @throws AppError AGENT_NOT_FOUND, AGENT_SUSPENDED, AGENT_UNAVAILABLE, INBOX_RESTRICTED, FORBIDDEN
  */
-export async function findChatAgent(deps: Deps, principal: Principal, name: string): Promise<FoundAgent> {
+export async function findChatAgent(
+  deps: Deps,
+  principal: Principal,
+  name: string,
+  { mayWait = false } = {},
+): Promise<FoundAgent> {
   const found = await find(deps, principal, name);
   const { status, isSystem, pausedByOwner, settings } = found.agent;
   const { inboxMode } = settings;
-  const refusal = refuseChat({ status, isGuest: false, isSystem, pausedByOwner, inboxMode, isOwned: found.isOwned });
+  const { isOwned } = found;
+  const refusal = refuseChat({ status, isGuest: false, isSystem, pausedByOwner, inboxMode, isOwned, mayWait });
   if (refusal !== null) throw new AppError(refusal.code, refusal.details);
   refuseOutOfScope(principal, found.agent);
   return found;

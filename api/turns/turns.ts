@@ -4,7 +4,8 @@ import type { Flows } from '../../platform/flows/flows';
 import type { Logger } from '../../platform/logger';
 import { findOpenTurns, loadExecution, noteAccepted } from '../../store/gateway/executions';
 import { createTurnFollower } from '../../store/gateway/follow';
-import { detachTurn, endTurn, startTurn, type NewTurn } from '../../store/gateway/turns';
+import { tryAgain } from '../../store/gateway/tries';
+import { detachTurn, endTurn, startTurn, type EndedTurn, type NewTurn } from '../../store/gateway/turns';
 import type { GatewayEvent, GatewayExecution } from '../../store/schema/collections/gateway';
 import type { Database } from '../../store/schema/database';
 import type { Committer } from '../../store/sending/committer';
@@ -26,6 +27,14 @@ export interface TurnsDeps {
 /** Why an agent need not answer any more (gateway.md §8.3). */
 export type CancelReason = 'user' | 'owner' | 'session_closed';
 
+/** That an agent cannot answer. */
+export interface AgentError {
+  code: string;
+  message: string;
+  /** Trying again may help. */
+  retryable?: boolean | null | undefined;
+}
+
 export type CancelOutcome = 'cancelled_while_queued' | 'terminated' | 'already_finished';
 
 /** The turns of the chat gateway, as this process starts, follows and ends them. */
@@ -43,7 +52,7 @@ export interface Turns {
   load(execution: GatewayExecution): Promise<GatewayExecution>;
   cancel(executionId: string, reason: CancelReason): Promise<CancelOutcome>;
   /** The agent cannot answer. @throws AppError EXECUTION_NOT_FOUND, TURN_CLOSED */
-  failByAgent(agentId: string, executionId: string, error: { code: string; message: string }): Promise<void>;
+  failByAgent(agentId: string, executionId: string, error: AgentError): Promise<void>;
   /** Events of the turn were written here. */
   changed(executionId: string): void;
   /** Cancels the turns of a session that takes no more. */
@@ -97,12 +106,11 @@ export function createTurns(deps: TurnsDeps): Turns {
     },
     load,
     cancel,
-    failByAgent: async (agentId, executionId, { code: agentCode, message }) => {
+    failByAgent: async (agentId, executionId, error) => {
       await loadAgentTurn(database, agentId, executionId);
-      const error = { code: 'agent_error', message, agentCode } as const;
-      const ended = await endTurn(database, executionId, { status: 'failed', error, at: clock.now() });
-      if (ended === null) throw new AppError('TURN_CLOSED');
-      steps.ended(ended);
+      const ended = await failTurn(database, executionId, error, clock.now());
+      if (ended === null) follower.note(executionId);
+      else steps.ended(ended);
     },
     changed: (executionId) => follower.note(executionId),
     cancelOpen: async (sessionId) => {
@@ -115,6 +123,20 @@ export function createTurns(deps: TurnsDeps): Turns {
       return follower.close();
     },
   };
+}
+
+/** @returns null when the turn will be tried again @throws AppError TURN_CLOSED */
+async function failTurn(
+  database: Database,
+  executionId: string,
+  { code: agentCode, message, retryable }: AgentError,
+  at: Date,
+): Promise<EndedTurn | null> {
+  if (retryable === true && (await tryAgain(database, executionId, at))) return null;
+  const error = { code: 'agent_error', message, agentCode } as const;
+  const ended = await endTurn(database, executionId, { status: 'failed', error, at });
+  if (ended === null) throw new AppError('TURN_CLOSED');
+  return ended;
 }
 
 /** Only to sockets that know the gateway: all others see today's wire. One that does not hear it answers late. */

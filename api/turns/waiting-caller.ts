@@ -30,9 +30,8 @@ interface Deps {
  * @throws AppError what became of it otherwise (gateway.md §10.3), SERVICE_UNAVAILABLE when this process ends
  */
 export async function awaitAnswer(turns: Turns, waiting: WaitingCaller): Promise<GatewayExecution> {
-  const { ctx, agent, waitMs } = waiting;
-  const patience = startPatience(ctx.whenGone(), waitMs);
-  const execution = await turns.awaitEnd(waiting.execution, patience.signal).finally(patience.end);
+  const { agent } = waiting;
+  const execution = hasEnded(waiting.execution.status) ? waiting.execution : await awaitEnd(turns, waiting);
   if (!hasEnded(execution.status)) {
     if (turns.isClosing()) throw new AppError('SERVICE_UNAVAILABLE');
     await letGo(turns, waiting);
@@ -40,6 +39,11 @@ export async function awaitAnswer(turns: Turns, waiting: WaitingCaller): Promise
   const refusal = refusalOf(agent.handle, execution);
   if (refusal !== null) throw refusal;
   return execution;
+}
+
+function awaitEnd(turns: Turns, { ctx, execution, waitMs }: WaitingCaller): Promise<GatewayExecution> {
+  const patience = startPatience(ctx.whenGone(), waitMs);
+  return turns.awaitEnd(execution, patience.signal).finally(patience.end);
 }
 
 /** The records of the turn as long as the caller waits for them. */

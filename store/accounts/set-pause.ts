@@ -1,5 +1,6 @@
 import type { ClientSession } from 'mongodb';
 import { senderGuardId, type PauseMode } from '../../domain/guards';
+import { newOutboxId } from '../../platform/ids';
 import { AppError } from '../../contract/errors';
 import { recordAudit, SYSTEM_ACTOR, type AuditActor } from '../schema/audit';
 import { withTransaction, type Database } from '../schema/database';
@@ -89,6 +90,10 @@ export async function writePause(
       ? { action: 'agent.unpaused' as const, metadata: reason === undefined ? {} : { reason } }
       : { action: 'agent.paused' as const, metadata: { mode } };
   await recordAudit(database, { actor, ...event, targetId: agentId, at }, session);
+  if (mode === 'none') {
+    const row = { _id: newOutboxId(), kind: 'turns.unpaused' as const, targetId: agentId, createdAt: at };
+    await database.outbox.insertOne(row, { session });
+  }
   return { agentId, from: before.pausedByOwner, to: mode, epoch };
 }
 

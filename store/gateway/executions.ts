@@ -70,13 +70,21 @@ export async function executionsOfMessages(
 ): Promise<Map<string, GatewayExecution>> {
   const rows = await database.gatewayExecutions
     .find(
-      { $or: [{ messageId: { $in: messageIds } }, { 'replies.messageId': { $in: messageIds } }] },
+      {
+        $or: [
+          { messageId: { $in: messageIds } },
+          { 'replies.messageId': { $in: messageIds } },
+          { 'tries.messageIds': { $in: messageIds } },
+        ],
+      },
       { ...READ, limit: messageIds.length },
     )
     .toArray();
   return new Map(
     rows.flatMap((row) =>
-      [row.messageId ?? '', ...row.replies.map(({ messageId }) => messageId)].map((id) => [id, row] as const),
+      [row.messageId ?? '', ...(row.tries?.messageIds ?? []), ...row.replies.map(({ messageId }) => messageId)].map(
+        (id) => [id, row] as const,
+      ),
     ),
   );
 }

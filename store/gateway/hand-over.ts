@@ -9,6 +9,7 @@ import type { Database } from '../schema/database';
 import { READ } from '../schema/reads';
 import type { Committer } from '../sending/committer';
 import { turnClientMsgId } from './replies';
+import { tryAgain } from './tries';
 import { detachTurn, endTurn, loadTurn, noteHandedOver, type EndedTurn } from './turns';
 
 export interface HandOverDeps {
@@ -35,9 +36,12 @@ export async function handOver(deps: HandOverDeps, executionId: string): Promise
   if (turn === null || hasEnded(turn.execution.status)) return { state: 'ended' };
   const { execution, session } = turn;
   if (execution.messageId !== null) return { state: 'handed-over', nextId: null };
-  if (session.turns[0] !== executionId) return { state: 'waiting' };
+  if (mustWait(execution, session, deps.clock.now())) return { state: 'waiting' };
   const message = await send(deps, execution, session);
+  if (message === 'paused') return { state: 'waiting' };
   if ('failure' in message) {
+    if (message.failure === 'recipient_backlogged' && (await tryAgain(deps.database, executionId, deps.clock.now())))
+      return { state: 'waiting' };
     const error = { code: message.failure, message: message.text };
     const ended = await endTurn(deps.database, executionId, { status: 'failed', error, at: deps.clock.now() });
     return ended === null ? { state: 'ended' } : { state: 'failed', ended };
@@ -68,6 +72,11 @@ function nextOf(result: HandOver): string | null {
   return result.state === 'handed-over' ? result.nextId : null;
 }
 
+/** Behind others of its session, or before its next try. One that nobody waits for has left its place in the session. */
+function mustWait({ _id, tries }: GatewayExecution, { turns }: GatewaySession, now: Date): boolean {
+  return (turns.includes(_id) && turns[0] !== _id) || (tries !== undefined && tries.notBefore > now);
+}
+
 /** Refusals of a send that end the turn; all others may pass. */
 const FAILURES: Partial<Record<ErrorCode, TurnFailure>> = {
   AGENT_NOT_FOUND: 'agent_deleted',
@@ -79,15 +88,20 @@ async function send(
   { database, committer }: HandOverDeps,
   execution: GatewayExecution,
   session: GatewaySession,
-): Promise<Message | { failure: TurnFailure; text: string }> {
-  const agent = await database.agents.findOne({ _id: execution.agentId }, { ...READ, projection: { handle: 1 } });
+): Promise<Message | 'paused' | { failure: TurnFailure; text: string }> {
+  const agent = await database.agents.findOne(
+    { _id: execution.agentId },
+    { ...READ, projection: { handle: 1, pausedByOwner: 1 } },
+  );
   if (agent === null) return { failure: 'agent_deleted', text: 'The agent does not exist any more' };
+  // Its owner's unpause hands over what waits (gateway.md §1.2); of what somebody waits for, the pause came later.
+  if (execution.channel === 'task' && agent.pausedByOwner !== 'none') return 'paused';
   const metadata = await metadataOf(database, execution, session);
   try {
     const outcome = await committer.send({
       sender: { id: session.guestId, handle: session.guestHandle, isSystem: false, keyVersion: 1, isCached: false },
       to: agent.handle,
-      clientMsgId: turnClientMsgId(execution._id),
+      clientMsgId: turnClientMsgId(execution._id, execution.tries?.attempt),
       type: 'text',
       content: JSON.stringify({ text: execution.message }),
       metadata: JSON.stringify({ gateway: metadata }),
@@ -116,8 +130,8 @@ async function metadataOf(database: Database, execution: GatewayExecution, sessi
     channel: execution.channel,
     stream: execution.wantsStream,
     deadline_at: execution.deadlineAt.toISOString(),
-    attempt: 1,
-    max_attempts: 1,
+    attempt: execution.tries?.attempt ?? 1,
+    max_attempts: execution.tries?.max ?? 1,
     user: {
       id: userIdOf(session),
       name: guest?.displayName ?? null,

@@ -13,6 +13,7 @@ import {
 } from '../../domain/turns';
 import { READ } from '../schema/reads';
 import { answerWith, type AnswerPart } from './answers';
+import { beginNextTry } from './tries';
 import { endTurnIn, type EndedTurn } from './turns';
 
 /** What makes the sending of a turn's message repeatable. */
@@ -72,7 +73,8 @@ function settleReply(database: Database, rowId: string): Promise<SettledReply> {
     const turns = await findTurns(database, session, marks, transaction);
     const effect = correlateReply(marks, turns);
     if (effect.kind === 'unsolicited') return OF_NONE;
-    const ended = await apply(database, effect, { message, marks }, transaction);
+    const askedBy = turns.find(({ executionId }) => executionId === effect.executionId)?.messageId ?? null;
+    const ended = await apply(database, effect, { message, marks, askedBy }, transaction);
     return { executionId: effect.executionId, ended };
   });
 }
@@ -86,7 +88,12 @@ async function findTurns(
 ) {
   const named = [
     ...(executionId === null ? [] : [{ _id: executionId, sessionId }]),
-    ...(replyTo === null ? [] : [{ sessionId, messageId: replyTo }]),
+    ...(replyTo === null
+      ? []
+      : [
+          { sessionId, messageId: replyTo },
+          { sessionId, 'tries.messageIds': replyTo },
+        ]),
   ];
   const open = await database.gatewayExecutions
     .find({ sessionId, status: { $in: [...OPEN_STATUSES] } }, { session: transaction, sort: { queuedAt: 1, _id: 1 } })
@@ -101,6 +108,7 @@ async function findTurns(
     executionId: turn._id,
     status: turn.status,
     messageId: turn.messageId ?? handedOver.get(turn._id) ?? null,
+    ...(turn.tries === undefined ? {} : { earlierMessageIds: turn.tries.messageIds }),
   }));
 }
 
@@ -113,20 +121,21 @@ async function findUnnoted(
 ): Promise<Map<string, string>> {
   const unnoted = open.filter(({ messageId }) => messageId === null);
   if (unnoted.length === 0) return new Map();
-  const byKey = new Map(
-    unnoted.map(({ _id }) => [clientKey(guestId, turnClientMsgId(_id)).toString('base64'), _id] as const),
-  );
-  const keys = unnoted.map(({ _id }) => clientKey(guestId, turnClientMsgId(_id)));
+  const byKey = new Map(unnoted.map((turn) => [keyOf(guestId, turn).toString('base64'), turn._id] as const));
+  const keys = unnoted.map((turn) => keyOf(guestId, turn));
   const found = await database.messages
     .find({ clientKey: { $in: keys } }, { session: transaction, projection: { clientKey: 1 } })
     .toArray();
   return new Map(found.map((message) => [byKey.get(message.clientKey.toString('base64')) ?? '', message._id]));
 }
 
+const keyOf = (guestId: string, { _id, tries }: GatewayExecution) =>
+  clientKey(guestId, turnClientMsgId(_id, tries?.attempt));
+
 async function apply(
   database: Database,
   effect: Exclude<ReplyEffect, { kind: 'unsolicited' }>,
-  { message, marks }: { message: Message; marks: ReplyMarks },
+  { message, marks, askedBy }: { message: Message; marks: ReplyMarks; askedBy: string | null },
   transaction: ClientSession,
 ): Promise<EndedTurn | null> {
   const { executionId } = effect;
@@ -138,7 +147,9 @@ async function apply(
     case 'completes':
       return endTurnIn(database, executionId, { status: 'completed', part, at }, transaction);
     case 'fails': {
-      const { code: agentCode, message: said } = effect.error;
+      const { code: agentCode, message: said, isRetryable } = effect.error;
+      if (isRetryable && (await tryOnceMore(database, { executionId, messageId: askedBy }, at, transaction)))
+        return null;
       const error = { code: 'agent_error', message: said || text, agentCode } as const;
       return endTurnIn(database, executionId, { status: 'failed', error, at }, transaction);
     }
@@ -149,6 +160,17 @@ async function apply(
       await continueTurn(database, executionId, part, at, transaction);
       return null;
   }
+}
+
+/** @param messageId of the try that failed, also where nobody has noted it yet. @returns false when the turn has no try left */
+async function tryOnceMore(
+  database: Database,
+  { executionId, messageId }: { executionId: string; messageId: string | null },
+  at: Date,
+  transaction: ClientSession,
+): Promise<boolean> {
+  const execution = await database.gatewayExecutions.findOne({ _id: executionId }, { session: transaction });
+  return execution !== null && beginNextTry(database, { ...execution, messageId }, at, transaction);
 }
 
 /** The first answer after the end is shown beside it; history has all of them. */

@@ -11,6 +11,7 @@ import { READ } from '../schema/reads';
 import { answerWith, type AnswerPart } from './answers';
 import { takeContact } from './contacts';
 import { newEvent } from './events';
+import { writeReceipt, type NewReceipt } from './receipts';
 
 /** What a user wants of an agent. */
 export interface NewTurn {
@@ -21,6 +22,12 @@ export interface NewTurn {
   message: string;
   /** Somebody watches the answer come. */
   wantsStream: boolean;
+  /** Of tasks only. */
+  task?: Pick<GatewayExecution, 'tries' | 'priority' | 'metadata' | 'callback'>;
+  /** The turn that it repeats. */
+  retryOf?: string;
+  /** Of a call with an `Idempotency-Key`. */
+  receipt?: NewReceipt | null;
   hints: GatewayExecution['hints'];
   waitUntil: Date;
   deadlineAt: Date;
@@ -57,6 +64,8 @@ export async function startTurn(database: Database, turn: NewTurn): Promise<Gate
     completedAt: null,
     waitUntil: turn.waitUntil,
     deadlineAt: turn.deadlineAt,
+    ...turn.task,
+    ...(turn.retryOf === undefined ? {} : { retryOf: turn.retryOf }),
   };
   await whileOneIsCurrent(database, async (transaction) => {
     const before = await database.gatewaySessions.findOneAndUpdate(
@@ -70,6 +79,7 @@ export async function startTurn(database: Database, turn: NewTurn): Promise<Gate
     execution.queuedBehind = before.turns.length;
     const { contactOf: ownerId } = turn;
     if (ownerId !== null) await takeContact(database, { ...session, ownerId }, now, transaction);
+    if (turn.receipt != null) await writeReceipt(database, turn.receipt, execution._id, now, transaction);
     await database.gatewayExecutions.insertOne(execution, { session: transaction });
     const queued = newEvent(execution, { n: 1, type: 'status', data: { status: 'queued' }, at: now });
     await database.gatewayEvents.insertOne(queued, { session: transaction });
@@ -234,9 +244,11 @@ export async function noteHandedOver(
   message: Pick<Message, '_id' | 'conversationId' | 'seq' | 'createdAt'>,
 ): Promise<void> {
   const { conversationId, seq, createdAt: at } = message;
+  const { tries } = execution;
   const { modifiedCount } = await database.gatewayExecutions.updateOne(
-    { _id: execution._id, messageId: null },
-    { $set: { messageId: message._id, place: { conversationId, seq } } },
+    // Of the try that it was sent for: another one may have begun.
+    { _id: execution._id, messageId: null, ...(tries === undefined ? {} : { 'tries.attempt': tries.attempt }) },
+    { $set: { messageId: message._id, place: { conversationId, seq }, handedOverAt: at } },
   );
   if (modifiedCount === 0) return;
   await database.gatewaySessions.updateOne(
@@ -285,6 +297,25 @@ export async function settleEnded(database: Database, { executionId, nextId }: E
   await database.outbox.deleteMany({ kind: 'turn.ended', executionId, nextId });
 }
 
+/** Turns of an agent that are handed over when its pause ends: as many as may wait for it. */
+const WAITING_MAX = 1_000;
+
+/** The turns of an agent whose message it has not got yet, oldest first. */
+export async function findWaitingTurns(database: Database, agentId: string): Promise<string[]> {
+  const rows = await database.gatewayExecutions
+    .find(
+      { agentId, status: { $in: [...OPEN_STATUSES] }, messageId: null },
+      { ...READ, sort: { queuedAt: 1 }, limit: WAITING_MAX, projection: { _id: 1 } },
+    )
+    .toArray();
+  return rows.map(({ _id }) => _id);
+}
+
+/** The end of a pause leaves the outbox: what waited for it was handed over. */
+export async function settleUnpaused(database: Database, rowId: string): Promise<void> {
+  await database.outbox.deleteOne({ _id: rowId });
+}
+
 /** What the flow of a turn is started with; null when the turn is gone. */
 export async function flowInputOf(database: Database, executionId: string) {
   const execution = await database.gatewayExecutions.findOne({ _id: executionId }, READ);
@@ -296,5 +327,6 @@ export async function flowInputOf(database: Database, executionId: string) {
     agentHandle: agent?.handle ?? 'unknown',
     waitUntil: execution.waitUntil.toISOString(),
     deadlineAt: execution.deadlineAt.toISOString(),
+    ...(execution.callback === undefined ? {} : { hasCallback: true as const }),
   };
 }

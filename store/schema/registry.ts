@@ -5,7 +5,14 @@ import { avatars } from './collections/blobs';
 import type { CollectionSpec } from './collections/collection';
 import { deliveries } from './collections/deliveries';
 import { enforcements, enforcementTransitions, reports } from './collections/enforcement';
-import { gatewayContacts, gatewayEvents, gatewayExecutions, gatewayKeys, gatewaySessions } from './collections/gateway';
+import {
+  gatewayContacts,
+  gatewayEvents,
+  gatewayExecutions,
+  gatewayKeys,
+  gatewayReceipts,
+  gatewaySessions,
+} from './collections/gateway';
 import { groupDeletions, invitations, memberships } from './collections/groups';
 import { guards } from './collections/guards';
 import { idempotency } from './collections/idempotency';
@@ -45,6 +52,7 @@ export const COLLECTIONS = {
   gatewayEvents,
   gatewayExecutions,
   gatewayKeys,
+  gatewayReceipts,
   gatewaySessions,
   groupDeletions,
   guards,

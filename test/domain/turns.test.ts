@@ -40,7 +40,7 @@ describe('which turn a message of the agent belongs to (gateway.md §8.2)', () =
     const ended = turn('e', { status });
     for (const marks of [{ replyTo: 'msg_e' }, { executionId: 'exe_e' }]) {
       expect(correlateReply(marked(marks), [ended, a])).toEqual({ kind: 'late', executionId: 'exe_e' });
-      const failing = marked({ ...marks, error: { code: 'x', message: 'x' } });
+      const failing = marked({ ...marks, error: { code: 'x', message: 'x', isRetryable: false } });
       expect(correlateReply(failing, [ended, a])).toEqual({ kind: 'late', executionId: 'exe_e' });
     }
   });
@@ -50,6 +50,13 @@ describe('which turn a message of the agent belongs to (gateway.md §8.2)', () =
     expect(correlateReply(marked({ executionId: 'exe_of_another' }), [a, b])).toEqual({ kind: 'unsolicited' });
   });
 
+  test('R2: an answer to an earlier try of a task completes it, marked or not', () => {
+    const retried = turn('t', { status: 'queued', messageId: null, earlierMessageIds: ['msg_first', 'msg_second'] });
+    for (const marks of [NO_MARKS, marked({ replyTo: 'msg_first' }), marked({ replyTo: 'msg_second' })]) {
+      expect(correlateReply(marks, [retried])).toEqual({ kind: 'completes', executionId: 'exe_t' });
+    }
+  });
+
   test('R5: without an open turn that the agent has, a message is unsolicited', () => {
     const turns = [turn('e', { status: 'failed' }), turn('w', { status: 'queued', messageId: null })];
     expect(correlateReply(NO_MARKS, [])).toEqual({ kind: 'unsolicited' });
@@ -57,7 +64,7 @@ describe('which turn a message of the agent belongs to (gateway.md §8.2)', () =
   });
 
   test('`final: false` leaves the turn open, an error fails it, with either mark or none', () => {
-    const error = { code: 'no_tool', message: 'The tool is gone' };
+    const error = { code: 'no_tool', message: 'The tool is gone', isRetryable: false };
     for (const marks of [{}, { replyTo: 'msg_a' }, { executionId: 'exe_a' }]) {
       const interim = correlateReply(marked({ ...marks, isFinal: false }), [a]);
       expect(interim).toEqual({ kind: 'continues', executionId: 'exe_a' });
@@ -69,14 +76,14 @@ describe('which turn a message of the agent belongs to (gateway.md §8.2)', () =
 
 describe('the marks of a message', () => {
   test('every mark that is as described is read', () => {
-    const error = { code: 'quota', message: 'No more today' };
+    const error = { code: 'quota', message: 'No more today', retryable: true };
     const metadata = { reply_to: 'msg_1', gateway: { execution_id: 'exe_1', final: false, error } };
     expect(readMarks(metadata)).toEqual({
       replyTo: 'msg_1',
       executionId: 'exe_1',
       isFinal: false,
       isContinuation: false,
-      error,
+      error: { code: 'quota', message: 'No more today', isRetryable: true },
     });
   });
 
@@ -95,10 +102,10 @@ describe('the marks of a message', () => {
     expect(readMarks({ gateway: { error } })).toEqual(NO_MARKS);
   });
 
-  test.each([{}, { code: 7, message: [] }, { code: null, message: { text: 'x' } }])(
+  test.each([{}, { code: 7, message: [], retryable: 'yes' }, { code: null, message: { text: 'x' } }])(
     'an error object fails the turn even when it says as little as %j',
     (error) => {
-      expect(readMarks({ gateway: { error } }).error).toEqual({ code: 'error', message: '' });
+      expect(readMarks({ gateway: { error } }).error).toEqual({ code: 'error', message: '', isRetryable: false });
     },
   );
 

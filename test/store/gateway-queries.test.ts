@@ -306,7 +306,9 @@ describe('queries of the chat gateway', () => {
     const ids = Array.from({ length: PAGE }, (_, index) => (index % 2 === 0 ? `msg_${index}` : `msg_re_${index}`));
     expect((await executionsOfMessages(database, ids)).get('msg_re_7')?._id).toBe('exe_7');
     const explained = await expectServedByIndexes(() => executionsOfMessages(database, ids));
-    expect(new Set(explained.flatMap(({ indexes }) => indexes))).toEqual(new Set(['message', 'reply']));
+    expect(new Set(explained.flatMap(({ indexes }) => indexes))).toEqual(
+      new Set(['message', 'reply', 'earlier_message']),
+    );
   });
 
   test('a turn from its start to its answer, and what is read of it then, look at its own rows', async () => {

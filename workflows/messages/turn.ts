@@ -13,6 +13,8 @@ export interface TurnInput {
   waitUntil: string;
   /** Then the turn fails, if it is still open. */
   deadlineAt: string;
+  /** The end of the turn is told to the application that asked for it. */
+  hasCallback?: true;
   /** False on servers that take no search attributes (the time-skipping test server). */
   hasSearchAttributes: boolean;
 }
@@ -21,6 +23,10 @@ export interface TurnView {
   status: TurnStatus;
   /** The user's message is with the agent. */
   isHandedOver: boolean;
+  /** Epoch ms. Of tasks with more than one try: when the next one may be handed over, or this one must have been taken. */
+  nextLookAt?: number;
+  /** Of turns that have ended: the telling of it. */
+  callback?: 'waiting' | 'told' | 'given up';
 }
 
 /** Signal: the turn has ended, or it is its turn to be handed over. May come any number of times. */

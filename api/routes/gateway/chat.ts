@@ -6,6 +6,8 @@ import { loadSession } from '../../../store/gateway/sessions';
 import type { Agent } from '../../../store/schema/collections/agents';
 import { gatewayRoute, type GatewayContext, type Reply, type Route } from '../../http/route';
 import { beginTurn } from '../../turns/begin-turn';
+import { nameTurn } from '../../turns/name-turn';
+import { receiptOf } from '../../turns/receipt-of';
 import { eventStream } from '../../turns/event-stream';
 import { findChatAgent } from '../../turns/find-agent';
 import { streamJson } from '../../turns/stream-json';
@@ -38,13 +40,11 @@ async function say(ctx: GatewayContext, deps: GatewayDeps, choose: (body: ChatBo
   const body = ctx.validate(chatSchema, await ctx.readBody());
   const found = await findChatAgent(deps, ctx.principal, ctx.params.name ?? '');
   const representation = choose(body);
-  const execution = await beginTurn(deps, ctx, found, body, representation !== 'json');
-  // Also of a refusal that comes later: the turn goes on, and its caller finds it by its id.
-  ctx.setHeaders({
-    'X-Execution-Id': execution._id,
-    'X-Session-Id': execution.sessionId,
-    'Cache-Control': 'no-store',
-  });
+  const { principal, now } = ctx;
+  const caller = { principal, now, receipt: await receiptOf(ctx, principal.key) };
+  const begun = await beginTurn(deps, caller, found, body, representation !== 'json');
+  const { execution } = begun;
+  nameTurn(ctx, begun);
   const waiting: Waiting = {
     ctx,
     execution,

@@ -78,7 +78,7 @@ async function list(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
 }
 
 /** @throws AppError EXECUTION_NOT_FOUND the same for somebody else's and one that never was */
-async function requireExecution(ctx: GatewayContext, deps: GatewayDeps) {
+export async function requireExecution(ctx: GatewayContext, deps: GatewayDeps) {
   const found = await findGatewayAgent(deps, ctx.principal, ctx.params.name ?? '');
   const scope = { agentId: found.agent._id, ...(found.seesAll ? {} : { principal: ctx.principal }) };
   const execution = await findExecution(deps.database, ctx.params.id ?? '', scope);

@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { Binary } from 'mongodb';
 import { createKey, deleteKey, listKeys } from '../../../contract/endpoints-gateway';
 import { AppError } from '../../../contract/errors';
 import { createKeySchema } from '../../../contract/gateway';
-import { hashApiKey, newGatewayId } from '../../../platform/ids';
-import { createSealer } from '../../../platform/sealing';
+import { hashApiKey, newCallbackSecret, newGatewayId } from '../../../platform/ids';
 import { presentKey } from '../../../presenters/gateway';
+import { createCallbackSecrets } from '../../../store/gateway/callbacks';
 import { deleteKey as removeKey, insertKey, listKeys as readKeys } from '../../../store/gateway/keys';
 import type { GatewayKey } from '../../../store/schema/collections/gateway';
 import { GATEWAY_KEY_PREFIX } from '../../gates/require-principal';
@@ -39,11 +38,7 @@ async function create(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
   const found = agentName === undefined ? null : await findGatewayAgent(deps, ctx.principal, agentName);
   const id = newGatewayId('key');
   const key = GATEWAY_KEY_PREFIX + randomBytes(32).toString('base64url');
-  const callbackSecret = `whsec_${randomBytes(32).toString('base64')}`;
-  const { keyId, bytes } = createSealer('gateway-callback', deps.config.SECRET_KEYS).seal(
-    id,
-    Buffer.from(callbackSecret),
-  );
+  const callbackSecret = newCallbackSecret();
   const row: GatewayKey = {
     _id: id,
     ownerId: ctx.owner.id,
@@ -51,7 +46,7 @@ async function create(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
     keyHash: hashApiKey(key),
     keyPrefix: key.slice(0, SHOWN_LENGTH),
     agentId: found?.agent._id ?? null,
-    callbackSecret: { keyId, bytes: new Binary(bytes) },
+    callbackSecret: createCallbackSecrets(deps.config.SECRET_KEYS).seal(id, callbackSecret),
     createdAt: ctx.now,
     lastUsedAt: null,
   };
@@ -64,6 +59,6 @@ async function create(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
   };
 }
 
-function refuseKey({ principal }: GatewayContext): void {
+export function refuseKey({ principal }: GatewayContext): void {
   if (principal.kind === 'key') throw new AppError('FORBIDDEN', undefined, undefined, 'A key cannot manage keys');
 }

@@ -1,6 +1,7 @@
 import type { PresenceService } from '../../realtime/presence/presence';
 import type { Route } from '../../http/route';
 import { gatewayAgentRoutes } from './agents';
+import { callbackRoutes } from './callbacks';
 import { chatRoutes } from './chat';
 import { conversationViewRoutes } from './conversations';
 import { executionRoutes } from './executions';
@@ -9,6 +10,7 @@ import { inboxRoutes } from './inbox';
 import { keyRoutes } from './keys';
 import { sessionRoutes } from './sessions';
 import { gatewaySignInRoutes } from './sign-in';
+import { taskRoutes } from './tasks';
 
 /** Every route of the chat gateway. */
 export function gatewayRoutes(deps: GatewayDeps & { presence: PresenceService }): Route[] {
@@ -18,6 +20,8 @@ export function gatewayRoutes(deps: GatewayDeps & { presence: PresenceService })
     ...chatRoutes(deps),
     ...sessionRoutes(deps),
     ...executionRoutes(deps),
+    ...taskRoutes(deps),
+    ...callbackRoutes(deps),
     ...keyRoutes(deps),
     ...conversationViewRoutes(deps),
     ...inboxRoutes(deps),

@@ -8,15 +8,14 @@ import {
 import { AppError } from '../../../contract/errors';
 import { isSystemEvent, WEBHOOK_EVENTS } from '../../../contract/events';
 import { createWebhookSchema } from '../../../contract/webhooks';
-import { isForbiddenAddress } from '../../../domain/addresses';
-import { checkWebhookUrl, FORBIDDEN_ADDRESS, type WebhookUrlRules } from '../../../domain/webhook-url';
-import { lookUpAddresses } from '../../../platform/host-addresses';
+import type { WebhookUrlRules } from '../../../domain/webhook-url';
 import { newId } from '../../../platform/ids';
 import type { Database } from '../../../store/schema/database';
 import { createWebhook, deleteWebhook } from '../../../store/webhooks/set-webhook';
 import type { WebhookSecrets } from '../../../store/webhooks/webhook-secrets';
 import { findWebhook, listWebhooks } from '../../../store/webhooks/webhooks';
 import { presentWebhook } from '../../../presenters/webhook';
+import { requireReachable } from '../../http/reachable-url';
 import { agentRoute, type AgentContext, type Reply, type Route } from '../../http/route';
 
 export interface WebhookDeps {
@@ -40,7 +39,7 @@ export function webhookRoutes(deps: WebhookDeps): Route[] {
 async function create(ctx: AgentContext, { database, secrets, urlRules }: WebhookDeps): Promise<Reply> {
   const { url, events, legacy_signature, ...body } = ctx.validate(createWebhookSchema, await ctx.readBody());
   if (!ctx.agent.isSystem && events.some(isSystemEvent)) throw eventsFault();
-  await requireReachable(url, urlRules);
+  await requireReachable('url', url, urlRules);
   const id = newId('webhook');
   const secret = body.secret ?? randomBytes(32).toString('hex');
   const webhook = await createWebhook(database, {
@@ -55,24 +54,11 @@ async function create(ctx: AgentContext, { database, secrets, urlRules }: Webhoo
   return { status: 201, body: { ...presentWebhook(webhook), secret } };
 }
 
-/** webhooks.md §3. A name that nobody can resolve is accepted: it may come, and each attempt asks again. */
-async function requireReachable(text: string, rules: WebhookUrlRules): Promise<void> {
-  const check = checkWebhookUrl(text, rules);
-  if (check.fault !== null) throw urlFault(check.fault);
-  if (rules.allowPrivate || check.isAddress) return;
-  const addresses = await lookUpAddresses(check.host);
-  if (addresses.some(isForbiddenAddress)) throw urlFault(FORBIDDEN_ADDRESS);
-}
-
 /** The same fault as for a name that no event has. */
 function eventsFault(): AppError {
   const expected = WEBHOOK_EVENTS.map((name) => `"${name}"`).join('|');
   const fault = `Invalid option: expected one of ${expected}`;
   return new AppError('VALIDATION_ERROR', { formErrors: [], fieldErrors: { events: [fault] } });
-}
-
-function urlFault(fault: string): AppError {
-  return new AppError('VALIDATION_ERROR', { formErrors: [], fieldErrors: { url: [fault] } });
 }
 
 async function list(ctx: AgentContext, { database }: WebhookDeps): Promise<Reply> {

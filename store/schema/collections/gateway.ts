@@ -58,6 +58,8 @@ export interface GatewayExecution {
   messageId: string | null;
   /** Where that message is. Absent with it. */
   place?: { conversationId: string; seq: number };
+  /** When it was handed over. Absent with it. */
+  handedOverAt?: Date;
   response: string | null;
   /** Somebody watches the answer come: deltas are useful. */
   wantsStream: boolean;
@@ -81,6 +83,41 @@ export interface GatewayExecution {
   waitUntil: Date;
   /** Then it is failed, if it is still open. */
   deadlineAt: Date;
+  /** Only of tasks that may be tried more than once. */
+  tries?: TurnTries;
+  /** Of tasks: 9 before 0. */
+  priority?: number;
+  /** What an application keeps with its task; its agent is not told. */
+  metadata?: Record<string, unknown>;
+  /** The turn that this one repeats. */
+  retryOf?: string;
+  /** Who is told of the end of a task: a URL, which may hold a password, and whose secret signs it. */
+  callback?: { url: SealedSecret; signer: CallbackSigner };
+}
+
+/** Whose callback secret signs: a key's, or an owner's own. */
+export type CallbackSigner = { kind: 'key' | 'owner'; id: string };
+
+/** How often the message of a task was handed over (gateway.md §9.2). */
+export interface TurnTries {
+  /** The one that runs, from 1. */
+  attempt: number;
+  max: number;
+  /** Within so long of its hand-over the agent must have taken a try. */
+  acceptMs: number;
+  /** Its message is not handed over before. */
+  notBefore: Date;
+  /** The messages of earlier tries: an answer to one of them counts as well. */
+  messageIds: string[];
+}
+
+/** Which turn a call with an `Idempotency-Key` has started (gateway.md §9.4). `_id`: SHA-256 of caller, call and key, hex. */
+export interface GatewayReceipt {
+  _id: string;
+  /** SHA-256 of the body, hex. */
+  bodyHash: string;
+  executionId: string;
+  expiresAt: Date;
 }
 
 /**
@@ -184,6 +221,12 @@ export const gatewayExecutions = collection<GatewayExecution>({
     // settleReply: the turn whose message an answer names; executions beside a session's messages
     { name: 'message', key: { messageId: 1 } },
     { name: 'reply', key: { 'replies.messageId': 1 } },
+    // settleReply: the task whose earlier message an answer names
+    {
+      name: 'earlier_message',
+      key: { 'tries.messageIds': 1 },
+      partialFilterExpression: { 'tries.messageIds': { $exists: true } },
+    },
     // listExecutions of a caller, and of the agent's owner; those of a status are picked out of the index
     { name: 'principal_queued', key: { principal: 1, agentId: 1, queuedAt: -1, _id: -1, status: 1 } },
     { name: 'agent_queued', key: { agentId: 1, queuedAt: -1, _id: -1, status: 1 } },
@@ -227,6 +270,11 @@ export const gatewayKeys = collection<GatewayKey>({
     // listKeys: those of an owner, newest first
     { name: 'owner_created', key: { ownerId: 1, createdAt: -1, _id: 1 } },
   ],
+});
+
+export const gatewayReceipts = collection<GatewayReceipt>({
+  schema: shape({ _id: 'string', bodyHash: 'string', executionId: 'string', expiresAt: 'date' }),
+  indexes: [{ name: 'expires_at', key: { expiresAt: 1 }, expireAfterSeconds: 60 }],
 });
 
 export const gatewayContacts = collection<GatewayContact>({

@@ -56,6 +56,7 @@ export type FlowCommit = { agentId: string; keyVersion: number } | { ownerId: st
  * `turn.started`: start the flow of a turn of the gateway. `turn.replied`: settle which turn an agent's message answers; those to one guest
  * in their order.
  * `turn.ended`: tell the flow of a turn, and hand over the next one of its session.
+ * `turns.unpaused`: tasks that waited for the end of the pause of `targetId` are to be handed over.
  * `turns.cut`: the open turns of `targetId`, which was suspended or deleted, have to end.
  * `enforcement.requested`: tell the enforcement flow of `targetId` to evaluate.
  */
@@ -72,6 +73,7 @@ export type OutboxRow =
   | { _id: string; kind: 'turn.started'; executionId: string; createdAt: Date }
   | { _id: string; kind: 'turn.replied'; guestId: string; messageId: string; seq: number; createdAt: Date }
   | { _id: string; kind: 'turns.cut'; targetId: string; failure: 'agent_suspended' | 'agent_deleted'; createdAt: Date }
+  | { _id: string; kind: 'turns.unpaused'; targetId: string; createdAt: Date }
   | { _id: string; kind: 'turn.ended'; executionId: string; nextId: string | null; createdAt: Date }
   | {
       _id: string;

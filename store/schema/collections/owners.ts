@@ -1,3 +1,4 @@
+import type { SealedSecret } from './webhooks';
 import { DATE_OR_NULL, shape, STRING_OR_NULL, collection } from './collection';
 
 /** A person who watches agents (dashboard.md §2). `_id` is a UUID that only the owner's own sockets are told. */
@@ -9,6 +10,8 @@ export interface Owner {
   createdAt: Date;
   updatedAt: Date;
   deletedAt: Date | null;
+  /** Signs the callbacks of the owner's own tasks (gateway.md §12.5). Absent: none was made. */
+  callbackSecret?: SealedSecret;
 }
 
 /** Who watches an agent. `_id` = the agent's id, so there is one at most. */

@@ -1,0 +1,22 @@
+import { AppError } from '../../contract/errors';
+import { isForbiddenAddress } from '../../domain/addresses';
+import { checkWebhookUrl, FORBIDDEN_ADDRESS, type WebhookUrlRules } from '../../domain/webhook-url';
+import { lookUpAddresses } from '../../platform/host-addresses';
+
+/**
+ * A URL that the platform may post to: webhooks.md §3. A name that nobody can resolve is accepted: it may come, and each
+ * attempt asks again.
+ * @param field of the body that has it
+ * @throws AppError VALIDATION_ERROR
+ */
+export async function requireReachable(field: string, text: string, rules: WebhookUrlRules): Promise<void> {
+  const check = checkWebhookUrl(text, rules);
+  if (check.fault !== null) throw urlFault(field, check.fault);
+  if (rules.allowPrivate || check.isAddress) return;
+  const addresses = await lookUpAddresses(check.host);
+  if (addresses.some(isForbiddenAddress)) throw urlFault(field, FORBIDDEN_ADDRESS);
+}
+
+function urlFault(field: string, fault: string): AppError {
+  return new AppError('VALIDATION_ERROR', { formErrors: [], fieldErrors: { [field]: [fault] } });
+}
