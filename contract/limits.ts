@@ -260,6 +260,10 @@ export const SESSIONS_PAGE = { default: 50, max: 200 } as const;
 export const SESSION_MESSAGES_PAGE = { default: 100, max: 500 } as const;
 export const EXECUTIONS_PAGE = { default: 50, max: 200 } as const;
 export const EXECUTION_LOG_PAGE = { default: 500, max: 500 } as const;
+/** gateway.md §9.2: turns of one agent over all sessions: at once, and waiting. */
+export const AGENT_TURNS_MAX = 8;
+export const AGENT_CHATS_WAITING_MAX = 50;
+export const AGENT_TASKS_WAITING_MAX = 1_000;
 /** gateway.md §9.4: how long a call with an `Idempotency-Key` finds its turn. */
 export const TURN_RECEIPT_KEEP_MS = 86_400_000;
 /** gateway.md §9.1, §9.2, §10: tasks. */

@@ -1,3 +1,4 @@
+import { TASK_PRIORITY_DEFAULT } from '../contract/limits';
 import { beginningOf } from './cuts';
 
 /** The rules of the chat gateway's turns (gateway.md §8.2, §9.2). */
@@ -18,6 +19,15 @@ export const OPEN_STATUSES = ['queued', 'running'] as const satisfies TurnStatus
 
 /** A turn that has ended never changes its status again. */
 export const hasEnded = (status: TurnStatus): boolean => !OPEN_STATUSES.some((open) => open === status);
+
+/** gateway.md §9.2: chats wait before tasks, tasks by their priority. */
+export const rankOf = ({
+  isTask,
+  priority = TASK_PRIORITY_DEFAULT,
+}: {
+  isTask: boolean;
+  priority?: number | undefined;
+}): number => (isTask ? 10 - priority : 0);
 
 /** What an agent's message says about the turn that it belongs to. */
 export interface ReplyMarks {

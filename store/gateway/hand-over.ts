@@ -21,13 +21,13 @@ export interface HandOverDeps {
 /** What became of a turn whose message was to be handed over. */
 export type HandOver =
   | { state: 'waiting' | 'ended' }
-  /** `nextId`: the turn that is the first of the session now, because nobody waits for this one any more. */
+  /** `nextId`: the turn that has its slot now, because nobody waits for this one any more. */
   | { state: 'handed-over'; nextId: string | null }
   /** It ended just now: the agent cannot be written to. */
   | { state: 'failed'; ended: EndedTurn };
 
 /**
- * Sends the user's message of a turn to its agent, when the turn is the first of its session. Any number of processes may
+ * Sends the user's message of a turn to its agent, when the turn has its slot. Any number of processes may
  * do it at once and again after a crash: the message's client id makes it one message, and the notes are made once.
  * @throws AppError SERVICE_UNAVAILABLE, driver errors: it is to be tried again
  */
@@ -36,7 +36,7 @@ export async function handOver(deps: HandOverDeps, executionId: string): Promise
   if (turn === null || hasEnded(turn.execution.status)) return { state: 'ended' };
   const { execution, session } = turn;
   if (execution.messageId !== null) return { state: 'handed-over', nextId: null };
-  if (mustWait(execution, session, deps.clock.now())) return { state: 'waiting' };
+  if (mustWait(execution, deps.clock.now())) return { state: 'waiting' };
   const message = await send(deps, execution, session);
   if (message === 'paused') return { state: 'waiting' };
   if ('failure' in message) {
@@ -72,10 +72,9 @@ function nextOf(result: HandOver): string | null {
   return result.state === 'handed-over' ? result.nextId : null;
 }
 
-/** Behind others of its session, or before its next try. One that nobody waits for has left its place in the session. */
-function mustWait({ _id, tries }: GatewayExecution, { turns }: GatewaySession, now: Date): boolean {
-  return (turns.includes(_id) && turns[0] !== _id) || (tries !== undefined && tries.notBefore > now);
-}
+/** Behind others of its session or its agent, or before its next try. */
+const mustWait = ({ waitsFor, tries }: GatewayExecution, now: Date): boolean =>
+  waitsFor !== undefined || (tries !== undefined && tries.notBefore > now);
 
 /** Refusals of a send that end the turn; all others may pass. */
 const FAILURES: Partial<Record<ErrorCode, TurnFailure>> = {

@@ -89,7 +89,7 @@ export async function createSession(
   title?: string,
 ): Promise<GatewaySession> {
   const made = newSession(principal, agentId, now, { kind: 'chat', isCurrent: true, title });
-  await whileOneIsCurrent(database, async (transaction) => {
+  await whileOneIsCurrent(database, agentId, async (transaction) => {
     await leaveCurrent(database, made.session, transaction);
     await insertSession(database, made, transaction);
   });

@@ -1,14 +1,16 @@
 import type { ClientSession } from 'mongodb';
 import { AppError } from '../../contract/errors';
 import { TURN_QUEUE_RETRY_MS, TURNS_PER_SESSION_MAX } from '../../contract/limits';
-import { OPEN_STATUSES, type TurnStatus } from '../../domain/turns';
+import { OPEN_STATUSES, rankOf, type TurnStatus } from '../../domain/turns';
 import { newGatewayId, newOutboxId } from '../../platform/ids';
+import { retry } from '../../platform/retry';
 import type { GatewayExecution, GatewaySession, SessionKind } from '../schema/collections/gateway';
 import type { Message } from '../schema/collections/messages';
-import { makeOrFind } from '../schema/conflicts';
-import { withTransaction, type Database } from '../schema/database';
+import { isDuplicateKey } from '../schema/conflicts';
+import { withTransaction, withTransactionOn, type Database } from '../schema/database';
 import { READ } from '../schema/reads';
 import { answerWith, type AnswerPart } from './answers';
+import { enterAgent, leaveAgent } from './agent-slots';
 import { takeContact } from './contacts';
 import { newEvent } from './events';
 import { writeReceipt, type NewReceipt } from './receipts';
@@ -42,7 +44,36 @@ export interface NewTurn {
  */
 export async function startTurn(database: Database, turn: NewTurn): Promise<GatewayExecution> {
   const { session, now } = turn;
-  const execution: GatewayExecution = {
+  const execution = newExecution(turn);
+  await whileOneIsCurrent(database, session.agentId, async (transaction) => {
+    const before = await database.gatewaySessions.findOneAndUpdate(
+      { _id: session._id, status: 'active', [`turns.${TURNS_PER_SESSION_MAX - 1}`]: { $exists: false } },
+      { $push: { turns: execution._id }, $max: { activeAt: now } },
+      { session: transaction, returnDocument: 'before' },
+    );
+    if (before === null) throw await refusalOf(database, session._id, transaction);
+    // Its row as it is now: another session may have become the current one since it was chosen.
+    if (before.kind === 'chat' && before.isCurrent !== true) await makeCurrent(database, session, transaction);
+    const waitsFor = await enterAgent(database, execution, before.turns.length === 0, transaction);
+    if (waitsFor !== undefined) execution.waitsFor = waitsFor;
+    execution.queuedBehind = before.turns.length + (waitsFor === 'agent' ? 1 : 0);
+    const { contactOf: ownerId } = turn;
+    if (ownerId !== null) await takeContact(database, { ...session, ownerId }, now, transaction);
+    if (turn.receipt != null) await writeReceipt(database, turn.receipt, execution._id, now, transaction);
+    await database.gatewayExecutions.insertOne(execution, { session: transaction });
+    const queued = newEvent(execution, { n: 1, type: 'status', data: { status: 'queued' }, at: now });
+    await database.gatewayEvents.insertOne(queued, { session: transaction });
+    await database.outbox.insertOne(
+      { _id: newOutboxId(), kind: 'turn.started', executionId: execution._id, createdAt: now },
+      { session: transaction },
+    );
+  });
+  return execution;
+}
+
+function newExecution(turn: NewTurn): GatewayExecution {
+  const { session, now } = turn;
+  return {
     _id: newGatewayId('execution'),
     sessionId: session._id,
     agentId: session.agentId,
@@ -64,31 +95,10 @@ export async function startTurn(database: Database, turn: NewTurn): Promise<Gate
     completedAt: null,
     waitUntil: turn.waitUntil,
     deadlineAt: turn.deadlineAt,
+    rank: rankOf({ isTask: turn.channel === 'task', priority: turn.task?.priority }),
     ...turn.task,
     ...(turn.retryOf === undefined ? {} : { retryOf: turn.retryOf }),
   };
-  await whileOneIsCurrent(database, async (transaction) => {
-    const before = await database.gatewaySessions.findOneAndUpdate(
-      { _id: session._id, status: 'active', [`turns.${TURNS_PER_SESSION_MAX - 1}`]: { $exists: false } },
-      { $push: { turns: execution._id }, $max: { activeAt: now } },
-      { session: transaction, returnDocument: 'before' },
-    );
-    if (before === null) throw await refusalOf(database, session._id, transaction);
-    // Its row as it is now: another session may have become the current one since it was chosen.
-    if (before.kind === 'chat' && before.isCurrent !== true) await makeCurrent(database, session, transaction);
-    execution.queuedBehind = before.turns.length;
-    const { contactOf: ownerId } = turn;
-    if (ownerId !== null) await takeContact(database, { ...session, ownerId }, now, transaction);
-    if (turn.receipt != null) await writeReceipt(database, turn.receipt, execution._id, now, transaction);
-    await database.gatewayExecutions.insertOne(execution, { session: transaction });
-    const queued = newEvent(execution, { n: 1, type: 'status', data: { status: 'queued' }, at: now });
-    await database.gatewayEvents.insertOne(queued, { session: transaction });
-    await database.outbox.insertOne(
-      { _id: newOutboxId(), kind: 'turn.started', executionId: execution._id, createdAt: now },
-      { session: transaction },
-    );
-  });
-  return execution;
 }
 
 /** The session that was used last is the one that turns without a session go to. */
@@ -103,14 +113,23 @@ async function makeCurrent(database: Database, session: GatewaySession, transact
 
 /**
  * Runs a transaction that makes a session the current one. Where there was none, two at once do not see each other: the
- * unique index lets one through, and the other runs again.
+ * unique index lets one through, and the other runs again. In turns with all others of this process for the same agent.
  */
 export function whileOneIsCurrent(
   database: Database,
+  agentId: string,
   work: (transaction: ClientSession) => Promise<void>,
 ): Promise<void> {
-  return makeOrFind(() => withTransaction(database, work), ['principal', 'agentId']);
+  return retry(() => withTransactionOn(database, `turns:${agentId}`, work), {
+    triesMax: FIRST_ONES_MAX,
+    isWorthIt: isFirstOne,
+  });
 }
+
+/** Two that make the first row of its kind at once collide once. */
+const FIRST_ONES_MAX = 4;
+const isFirstOne = (error: unknown): boolean =>
+  isDuplicateKey(error, ['principal', 'agentId']) || isDuplicateKey(error, ['_id']);
 
 /** No session of the caller with the agent is its current one. */
 export async function leaveCurrent(
@@ -145,7 +164,7 @@ export interface TurnEnd {
 /** A turn that has ended: what is to be said behind the commit. */
 export interface EndedTurn {
   executionId: string;
-  /** The turn of the session whose message is to be handed over now, or null. */
+  /** The turn whose message is to be handed over now, of this session or another one with its agent, or null. */
   nextId: string | null;
 }
 
@@ -175,17 +194,27 @@ export async function endTurnIn(
   const n = execution.lastEvent + texts.length + 1;
   await database.gatewayExecutions.updateOne(
     { _id: executionId },
-    { $set: { ...answer?.fields, status, error, completedAt: at, lastEvent: n } },
+    { $set: { ...answer?.fields, status, error, completedAt: at, lastEvent: n }, $unset: { waitsFor: '' } },
     { session: transaction },
   );
   const end = newEvent(execution, { n, type: 'end', data: { status }, at });
   await database.gatewayEvents.insertMany([...texts, end], { session: transaction });
-  const nextId = await leaveSession(database, execution, transaction);
+  const nextId = await leavePlaces(database, execution, transaction);
   await database.outbox.insertOne(
     { _id: newOutboxId(), kind: 'turn.ended', executionId, nextId, createdAt: at },
     { session: transaction },
   );
   return { executionId, nextId };
+}
+
+/** Frees the turn's places in its session and with its agent. @returns the turn whose message is to be handed over now */
+async function leavePlaces(
+  database: Database,
+  execution: GatewayExecution,
+  transaction: ClientSession,
+): Promise<string | null> {
+  const nextInSession = await leaveSession(database, execution, transaction);
+  return leaveAgent(database, execution, nextInSession, transaction);
 }
 
 /** Frees the turn's place in its session. @returns the turn that is the first from now on, if this one was */
@@ -215,7 +244,7 @@ export function detachTurn(database: Database, executionId: string, at: Date): P
     );
     // One that waits behind others keeps its place: it would be handed over out of its order.
     if (execution === null || execution.messageId === null) return null;
-    const nextId = await leaveSession(database, execution, transaction);
+    const nextId = await leavePlaces(database, execution, transaction);
     if (nextId !== null) {
       await database.outbox.insertOne(
         { _id: newOutboxId(), kind: 'turn.ended', executionId, nextId, createdAt: at },

@@ -12,6 +12,7 @@ import {
   gatewayKeys,
   gatewayReceipts,
   gatewaySessions,
+  gatewaySlots,
 } from './collections/gateway';
 import { groupDeletions, invitations, memberships } from './collections/groups';
 import { guards } from './collections/guards';
@@ -54,6 +55,7 @@ export const COLLECTIONS = {
   gatewayKeys,
   gatewayReceipts,
   gatewaySessions,
+  gatewaySlots,
   groupDeletions,
   guards,
   hiddenRanges,

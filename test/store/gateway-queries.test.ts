@@ -92,6 +92,7 @@ describe('queries of the chat gateway', () => {
     guestId: `agt_guest_${index % 100}`,
     principal: user.key,
     channel: 'chat',
+    rank: 0,
     status: index < 10 ? 'failed' : 'completed',
     message: 'Hello',
     wantsStream: false,

@@ -43,6 +43,8 @@ export async function expectDoneOnce({ database, client }: UsedStack, executionI
     database.messages.countDocuments({ senderId, conversationId: execution?.place?.conversationId ?? '' }),
   );
   expect([await asked, await answered]).toEqual([1, 1]);
+  // Its slot is free, and nothing that waits is counted twice or not at all.
+  expect(await database.gatewaySlots.findOne({ _id: agentId })).toMatchObject({ running: [], chats: 0, tasks: 0 });
   const events = await database.gatewayEvents.find({ executionId }, { sort: { _id: 1 } }).toArray();
   expect(events.map(({ n }) => n)).toEqual(sequence(1, events.length));
   expect(events.filter(({ type }) => type === 'text').map(({ data }) => data)).toEqual([

@@ -83,6 +83,10 @@ export interface GatewayExecution {
   waitUntil: Date;
   /** Then it is failed, if it is still open. */
   deadlineAt: Date;
+  /** Its message is not handed over before: behind others of its session, or of its agent. Absent: it has its slot. */
+  waitsFor?: 'session' | 'agent';
+  /** The order of those that wait for an agent: chats are 0, tasks 1 to 10 by their priority. */
+  rank: number;
   /** Only of tasks that may be tried more than once. */
   tries?: TurnTries;
   /** Of tasks: 9 before 0. */
@@ -109,6 +113,16 @@ export interface TurnTries {
   notBefore: Date;
   /** The messages of earlier tries: an answer to one of them counts as well. */
   messageIds: string[];
+}
+
+/** How busy an agent is with turns: which run, and how many wait (gateway.md §9.2). `_id` = the agent. */
+export interface GatewaySlots {
+  _id: string;
+  running: string[];
+  chats: number;
+  tasks: number;
+  /** Of its writes by turns that start: two at once collide. */
+  version: number;
 }
 
 /** Which turn a call with an `Idempotency-Key` has started (gateway.md §9.4). `_id`: SHA-256 of caller, call and key, hex. */
@@ -218,6 +232,12 @@ export const gatewayExecutions = collection<GatewayExecution>({
       key: { agentId: 1, queuedAt: 1 },
       partialFilterExpression: { status: { $in: ['queued', 'running'] } },
     },
+    // leaveAgent: the next one that waits for an agent
+    {
+      name: 'waiting_agent',
+      key: { agentId: 1, rank: 1, queuedAt: 1, _id: 1 },
+      partialFilterExpression: { waitsFor: 'agent' },
+    },
     // settleReply: the turn whose message an answer names; executions beside a session's messages
     { name: 'message', key: { messageId: 1 } },
     { name: 'reply', key: { 'replies.messageId': 1 } },
@@ -270,6 +290,11 @@ export const gatewayKeys = collection<GatewayKey>({
     // listKeys: those of an owner, newest first
     { name: 'owner_created', key: { ownerId: 1, createdAt: -1, _id: 1 } },
   ],
+});
+
+export const gatewaySlots = collection<GatewaySlots>({
+  schema: shape({ _id: 'string', running: 'array', chats: NUMBER, tasks: NUMBER }),
+  indexes: [],
 });
 
 export const gatewayReceipts = collection<GatewayReceipt>({

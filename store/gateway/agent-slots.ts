@@ -1,0 +1,89 @@
+import type { ClientSession } from 'mongodb';
+import { AppError } from '../../contract/errors';
+import {
+  AGENT_CHATS_WAITING_MAX,
+  AGENT_TASKS_WAITING_MAX,
+  AGENT_TURNS_MAX,
+  TURN_QUEUE_RETRY_MS,
+} from '../../contract/limits';
+import type { GatewayExecution } from '../schema/collections/gateway';
+import type { Database } from '../schema/database';
+
+type Turn = Pick<GatewayExecution, '_id' | 'agentId' | 'channel' | 'waitsFor'>;
+
+const countOf = ({ channel }: Pick<Turn, 'channel'>): 'chats' | 'tasks' => (channel === 'task' ? 'tasks' : 'chats');
+const WAITING_MAX = { chats: AGENT_CHATS_WAITING_MAX, tasks: AGENT_TASKS_WAITING_MAX };
+
+/**
+ * Takes one of the agent's slots for a turn that starts, or lets it wait (gateway.md §9.2). In the transaction that makes
+ * the turn durable: of any number at once, over all processes, no more than the limit run.
+ * @param isFirst it need not wait for its session
+ * @returns what it waits for, undefined when it has a slot
+ * @throws AppError TURN_QUEUE_FULL
+ */
+export async function enterAgent(
+  database: Database,
+  turn: Turn,
+  isFirst: boolean,
+  transaction: ClientSession,
+): Promise<GatewayExecution['waitsFor']> {
+  const _id = turn.agentId;
+  const count = countOf(turn);
+  const slots = await database.gatewaySlots.findOneAndUpdate(
+    { _id },
+    { $setOnInsert: { running: [], chats: 0, tasks: 0 }, $inc: { version: 1 } },
+    { upsert: true, returnDocument: 'after', session: transaction },
+  );
+  if (slots === null) throw new Error('an upsert was answered without its document');
+  if (isFirst && slots.running.length < AGENT_TURNS_MAX) {
+    await database.gatewaySlots.updateOne({ _id }, { $push: { running: turn._id } }, { session: transaction });
+    return undefined;
+  }
+  if (slots[count] >= WAITING_MAX[count]) {
+    throw new AppError('TURN_QUEUE_FULL', { retry_after_ms: TURN_QUEUE_RETRY_MS }, TURN_QUEUE_RETRY_MS);
+  }
+  await database.gatewaySlots.updateOne({ _id }, { $inc: { [count]: 1 } }, { session: transaction });
+  return isFirst ? 'agent' : 'session';
+}
+
+/**
+ * A turn runs and waits no more: its slot goes to the one that has waited for it in the order of gateway.md §9.2: chats
+ * before tasks, then by priority, then by age. Repeating it frees nothing twice.
+ * @param nextInSession the turn that waited for this one's session, and waits for the agent from now on
+ * @returns the turn whose message is to be handed over now, or null
+ */
+export async function leaveAgent(
+  database: Database,
+  turn: Turn,
+  nextInSession: string | null,
+  transaction: ClientSession,
+): Promise<string | null> {
+  const { _id, agentId } = turn;
+  const own = { session: transaction };
+  const waited = turn.waitsFor === undefined ? {} : { $inc: { [countOf(turn)]: -1 } };
+  const slots = await database.gatewaySlots.findOneAndUpdate(
+    { _id: agentId },
+    { $pull: { running: _id }, ...waited },
+    { ...own, returnDocument: 'after' },
+  );
+  if (nextInSession !== null) {
+    await database.gatewayExecutions.updateOne(
+      { _id: nextInSession, waitsFor: 'session' },
+      { $set: { waitsFor: 'agent' } },
+      own,
+    );
+  }
+  if (slots === null || slots.running.length >= AGENT_TURNS_MAX || slots.chats + slots.tasks === 0) return null;
+  const next = await database.gatewayExecutions.findOneAndUpdate(
+    { agentId, waitsFor: 'agent' },
+    { $unset: { waitsFor: '' } },
+    { ...own, sort: { rank: 1, queuedAt: 1, _id: 1 } },
+  );
+  if (next === null) return null;
+  await database.gatewaySlots.updateOne(
+    { _id: agentId },
+    { $push: { running: next._id }, $inc: { [countOf(next)]: -1 } },
+    own,
+  );
+  return next._id;
+}
