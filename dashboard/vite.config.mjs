@@ -15,6 +15,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
   },
   server: {
-    proxy: { '/dashboard': asSameOrigin, '/v1': { ...asSameOrigin, ws: true } },
+    proxy: { '/dashboard': asSameOrigin, '/api': asSameOrigin, '/v1': { ...asSameOrigin, ws: true } },
   },
 });

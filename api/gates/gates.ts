@@ -68,7 +68,7 @@ export function createGates(deps: GateDeps): (endpoint: Endpoint) => ApiMiddlewa
 
   const ofPrincipals = (endpoint: Endpoint) => [
     withinReach(endpoint, deps.reach),
-    requirePrincipal({ ...deps, accessTokens }),
+    requirePrincipal(endpoint, { ...deps, accessTokens }, ownOrigin),
     limitPrincipal(endpoint.startsTurn === true, limiter),
     guardBody(endpoint),
   ];

@@ -1,10 +1,13 @@
+import type { Endpoint } from '../../contract/endpoint';
 import { AppError } from '../../contract/errors';
 import { hashApiKey } from '../../platform/ids';
 import { findKey, noteKeyUsed } from '../../store/gateway/keys';
 import { keyPrincipal, ownerPrincipal } from '../../store/gateway/principals';
 import { bearerKey } from '../http/bearer-key';
+import type { OwnOrigin } from '../http/own-origin';
 import type { RateLimiter } from '../http/rate-limiter';
 import type { ApiContext, ApiMiddleware } from '../http/state';
+import { pageSession } from './page-session';
 import { findSessionOwner, type RequireOwnerDeps } from './require-owner';
 
 /** How keys of the gateway begin. */
@@ -14,11 +17,12 @@ const JWT_BEGINNING = 'eyJ';
 
 /**
  * Who calls the chat gateway: an owner with an access token, or an application with a key of one (gateway.md §2). Verified
- * before anything of the path is looked up. Any other key, an agent's too, counts for nothing here.
+ * before anything of the path is looked up. Any other key, an agent's too, counts for nothing here. The owners' page has its
+ * access token in a cookie (`page-session.ts`).
  */
-export function requirePrincipal(deps: RequireOwnerDeps): ApiMiddleware {
+export function requirePrincipal(endpoint: Endpoint, deps: RequireOwnerDeps, ownOrigin: OwnOrigin): ApiMiddleware {
   return async (ctx, next) => {
-    const token = bearerKey(ctx.get('authorization'));
+    const token = bearerKey(ctx.get('authorization')) ?? pageSession(ctx, endpoint, ownOrigin);
     if (token === null) throw new AppError('UNAUTHORIZED', undefined, undefined, 'A bearer token is required');
     if (token.startsWith(GATEWAY_KEY_PREFIX)) await enterWithKey(deps, ctx, token);
     else if (token.startsWith(JWT_BEGINNING)) {

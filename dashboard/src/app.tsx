@@ -3,12 +3,14 @@ import { Empty } from './ui/states';
 import { Account } from './screens/account';
 import { AgentScreen } from './screens/agent';
 import { Home } from './screens/home';
+import { Keys } from './screens/keys';
 import { Shell } from './screens/shell';
 import { SignIn } from './screens/sign-in';
 import { LiveProvider } from './state/live';
 import { useRoute } from './state/route';
 import { SessionProvider, useSession } from './state/session';
 import { ToastProvider } from './state/toasts';
+import { TurnsProvider } from './state/turns';
 import { Mark } from './ui/icons';
 
 /** The owners' page. */
@@ -47,24 +49,30 @@ function Gate() {
     case 'signed-in':
       return (
         <LiveProvider>
-          <Shell>
-            <Screen />
-          </Shell>
+          <TurnsProvider>
+            <Shell>
+              <Screen />
+            </Shell>
+          </TurnsProvider>
         </LiveProvider>
       );
   }
 }
 
+const TITLES = { home: 'AgentChat', account: 'Account · AgentChat', keys: 'Gateway keys · AgentChat' } as const;
+
 function Screen() {
   const route = useRoute();
   useEffect(() => {
-    if (route.screen !== 'agent') document.title = route.screen === 'account' ? 'Account · AgentChat' : 'AgentChat';
+    if (route.screen !== 'agent') document.title = TITLES[route.screen];
   }, [route.screen]);
   switch (route.screen) {
     case 'home':
       return <Home />;
     case 'account':
       return <Account />;
+    case 'keys':
+      return <Keys />;
     case 'agent':
       return <AgentScreen key={route.handle} route={route} />;
   }

@@ -6,6 +6,7 @@ import './styles/tokens.css';
 import './styles/base.css';
 import './styles/shell.css';
 import './styles/chat.css';
+import './styles/talk.css';
 import './styles/screens.css';
 
 const container = document.getElementById('root');

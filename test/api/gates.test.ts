@@ -31,6 +31,7 @@ function contextOf({ headers = {}, cookies = {}, state = {}, status = 200 }: Giv
   return {
     req: { headers },
     get: (name: string) => headers[name.toLowerCase()] ?? '',
+    set: () => undefined,
     cookies: { get: (name: string) => cookies[name] },
     status,
     state: { agent: null, owner: null, isCachedCaller: false, params: {}, clientIp: '10.0.0.1', ...state },
@@ -99,14 +100,15 @@ describe('gates', () => {
 
   test('requirePrincipal: only a token or a key of the gateway counts, and no other key is looked up', async () => {
     const checked: string[] = [];
-    const gate = requirePrincipal({
+    const deps = {
       database: { gatewayKeys: { findOne: () => Promise.resolve(null) } } as never,
       clock: { now: () => new Date() },
       accessTokens: { check: (token: string) => (checked.push(token), null) } as never,
-    });
-    const through = async (authorization?: string, cookies: Given['cookies'] = {}) => {
+    };
+    const gate = requirePrincipal(endpointWith({ path: '/api/probe' }), deps, { publicBaseUrl: 'https://chat.example' });
+    const through = async (authorization?: string, cookies: Given['cookies'] = {}, more: Given['headers'] = {}) => {
       const { outcome, ctx } = await pass(gate, {
-        headers: authorization === undefined ? {} : { authorization },
+        headers: { ...(authorization === undefined ? {} : { authorization }), ...more },
         cookies,
       });
       return [outcome, ctx.state.owner];
@@ -121,6 +123,17 @@ describe('gates', () => {
     expect(checked).toEqual([]);
     expect(await through('Bearer eyJ.not.signed')).toEqual(['UNAUTHORIZED', null]);
     expect(checked).toEqual(['eyJ.not.signed']);
+    // The owners' page says that it is the page; its cookie counts then, unless another page says so.
+    const page = { 'x-agentchat-page': 'owners' };
+    const cookies = { [SESSION_COOKIE]: 'eyJ.of.the.page' };
+    expect(await through('Basic eyJ', cookies, page)).toEqual(['UNAUTHORIZED', null]);
+    expect(await through(undefined, cookies, { ...page, origin: 'https://evil.example' })).toEqual(['FORBIDDEN', null]);
+    expect(checked).toEqual(['eyJ.not.signed']);
+    expect(await through(undefined, cookies, { ...page, origin: 'https://chat.example' })).toEqual([
+      'UNAUTHORIZED',
+      null,
+    ]);
+    expect(checked).toEqual(['eyJ.not.signed', 'eyJ.of.the.page']);
   });
 
   test('limitPrincipal: turns and reads of a caller have windows of their own', async () => {

@@ -1,4 +1,4 @@
-import type { ConversationRow, Message } from '../../dashboard/src/model/wire';
+import type { ChatMessage, ConversationRow, Execution, Message } from '../../dashboard/src/model/wire';
 
 /** A conversation as the page reads it. */
 export function conversation(fields: Partial<ConversationRow> = {}): ConversationRow {
@@ -39,6 +39,51 @@ export function message(fields: Partial<Message> = {}): Message {
     status: 'stored',
     delivered_at: null,
     read_at: null,
+    ...fields,
+  };
+}
+
+/** A message of a chat with an agent, as the page reads it. */
+export function chatMessage(fields: Partial<ChatMessage> = {}): ChatMessage {
+  return {
+    id: 'msg_1',
+    session_id: 'ses_1',
+    agent_name: 'Ada',
+    user_id: 'own_1',
+    user_email: null,
+    role: 'user',
+    content: 'Hi',
+    timestamp: '2026-03-12T12:00:00.000Z',
+    execution_id: null,
+    late: false,
+    cost: null,
+    context_used: null,
+    context_max: null,
+    tool_calls: null,
+    execution_time_ms: null,
+    attachments: [],
+    ...fields,
+  };
+}
+
+/** A turn as the page reads it. */
+export function execution(fields: Partial<Execution> = {}): Execution {
+  return {
+    id: 'exe_1',
+    agent_name: 'Ada',
+    session_id: 'ses_1',
+    status: 'running',
+    triggered_by: 'chat',
+    message: 'Hi',
+    queued_at: '2026-03-12T12:00:00.000Z',
+    started_at: null,
+    completed_at: null,
+    duration_ms: null,
+    attempt: 1,
+    max_attempts: 1,
+    error: null,
+    cost: null,
+    schedule_id: null,
     ...fields,
   };
 }

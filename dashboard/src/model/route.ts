@@ -1,27 +1,34 @@
-export const SECTIONS = ['chats', 'contacts', 'blocks', 'activity', 'settings'] as const;
+export const SECTIONS = ['chats', 'talk', 'contacts', 'blocks', 'activity', 'settings'] as const;
 export type Section = (typeof SECTIONS)[number];
 
 /** A screen of the page. */
 export type Route =
   | { screen: 'home' }
   | { screen: 'account' }
+  | { screen: 'keys' }
   | { screen: 'agent'; handle: string; section: Section; conversationId: string | null };
+
+/** Sections with something that has an id of its own: a conversation, or one of the owner's chats. */
+const OPENED: readonly Section[] = ['chats', 'talk'];
+
+/** Instead of the id of a chat: one that nothing was said in yet. */
+export const NEW_CHAT = 'new';
 
 const BASE = '/app';
 
 /** The screen that a path stands for; what is unknown is home. */
 export function parseRoute(path: string): Route {
   const [first, handle, section = 'chats', id] = path.slice(BASE.length).split('/').slice(1).map(decoded);
-  if (first === 'account') return { screen: 'account' };
+  if (first === 'account' || first === 'keys') return { screen: first };
   const known = SECTIONS.find((name) => name === section);
   if (first !== 'agents' || !handle || known === undefined) return { screen: 'home' };
-  return { screen: 'agent', handle, section: known, conversationId: known === 'chats' && id ? id : null };
+  return { screen: 'agent', handle, section: known, conversationId: OPENED.includes(known) && id ? id : null };
 }
 
 /** The path of a screen. */
 export function pathOf(route: Route): string {
   if (route.screen === 'home') return BASE;
-  if (route.screen === 'account') return `${BASE}/account`;
+  if (route.screen !== 'agent') return `${BASE}/${route.screen}`;
   const { handle, section, conversationId } = route;
   const parts = ['agents', handle, ...(section === 'chats' && conversationId === null ? [] : [section])];
   return [BASE, ...parts, ...(conversationId === null ? [] : [conversationId])].map(encoded).join('/');

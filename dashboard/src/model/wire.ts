@@ -1,5 +1,12 @@
 import type { z } from 'zod';
 import type { GroupDetailView } from '../../../contract/groups';
+import type {
+  ChatMessageView,
+  ConversationView,
+  ExecutionSummaryView,
+  GatewayKeyView,
+  SessionView,
+} from '../../../contract/gateway';
 import type { AgentProfileView, ClaimedAgentView, OwnerView } from '../../../contract/owners';
 import type {
   OwnerBlockView,
@@ -10,7 +17,10 @@ import type {
   OwnerProfileView,
 } from '../../../contract/owner-views';
 
-/** The shapes of `/dashboard/*` and of its socket, as this page calls them (docs/contract/dashboard.md §3–8). */
+/**
+ * The shapes of `/dashboard/*` and of its socket, as this page calls them (docs/contract/dashboard.md §3–8), and of the chat
+ * gateway (docs/contract/gateway.md).
+ */
 
 export type Owner = OwnerView;
 export type ClaimedAgent = ClaimedAgentView;
@@ -26,6 +36,16 @@ export type PeerProfile = OwnerProfileView;
 export type Presence = Pick<PeerProfile['presence'], 'status' | 'last_seen'>;
 export type GroupDetail = GroupDetailView;
 export type ActivityEvent = OwnerEventView;
+
+/** What a user says to an agent and hears from it, in one session. */
+export type ChatSession = SessionView;
+/** The same for its own user only. */
+export type OwnChat = ConversationView;
+export type ChatMessage = ChatMessageView;
+export type Execution = ExecutionSummaryView;
+export type GatewayKey = GatewayKeyView;
+/** A key as it is shown once. */
+export type NewGatewayKey = Omit<GatewayKey, 'last_used_at'> & { key: string; callback_secret: string };
 
 /** What of an agent changed. */
 export type Scope = 'profile' | 'pause' | 'events' | 'contacts' | 'blocks' | 'conversations' | 'messages' | 'presence';

@@ -27,13 +27,21 @@ export interface ApiDeps {
   onSignedOut: () => void;
 }
 
-type Method = 'GET' | 'POST' | 'DELETE';
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
+export interface OpenOptions {
+  body?: object;
+  headers?: Readonly<Record<string, string>>;
+  signal?: AbortSignal;
+}
 
 export interface Api {
   /** @throws ApiError */
   call<T>(method: Method, path: string, body?: object): Promise<T>;
   /** Like `call`, without a session: neither renews it nor ends it. */
   callOpen<T>(method: Method, path: string, body?: object): Promise<T>;
+  /** Like `call`, for an answer that is read as it comes. @throws ApiError */
+  open(method: Method, path: string, options?: OpenOptions): Promise<Response>;
   /** In how long the session has to be renewed; null while nobody knows. */
   renewInMs(): number | null;
   /** Renews the session when it is time. Failures but 401 and 403 change nothing: the cookies may still be good. */
@@ -47,7 +55,9 @@ export interface Api {
  * in flight together share the renewal.
  */
 export function createApi(deps: ApiDeps): Api {
-  const send: Api['callOpen'] = (method, path, body) => request(deps.fetch, method, path, body);
+  const open: Api['open'] = (method, path, options = {}) => request(deps.fetch, method, path, options);
+  const send = <T,>(method: Method, path: string, body?: object): Promise<T> =>
+    open(method, path, body === undefined ? {} : { body }).then((response) => readJson<T>(response));
   const forget = (): void => {
     deps.renewedAt.set(null);
     deps.onSignedOut();
@@ -67,23 +77,27 @@ export function createApi(deps: ApiDeps): Api {
     }
   });
 
+  /** What `work` answers to a session that is renewed when it is time, and once more when it turns out to be over. */
+  const inSession = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (renewIn() === 0) await renew();
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 401) throw error;
+      if (error.code === 'OWNER_NOT_FOUND') forget();
+      if (error.code === 'OWNER_NOT_FOUND' || !(await renew())) throw error;
+      return await work();
+    }
+  };
+
   return {
     callOpen: send,
+    call: <T,>(method: Method, path: string, body?: object) => inSession(() => send<T>(method, path, body)),
+    open: (method, path, options) => inSession(() => open(method, path, options)),
     renewInMs: renewIn,
     noteSignedIn: () => deps.renewedAt.set(deps.nowMs()),
     async renewWhenDue() {
       if (renewIn() === 0) await renew();
-    },
-    async call<T>(method: Method, path: string, body?: object): Promise<T> {
-      if (renewIn() === 0) await renew();
-      try {
-        return await send<T>(method, path, body);
-      } catch (error) {
-        if (!(error instanceof ApiError) || error.status !== 401) throw error;
-        if (error.code === 'OWNER_NOT_FOUND') forget();
-        if (error.code === 'OWNER_NOT_FOUND' || !(await renew())) throw error;
-        return await send<T>(method, path, body);
-      }
     },
   };
 }
@@ -97,15 +111,33 @@ function shared<T>(work: () => Promise<T>): () => Promise<T> {
     }));
 }
 
-async function request<T>(fetcher: ApiDeps['fetch'], method: Method, path: string, body?: object): Promise<T> {
-  const headers = body === undefined ? undefined : { 'Content-Type': 'application/json' };
-  const init = { method, headers, body: body === undefined ? undefined : JSON.stringify(body) };
-  const response = await fetcher(path, { ...init, credentials: 'same-origin' }).catch(() => {
+/** Says that the page calls: under `/api` its cookie counts with this only (docs/contract/gateway.md §2). */
+const PAGE = { 'X-AgentChat-Page': 'owners' };
+
+async function request(
+  fetcher: ApiDeps['fetch'],
+  method: Method,
+  path: string,
+  { body, headers, signal }: OpenOptions,
+): Promise<Response> {
+  const json: Record<string, string> = body === undefined ? {} : { 'Content-Type': 'application/json' };
+  const init = {
+    method,
+    headers: { ...PAGE, ...json, ...headers },
+    credentials: 'same-origin' as const,
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+  const response = await fetcher(path, init).catch(() => {
     throw new ApiError(0, 'NETWORK', 'The server cannot be reached');
   });
+  if (!response.ok) throw toError(response, await response.json().catch(() => null));
+  return response;
+}
+
+/** The one parse point: the server's answers are what the contract says. */
+async function readJson<T>(response: Response): Promise<T> {
   const answer: unknown = await response.json().catch(() => null);
-  if (!response.ok) throw toError(response, answer);
-  // The one parse point: the server's answers are what the contract says.
   return answer as T;
 }
 

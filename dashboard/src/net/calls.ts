@@ -12,6 +12,8 @@ import type {
   PeerProfile,
 } from '../model/wire';
 import type { Api } from './api';
+import { gatewayCalls, keyCalls } from './gateway-calls';
+import { query } from './query';
 
 export const CONVERSATIONS_PAGE = 50;
 export const LIST_PAGE = 100;
@@ -25,9 +27,9 @@ export interface Page<T> {
 
 const pathOf = (handle: string): string => `/dashboard/agents/${encodeURIComponent(handle)}`;
 
-/** Every call that the page makes (docs/contract/dashboard.md §3–8). */
+/** Every call that the page makes (docs/contract/dashboard.md §3–8, docs/contract/gateway.md). */
 export function createCalls(api: Api) {
-  return { ...sessionCalls(api), ...agentCalls(api), ...readCalls(api) };
+  return { ...sessionCalls(api), ...agentCalls(api), ...readCalls(api), ...gatewayCalls(api), ...keyCalls(api) };
 }
 
 export type Calls = ReturnType<typeof createCalls>;
@@ -93,9 +95,4 @@ function readCalls(api: Api) {
         before,
       }),
   };
-}
-
-function query(fields: Record<string, string | number | undefined>): string {
-  const given = Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
-  return given.length === 0 ? '' : `?${String(new URLSearchParams(given))}`;
 }

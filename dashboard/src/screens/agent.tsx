@@ -17,9 +17,11 @@ import { Blocks } from './blocks';
 import { Chats } from './chats';
 import { Contacts } from './contacts';
 import { Settings } from './settings';
+import { Talk } from './talk';
 
 const NAMES: Readonly<Record<Section, { text: string; icon: IconName }>> = {
   chats: { text: 'Chats', icon: 'chats' },
+  talk: { text: 'Talk', icon: 'talk' },
   contacts: { text: 'Contacts', icon: 'people' },
   blocks: { text: 'Blocks', icon: 'blocks' },
   activity: { text: 'Activity', icon: 'activity' },
@@ -104,6 +106,8 @@ function SectionBody({ agent, route }: { agent: ClaimedAgent; route: AgentRoute 
   switch (route.section) {
     case 'chats':
       return <Chats handle={agent.handle} conversationId={route.conversationId} />;
+    case 'talk':
+      return <Talk agent={agent} sessionId={route.conversationId} />;
     case 'contacts':
       return <Contacts handle={agent.handle} />;
     case 'blocks':

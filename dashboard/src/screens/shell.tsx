@@ -102,6 +102,16 @@ function SideFoot() {
   return (
     <div className="side-foot">
       <Link
+        href={pathOf({ screen: 'keys' })}
+        className="side-item"
+        aria-current={route.screen === 'keys' ? 'page' : undefined}
+      >
+        <span className="side-icon">
+          <Icon name="key" />
+        </span>
+        Gateway keys
+      </Link>
+      <Link
         href={pathOf({ screen: 'account' })}
         className="side-item"
         aria-current={route.screen === 'account' ? 'page' : undefined}

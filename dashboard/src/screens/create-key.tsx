@@ -1,0 +1,100 @@
+import { useState } from 'react';
+import { nameOf } from '../model/names';
+import { useAction } from '../state/action';
+import { useOwner, useSession } from '../state/session';
+import type { NewGatewayKey } from '../model/wire';
+import { Icon } from '../ui/icons';
+import { Problem, problemText } from '../ui/problem';
+
+const NAME_LENGTH_MAX = 100;
+/** Instead of a handle, which has no star: the key is for all agents. */
+const ALL = '*';
+
+interface FormProps {
+  onCreated: (key: NewGatewayKey) => void;
+  onClose: () => void;
+}
+
+/** What a new key is called and which agents it is for. */
+export function CreateKeyForm({ onCreated, onClose }: FormProps) {
+  const { calls } = useSession();
+  const { agents } = useOwner();
+  const { isBusy, error, run } = useAction();
+  const [name, setName] = useState('');
+  const [scope, setScope] = useState(ALL);
+  const create = (): void =>
+    run(async () => onCreated(await calls.createKey(name.trim(), scope === ALL ? null : scope)));
+  return (
+    <form className="form" onSubmit={(event) => (event.preventDefault(), create())}>
+      <label className="field">
+        <span>Name</span>
+        <input
+          type="text"
+          name="key-name"
+          autoComplete="off"
+          required
+          maxLength={NAME_LENGTH_MAX}
+          placeholder="What uses it, like “shop assistant”"
+          value={name}
+          onChange={(event) => setName(event.target.value)}
+        />
+      </label>
+      <label className="field">
+        <span>For</span>
+        <select value={scope} onChange={(event) => setScope(event.target.value)}>
+          <option value={ALL}>All agents</option>
+          {agents.map((agent) => (
+            <option key={agent.handle} value={agent.handle}>
+              Only {nameOf(agent)}
+            </option>
+          ))}
+        </select>
+      </label>
+      <Problem>{error === null ? null : problemText(error)}</Problem>
+      <footer className="dialog-actions">
+        <button type="button" className="button" onClick={onClose}>
+          Cancel
+        </button>
+        <button type="submit" className="button primary" disabled={isBusy || name.trim() === ''}>
+          {isBusy ? 'Creating…' : 'Create'}
+        </button>
+      </footer>
+    </form>
+  );
+}
+
+/** The key, this once. */
+export function ShownKey({ created, onClose }: { created: NewGatewayKey; onClose: () => void }) {
+  return (
+    <div className="form">
+      <p className="lead">Copy it now: it is not shown again. If it gets lost, revoke it and create another one.</p>
+      <Secret label="Key" value={created.key} />
+      <Secret label="Secret that signs callbacks to this application" value={created.callback_secret} />
+      <footer className="dialog-actions">
+        <button type="button" className="button primary" onClick={onClose}>
+          Done
+        </button>
+      </footer>
+    </div>
+  );
+}
+
+function Secret({ label, value }: { label: string; value: string }) {
+  const [isCopied, setCopied] = useState(false);
+  const { error, run } = useAction();
+  const copy = (): void =>
+    run(async () => {
+      await navigator.clipboard.writeText(value);
+      setCopied(true);
+    });
+  return (
+    <div className="secret">
+      <span className="caption">{label}</span>
+      <code>{value}</code>
+      <button type="button" className="button" onClick={copy} aria-label={`Copy: ${label}`}>
+        <Icon name={isCopied ? 'check' : 'copy'} size={18} /> {isCopied ? 'Copied' : 'Copy'}
+      </button>
+      <Problem>{error === null ? null : 'This browser does not let pages copy: select it by hand.'}</Problem>
+    </div>
+  );
+}
