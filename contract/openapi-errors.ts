@@ -28,6 +28,8 @@ function pipelineCodes(endpoint: Endpoint): ErrorCode[] {
     ...when(isOwners || isPrincipals, 'OWNER_NOT_FOUND'),
     ...when(isPrincipals, 'INVALID_API_KEY'),
     ...when(readsBody && endpoint.path.startsWith('/dashboard/'), 'FORBIDDEN'),
+    // A page of another origin in the name of the owners' page (gateway.md §2).
+    ...when(isPrincipals && endpoint.path.startsWith('/api/'), 'FORBIDDEN'),
     ...when(isLimited, 'RATE_LIMITED'),
     ...when(readsBody, endpoint.bodyCode ?? 'PAYLOAD_TOO_LARGE'),
     ...when(endpoint.request?.body !== undefined, 'VALIDATION_ERROR'),

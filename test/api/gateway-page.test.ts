@@ -2,6 +2,7 @@ import { call, createTestAgent } from '../support/agents';
 import { callAs, claim } from '../support/owners';
 import { signInUser, startEcho } from '../support/gateway';
 import { useStack } from '../support/use-stack';
+import { waitFor } from '../support/wait';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -23,7 +24,11 @@ describe("the owners' page and the chat gateway", () => {
       headers: { ...PAGE, accept: 'application/json', origin: url(), 'sec-fetch-site': 'same-origin' },
     });
     expect([said.status, said.body.response]).toEqual([200, 'You said: Hi']);
-    const listed = await user.owner.call('GET', `${path}/sessions`, { headers: PAGE });
+    // It is read once it was sent.
+    const listed = await waitFor(async () => {
+      const answer = await user.owner.call('GET', `${path}/sessions`, { headers: PAGE });
+      return answer.body.sessions[0].unread_count === 0 ? answer : undefined;
+    });
     expect(listed.headers.get('cache-control')).toBe('no-store');
     expect(listed.body).toEqual((await user.call('GET', `${path}/sessions`)).body);
     expect(listed.body.sessions).toMatchObject([{ id: said.body.session_id }]);
@@ -32,7 +37,11 @@ describe("the owners' page and the chat gateway", () => {
 
   test('gateway §2: a cookie without the header of the page is nobody; nor is the header without a cookie', async () => {
     const { owner } = await signIn();
-    const without: Headers[] = [{}, { 'x-agentchat-page': 'other' }, { origin: url(), 'sec-fetch-site': 'same-origin' }];
+    const without: Headers[] = [
+      {},
+      { 'x-agentchat-page': 'other' },
+      { origin: url(), 'sec-fetch-site': 'same-origin' },
+    ];
     for (const headers of without) {
       expect(codeOf(await owner.call('GET', '/api/agents', { headers }))).toEqual([401, 'UNAUTHORIZED']);
     }

@@ -101,14 +101,11 @@ async function complete(agent: SdkAgent, executionId: string): Promise<void> {
   expect([response.status, await response.text()]).toEqual([201, expect.any(String)]);
 }
 
-const openTurn = async (user: GatewayUser, agent: SdkAgent): Promise<string> => {
-  const path = `/api/agents/${agent.handle}/executions`;
-  const isOpen = ({ status }: { status: string }): boolean => status === 'queued' || status === 'running';
-  const found = await waitFor(async () =>
-    ((await user.call('GET', path)).body as { id: string; status: string }[]).find(isOpen),
-  );
-  return found.id;
-};
+/** The turn of the message that the agent got last, so many in all: as the message itself tells. */
+async function turnOf(agent: SdkAgent, count: number): Promise<string> {
+  const { metadata } = await waitFor(() => agent.received[count - 1]);
+  return (metadata as { gateway: { execution_id: string } }).gateway.execution_id;
+}
 
 describe('gateway §4: an owner talks to an agent on the page', () => {
   test('the first message begins a chat that is called after it; the answer of a plain SDK agent appears', async () => {
@@ -139,7 +136,7 @@ describe('gateway §4: an owner talks to an agent on the page', () => {
     const { user, agent, path } = await ownerWithSilentAgent();
     const page = await openTalk(user, path);
     await send(page, 'Tell me a story');
-    const id = await openTurn(user, agent);
+    const id = await turnOf(agent, 1);
     const log = page.getByRole('log');
     await stream(agent, id, [
       { type: 'progress', label: 'Thinking of one' },
@@ -178,7 +175,7 @@ describe('gateway §4: an owner talks to an agent on the page', () => {
     await page.reload();
     await log.getByText('Stopped').waitFor();
     await page.getByRole('button', { name: 'Send again' }).click();
-    const id = await openTurn(user, agent);
+    const id = await turnOf(agent, 2);
     await stream(agent, id, [{ type: 'delta', index: 0, text: 'Yes, I am.' }]);
     await complete(agent, id);
     await log.getByText('Yes, I am.').waitFor();
@@ -242,6 +239,7 @@ describe('gateway §4: an owner talks to an agent on the page', () => {
     await picture(page, 'phone-writing');
     await page.getByRole('button', { name: 'Send', exact: true }).click();
     await page.getByRole('log').getByText('You said: From my phone,').waitFor();
+    expect(await composer(page).isVisible()).toBe(true);
     await picture(page, 'phone-chat');
     const width = await page.evaluate('document.documentElement.scrollWidth');
     expect(width).toBe(PHONE.viewport.width);

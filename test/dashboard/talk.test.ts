@@ -79,6 +79,20 @@ describe('what a chat shows', () => {
     expect(shown({ messages: [said, answered], turns: [done] })).toEqual(['day', 'own: Hi', 'agent: Hello']);
   });
 
+  test('an answer that is stored but not yet known to be one is not shown beside its stream; other words are', () => {
+    const unknown = chatMessage({ id: 'msg_2', role: 'assistant', content: 'Hello', execution_id: null });
+    const other = chatMessage({ id: 'msg_3', role: 'assistant', content: 'By the way', execution_id: null });
+    const coming = turn({ text: 'Hello' });
+    const before = chatMessage({ ...unknown, id: 'msg_0' });
+    expect(shown({ messages: [before, said, unknown, other], turns: [coming] })).toEqual([
+      'day',
+      'agent: Hello',
+      'own: Hi',
+      'agent: By the way',
+      'answer: Hello',
+    ]);
+  });
+
   test('a turn that was stopped says so where it stands, with what had come of the answer', () => {
     const next = chatMessage({ id: 'msg_4', role: 'user', content: 'Next', execution_id: 'exe_2' });
     const stopped = turn({ status: 'cancelled', text: 'Hel' });

@@ -12,8 +12,8 @@ export function titleFrom(message: string): string {
   if (line.length <= TITLE_LENGTH_MAX) return line;
   const cut = line.slice(0, TITLE_LENGTH_MAX - 1);
   const atWord = cut.replace(/\s+\S*$/, '');
-  const short = atWord.length > TITLE_LENGTH_MAX / 2 ? atWord : cut.replace(/[\ud800-\udbff]$/, '');
-  return `${short}…`;
+  const short = atWord.length > TITLE_LENGTH_MAX / 2 ? atWord : cut;
+  return `${short.replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
 /** What a chat without a title is called. */
@@ -67,7 +67,14 @@ export function talkItems({ messages, executions, turns }: Talk, place: Place = 
   const open = [...unanswered(executions, turns, messages)];
   const live = new Set(turns.filter((turn) => !hasEnded(turn)).map(({ executionId }) => executionId));
   // What an open turn has brought so far is in its stream, whole and in order.
-  const shown = messages.filter((message) => isUsers(message) || message.late || !live.has(message.execution_id));
+  const shown = messages.filter(
+    (message, index) =>
+      isUsers(message) ||
+      message.late ||
+      (message.execution_id === null
+        ? !isHeard(message, messages.slice(0, index), turns)
+        : !live.has(message.execution_id)),
+  );
   for (const message of shown) {
     pushDay(items, message.timestamp, place);
     items.push(saidItem(message));
@@ -87,6 +94,19 @@ export function talkItems({ messages, executions, turns }: Talk, place: Place = 
 }
 
 const isUsers = ({ role }: ChatMessage): boolean => role === 'user';
+
+/**
+ * What the agent said belongs to a turn a moment after it is stored: until then it would stand beside the same words of the
+ * turn's stream. @param before the messages before it
+ */
+const isHeard = ({ content }: ChatMessage, before: readonly ChatMessage[], turns: readonly Turn[]): boolean =>
+  turns.some(
+    ({ executionId, text }) =>
+      executionId !== null &&
+      content !== '' &&
+      text.includes(content) &&
+      before.some((row) => isUsers(row) && row.execution_id === executionId),
+  );
 
 const saidItem = (message: ChatMessage): TalkItem => ({
   kind: 'said',

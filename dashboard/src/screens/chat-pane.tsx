@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState, type ReactNode } from 'react';
+import { useCallback, useEffect, useRef, useState, type ReactNode } from 'react';
 import { agentPath } from '../model/route';
 import { chatTitle, talkItems, userOf } from '../model/talk';
 import type { Turn } from '../model/turn';
@@ -29,7 +29,7 @@ export function ChatPane({ handle, name, sessionId, ownership, onRead }: PanePro
   const { items, open } = useTalk(handle, chat, sessionId);
   const saidHere = useTurnsWith(handle).some((turn) => turn.sessionId === sessionId && turn.key !== turn.executionId);
   const session = chat.data?.session;
-  const isOwn = saidHere || ownership === 'own' || (ownership === 'unknown' && mayBeOwn(session, owner.email));
+  const isOwn = useOnce(saidHere || ownership === 'own' || (ownership === 'unknown' && mayBeOwn(session, owner.email)));
   const { reload } = chat;
   const marked = useCallback(() => {
     reload();
@@ -62,6 +62,13 @@ export function ChatPane({ handle, name, sessionId, ownership, onRead }: PanePro
       </Foot>
     </div>
   );
+}
+
+/** True from the first time on: the list of own chats may come later than what is known here. */
+function useOnce(isSo: boolean): boolean {
+  const wasSo = useRef(false);
+  wasSo.current ||= isSo;
+  return wasSo.current;
 }
 
 /** What is said in between would wait behind what is not answered yet. */
@@ -109,8 +116,8 @@ export function NewChatPane({ handle, name }: { handle: string; name: string }) 
       {turn === null ? (
         <div className="thread-frame">
           <Empty icon="talk" title={`Talk to ${name}`}>
-            You are a user of your agent here: what you say reaches it as a message of its own conversation, and its
-            answer appears as it comes.
+            What you say reaches your agent as a message from a user, in a conversation of its own. Its answer appears
+            here as it comes.
           </Empty>
         </div>
       ) : (

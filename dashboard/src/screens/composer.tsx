@@ -35,8 +35,7 @@ export function Composer({ draftKey, name, isLocked, onSend }: ComposerProps) {
     field.current?.focus();
   };
   const onKeyDown = (event: KeyboardEvent): void => {
-    // What confirms a candidate of an input method is not meant for us.
-    if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing || isTouch()) return;
+    if (!isSendKey(event)) return;
     event.preventDefault();
     send();
   };
@@ -67,6 +66,10 @@ export function Composer({ draftKey, name, isLocked, onSend }: ComposerProps) {
     </form>
   );
 }
+
+/** What confirms a candidate of an input method is not meant for us. */
+const isSendKey = ({ key, shiftKey, nativeEvent }: KeyboardEvent): boolean =>
+  key === 'Enter' && !shiftKey && !nativeEvent.isComposing && !isTouch();
 
 const isTouch = (): boolean => matchMedia('(pointer: coarse)').matches;
 
