@@ -20,9 +20,6 @@ export function Composer({ draftKey, name, isLocked, onSend }: ComposerProps) {
   const field = useGrowingField(text);
   const tooLong = bytesTooLong(text);
   const canSend = !isLocked && text.trim() !== '' && tooLong === 0;
-  useEffect(() => {
-    if (!isTouch()) field.current?.focus();
-  }, [field]);
   const write = (written: string): void => {
     setText(written);
     if (written === '') drafts.delete(draftKey);
@@ -73,9 +70,13 @@ const isSendKey = ({ key, shiftKey, nativeEvent }: KeyboardEvent): boolean =>
 
 const isTouch = (): boolean => matchMedia('(pointer: coarse)').matches;
 
-/** A field as high as what is written in it, up to what its style allows. */
+/** A field that takes the cursor, as high as what is written in it, up to what its style allows. */
 function useGrowingField(text: string) {
   const field = useRef<HTMLTextAreaElement>(null);
+  // On touch screens the keyboard would cover the chat.
+  useEffect(() => {
+    if (!isTouch()) field.current?.focus();
+  }, []);
   useLayoutEffect(() => {
     const element = field.current;
     if (element === null) return;
