@@ -295,10 +295,35 @@ export const TURN_ANSWER_BYTES_MAX = 262_144;
 export const TURN_PART_BYTES_MAX = 28_000;
 export const AGENT_TURNS_PAGE = { default: 50, max: 200 } as const;
 
+/** gateway.md §5.4: teams. */
+export const TEAM_MEMBERS_MAX = 16;
+export const TEAM_NAME_LENGTH_MAX = 100;
+export const TEAM_DESCRIPTION_LENGTH_MAX = 500;
+export const TEAM_ROLE_LENGTH_MAX = 200;
+export const TEAM_ROUNDS_MAX = 5;
+export const TEAM_MODE_ROUNDS = {
+  parallel: { default: 1, max: 1 },
+  brainstorm: { default: 1, max: 3 },
+  sequential: { default: 1, max: 5 },
+  debate: { default: 2, max: 5 },
+} as const;
+/** More than anybody has use for; a list shows all. */
+export const TEAMS_PER_OWNER_MAX = 100;
+/** gateway.md §5.4, §10: for how long the caller of a team waits. */
+export const TEAM_WAIT_SECONDS_DEFAULT = 180;
+/** gateway.md §5.4: what is kept back for the summary: a share of the time, and at most so much. */
+export const TEAM_SUMMARY_RESERVE = { msMax: 30_000, share: 0.2 } as const;
+/** gateway.md §5.4: UTF-8 bytes of all answers that a member is shown. */
+export const TEAM_TRANSCRIPT_BYTES_MAX = 20_000;
+/** What stands in a member's message besides its text and the transcript: ids, times and names of people and teams. */
+export const TEAM_METADATA_BYTES_MAX = 2_560;
+export const TEAM_HISTORY_PAGE = { default: 20, max: 200 } as const;
+
 /** gateway.md §13: windows of a caller of the gateway. */
 export const GATEWAY_LIMITS = {
   turns: { limit: 60, windowMs: 60_000, window: 'fixed' },
   reads: { limit: 600, windowMs: 60_000, window: 'fixed' },
+  team_turns: { limit: 10, windowMs: 60_000, window: 'fixed' },
   /** gateway.md §1.2: first turns with agents of others. */
   first_contacts: { limit: 100, windowMs: 86_400_000, window: 'rolling' },
 } as const satisfies Record<string, RateLimit>;
