@@ -1,4 +1,3 @@
-import { ApplicationFailure } from '@temporalio/activity';
 import { hasEnded } from '../domain/turns';
 import type { Logger } from '../platform/logger';
 import { loadExecution, noteAccepted } from '../store/gateway/executions';
@@ -7,6 +6,7 @@ import { nextLookOf, retryUntaken } from '../store/gateway/tries';
 import type { Database } from '../store/schema/database';
 import { detachTurn, endTurn, type TurnEnd } from '../store/gateway/turns';
 import type { TurnView } from '../workflows/messages/turn';
+import { createGuarded } from './guarded';
 
 export interface TurnActivityDeps extends HandOverDeps {
   log: Logger;
@@ -15,16 +15,7 @@ export interface TurnActivityDeps extends HandOverDeps {
 /** The side effects of a turn (gateway.md §11). Inputs and results hold ids and states only. */
 export function createTurnActivities(deps: TurnActivityDeps) {
   const { database, clock, log } = deps;
-
-  /** Driver errors can quote documents: the history gets a fixed text, the log of this process the error. */
-  async function guarded<T>(executionId: string, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      log.warn({ event: 'turn.activity_failed', executionId, err: error });
-      throw ApplicationFailure.retryable('the database is out of reach', 'SERVICE_UNAVAILABLE');
-    }
-  }
+  const guarded = createGuarded(log);
 
   const look = (executionId: string): Promise<TurnView> => lookAt(database, executionId);
 

@@ -97,7 +97,7 @@ export const listGatewayAgents: Endpoint = {
   operationId: 'listGatewayAgents',
   summary: 'The agents that the caller owns, then those that it has sessions with',
   responses: { 200: { description: 'The agents', schema: gatewayAgentsSchema } },
-  errors: [],
+  errors: ['FORBIDDEN'],
 };
 export const listGatewayAgentsBare = twin(listGatewayAgents, '/agents', 'listGatewayAgentsBare');
 
@@ -277,10 +277,10 @@ export const createKey: Endpoint = {
   method: 'POST',
   path: '/api/keys',
   operationId: 'createKey',
-  summary: 'Make a key for an application, for all agents or one; shows it once',
+  summary: 'Make a key for an application, for all agents, one or a team; shows it once',
   request: { body: createKeySchema },
   responses: { 201: { description: 'The key, shown only here', schema: createdKeySchema } },
-  errors: ['FORBIDDEN', 'AGENT_NOT_FOUND', 'LIMIT_REACHED'],
+  errors: ['FORBIDDEN', 'AGENT_NOT_FOUND', 'TEAM_NOT_FOUND', 'LIMIT_REACHED'],
 };
 
 export const listKeys: Endpoint = {

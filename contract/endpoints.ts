@@ -13,6 +13,7 @@ import { GATEWAY_ENDPOINTS } from './endpoints-gateway';
 import { AGENT_TURN_ENDPOINTS } from './endpoints-agent-turns';
 import { TASK_ENDPOINTS } from './endpoints-tasks';
 import { TEAMMATE_ENDPOINTS } from './endpoints-teammate';
+import { TEAM_ENDPOINTS } from './endpoints-teams';
 import { SEND_BODY_BYTES_MAX } from './limits';
 import { ackedSchema, ackSchema, messageSchema, sendMessageSchema, syncQuerySchema } from './messages';
 import { registerSchema, registeredSchema, verifiedSchema, verifySchema } from './registration';
@@ -197,5 +198,6 @@ export const ENDPOINTS: Endpoint[] = [
   ...GATEWAY_ENDPOINTS,
   ...TEAMMATE_ENDPOINTS,
   ...TASK_ENDPOINTS,
+  ...TEAM_ENDPOINTS,
   ...AGENT_TURN_ENDPOINTS,
 ];

@@ -281,12 +281,13 @@ export const createKeySchema = z.object({
   name: boundedText({ min: 1, max: KEY_NAME_LENGTH_MAX }),
   scope: optional(z.literal('global')),
   agent_id: optional(z.string()),
+  team_id: optional(z.string()),
 });
 export const gatewayKeySchema = z
   .object({
     id: z.string(),
     name: z.string(),
-    scope: z.enum(['global', 'agent']),
+    scope: z.enum(['global', 'agent', 'team']),
     key_prefix: z.string(),
     created_at: time,
     last_used_at: time.nullable(),

@@ -8,6 +8,7 @@ import { relayDeletedWebhooks } from './deleted-webhooks-relay';
 import { createEnforcementRelay } from './enforcement-relay';
 import { relayGroupDeletions } from './group-deletion-relay';
 import { createReleaseRelay } from './inbox-release-relay';
+import { relayTeamTurns } from './team-turn-relay';
 import { relayTurns } from './turn-relay';
 import { relayVisibility } from './visibility-relay';
 import { createWebhookRelay } from './webhook-relay';
@@ -47,6 +48,7 @@ export function startRelay(deps: RelayDeps): { stop: () => Promise<void> } {
       relayVisibility(database, before),
       relayDeletedWebhooks(database, now),
       relayTurns(deps, before),
+      relayTeamTurns(deps, before),
     ];
     for (const result of await Promise.allSettled(relays)) {
       if (result.status === 'rejected') log.warn({ event: 'relay.failed', err: result.reason });

@@ -143,11 +143,13 @@ export function presentAgentTurn(execution: GatewayExecution, session: GatewaySe
   };
 }
 
-export function presentKey({ _id, name, agentId, keyPrefix, createdAt, lastUsedAt }: GatewayKey): GatewayKeyView {
+export function presentKey(key: GatewayKey): GatewayKeyView {
+  const { _id, name, agentId, teamId, keyPrefix, createdAt, lastUsedAt } = key;
+  const scope = agentId === null ? 'global' : 'agent';
   return {
     id: _id,
     name,
-    scope: agentId === null ? 'global' : 'agent',
+    scope: teamId === undefined ? scope : 'team',
     key_prefix: keyPrefix,
     created_at: createdAt.toISOString(),
     last_used_at: isoOf(lastUsedAt),

@@ -6,6 +6,7 @@ import { createHousekeepingActivities } from '../activities/housekeeping';
 import { createEnforcementActivities } from '../activities/enforcement';
 import { createReleaseActivities } from '../activities/inbox-release';
 import { createSocketActivities } from '../activities/sockets';
+import { createTeamTurnActivities } from '../activities/team-turn';
 import { createTurnActivities } from '../activities/turn';
 import { createWebhookActivities, type WebhookActivityDeps } from '../activities/webhook';
 import type { BlobStore } from '../platform/blobs/blob-store';
@@ -45,6 +46,7 @@ export function createActivities(deps: ActivityDeps) {
       egress: deps.webhooks.attempts.egress,
       secrets: createCallbackSecrets(deps.secretKeys),
     }),
+    ...createTeamTurnActivities(deps),
     ...createWebhookActivities(deps.webhooks),
     ...createReleaseActivities({
       ...deps,

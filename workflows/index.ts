@@ -8,6 +8,7 @@ import { recovery } from './recovery';
 import { registration } from './registration';
 import { rotation } from './rotation';
 import { signIn } from './sign-in';
+import { teamTurn } from './team-turn';
 import { turn } from './turn';
 import { webhook } from './webhook';
 
@@ -21,6 +22,7 @@ const flows = {
   registration,
   rotation,
   signIn,
+  teamTurn,
   turn,
   webhook,
 };
@@ -38,6 +40,7 @@ export {
   registration,
   rotation,
   signIn,
+  teamTurn,
   turn,
   webhook,
 };

@@ -69,7 +69,7 @@ export function createGates(deps: GateDeps): (endpoint: Endpoint) => ApiMiddlewa
   const ofPrincipals = (endpoint: Endpoint) => [
     withinReach(endpoint, deps.reach),
     requirePrincipal(endpoint, { ...deps, accessTokens }, ownOrigin),
-    limitPrincipal(endpoint.startsTurn === true, limiter),
+    limitPrincipal(endpoint.startsTurn, limiter),
     guardBody(endpoint),
   ];
 

@@ -48,10 +48,11 @@ async function enterWithKey({ database, clock }: RequireOwnerDeps, ctx: ApiConte
 }
 
 /** Counts reads, and turns where one begins: after authentication, before the body (gateway.md §13). */
-export function limitPrincipal(startsTurn: boolean, limiter: RateLimiter): ApiMiddleware {
+export function limitPrincipal(startsTurn: Endpoint['startsTurn'], limiter: RateLimiter): ApiMiddleware {
+  const scope = startsTurn === undefined ? 'reads' : startsTurn === 'team' ? 'team_turns' : 'turns';
   return async (ctx, next) => {
     const { principal } = ctx.state;
-    if (principal !== undefined) await limiter.countGateway(startsTurn ? 'turns' : 'reads', principal.key);
+    if (principal !== undefined) await limiter.countGateway(scope, principal.key);
     await next();
   };
 }

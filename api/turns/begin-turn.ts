@@ -111,7 +111,8 @@ export async function findNamed(
 ): Promise<GatewaySession | null> {
   if (id === undefined) return null;
   const session = await findSession(database, id, { principal, agentId });
-  if (session === null) throw new AppError('SESSION_NOT_FOUND');
+  // A member's part of a team session has the team's turns only.
+  if (session === null || session.memberOf !== undefined) throw new AppError('SESSION_NOT_FOUND');
   if (session.status === 'closed') throw new AppError('SESSION_CLOSED');
   return session;
 }

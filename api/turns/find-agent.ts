@@ -41,7 +41,22 @@ export async function findChatAgent(
   deps: Deps,
   principal: Principal,
   name: string,
-  { mayWait = false } = {},
+  rules: { mayWait?: boolean } = {},
+): Promise<FoundAgent> {
+  const found = await findMember(deps, principal, name, rules);
+  refuseOutOfScope(principal, found.agent);
+  return found;
+}
+
+/**
+ * The same for a member of a team, whatever the caller's key is for: whether it is for the team is asked elsewhere.
+ * @throws AppError AGENT_NOT_FOUND, AGENT_SUSPENDED, AGENT_UNAVAILABLE, INBOX_RESTRICTED
+ */
+export async function findMember(
+  deps: Deps,
+  principal: Principal,
+  name: string,
+  { mayWait = false }: { mayWait?: boolean } = {},
 ): Promise<FoundAgent> {
   const found = await find(deps, principal, name);
   const { status, isSystem, pausedByOwner, settings } = found.agent;
@@ -49,7 +64,6 @@ export async function findChatAgent(
   const { isOwned } = found;
   const refusal = refuseChat({ status, isGuest: false, isSystem, pausedByOwner, inboxMode, isOwned, mayWait });
   if (refusal !== null) throw new AppError(refusal.code, refusal.details);
-  refuseOutOfScope(principal, found.agent);
   return found;
 }
 
@@ -62,7 +76,8 @@ async function find({ database, agents }: Deps, { ownerId, kind }: Principal, na
   return { agent, isOwned, seesAll: isOwned && kind === 'owner' };
 }
 
-function refuseOutOfScope({ agentId }: Principal, agent: Agent): void {
+function refuseOutOfScope({ agentId, teamId }: Principal, agent: Agent): void {
+  if (teamId !== undefined) throw new AppError('FORBIDDEN', undefined, undefined, 'This key is for a team');
   if (agentId !== null && agentId !== agent._id) {
     throw new AppError('FORBIDDEN', undefined, undefined, 'This key is for another agent');
   }

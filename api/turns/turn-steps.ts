@@ -3,11 +3,13 @@ import type { Logger } from '../../platform/logger';
 import type { TurnFollower } from '../../store/gateway/follow';
 import { handOverFrom, type HandOverDeps } from '../../store/gateway/hand-over';
 import { settleReplies } from '../../store/gateway/replies';
+import { settleTeamStarted, teamFlowInputOf } from '../../store/gateway/team-turns';
+import type { GatewayExecution } from '../../store/schema/collections/gateway';
 import type { GuestReply } from '../../store/sending/send-types';
 import { flowInputOf, settleEnded, settleStarted, type EndedTurn } from '../../store/gateway/turns';
 
 export interface TurnStepsDeps extends HandOverDeps {
-  flows: Pick<Flows, 'startTurn' | 'signalTurn'>;
+  flows: Pick<Flows, 'startTurn' | 'signalTurn' | 'startTeamTurn' | 'signalTeamTurn'>;
   follower: TurnFollower;
   log: Logger;
 }
@@ -39,6 +41,12 @@ export function createTurnSteps(deps: TurnStepsDeps) {
     await settleStarted(database, executionId);
   }
 
+  async function startTeamFlow(executionId: string): Promise<void> {
+    const input = await teamFlowInputOf(database, executionId);
+    if (input !== null) await flows.startTeamTurn(input);
+    await settleTeamStarted(database, executionId);
+  }
+
   async function settle(guestId: string): Promise<void> {
     for (const { ended, executionId } of await settleReplies(database, guestId)) {
       if (executionId !== null) follower.note(executionId);
@@ -48,7 +56,8 @@ export function createTurnSteps(deps: TurnStepsDeps) {
 
   return {
     /** A turn was stored. */
-    started: (executionId: string): void => {
+    started: ({ _id: executionId, team }: GatewayExecution): void => {
+      if (team !== undefined) return defer('flow.start_deferred', startTeamFlow(executionId));
       const handedOn = handOn(executionId);
       defer('turn.hand_over_deferred', handedOn);
       // Behind it, or the flow's first step would send the same message, and the two would meet at the agent's guard.
@@ -56,7 +65,11 @@ export function createTurnSteps(deps: TurnStepsDeps) {
       defer('flow.start_deferred', handedOn.then(start, start));
     },
     /** A turn has ended. */
-    ended: (ended: EndedTurn): void => defer('turn.end_deferred', announce(ended)),
+    ended: (ended: EndedTurn, isTeams = false): void => {
+      defer('turn.end_deferred', announce(ended));
+      // Of a team: its flow ends the turns of the members.
+      if (isTeams) defer('turn.end_deferred', flows.signalTeamTurn(ended.executionId));
+    },
     /** A turn is the first of its session from now on. */
     freed: (nextId: string | null): void => defer('turn.hand_over_deferred', handOn(nextId)),
     /** Agents have written to guests. */

@@ -20,7 +20,7 @@ export interface TurnsDeps {
   committer: Committer;
   live: Live;
   clock: Clock;
-  flows: Pick<Flows, 'startTurn' | 'signalTurn'>;
+  flows: Pick<Flows, 'startTurn' | 'signalTurn' | 'startTeamTurn' | 'signalTeamTurn'>;
   log: Logger;
 }
 
@@ -88,7 +88,7 @@ export function createTurns(deps: TurnsDeps): Turns {
     const before = await loadExecution(database, executionId);
     const ended = await endTurn(database, executionId, { status: 'cancelled', at: clock.now() });
     if (ended === null) return 'already_finished';
-    steps.ended(ended);
+    steps.ended(ended, before?.team !== undefined);
     if (before !== null) sayCancelled(live, before, reason);
     return before?.messageId === null ? 'cancelled_while_queued' : 'terminated';
   }
@@ -96,7 +96,7 @@ export function createTurns(deps: TurnsDeps): Turns {
   return {
     start: async (turn) => {
       const execution = await startTurn(database, turn);
-      steps.started(execution._id);
+      steps.started(execution);
       return execution;
     },
     follow,

@@ -3,6 +3,7 @@ import { createCodeFlows, type CodeFlows } from './code-by-mail';
 import { createGroupFlows, type GroupFlows } from './group-deletion';
 import { createEnforcementFlows, type EnforcementFlows } from './enforcement';
 import { createReleaseFlows, type ReleaseFlows } from './inbox-release';
+import { createTeamTurnFlows, type TeamTurnFlows } from './team-turn';
 import { createTurnFlows, type TurnFlows } from './turn';
 import { createScheduleFlows, type ScheduleFlows } from './housekeeping';
 import { createWebhookFlows, type WebhookFlows } from './webhook';
@@ -16,6 +17,7 @@ export type Flows = CodeFlows &
   WebhookFlows &
   ReleaseFlows &
   TurnFlows &
+  TeamTurnFlows &
   ScheduleFlows &
   Pick<FlowClient, 'isUp' | 'close'>;
 
@@ -29,6 +31,7 @@ export function createFlows(deps: FlowClientDeps): Flows {
     ...createWebhookFlows(flows),
     ...createReleaseFlows(flows),
     ...createTurnFlows(flows),
+    ...createTeamTurnFlows(flows),
     ...createScheduleFlows(flows),
     isUp: flows.isUp,
     close: flows.close,

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { ErrorCode } from '../../contract/codes';
 import { isAppError } from '../../contract/errors';
+import { wireTranscript } from '../../domain/team-text';
 import { hasEnded, type TurnFailure } from '../../domain/turns';
 import type { Clock } from '../../platform/clock';
 import type { GatewayExecution, GatewaySession } from '../schema/collections/gateway';
+import type { TeamPart } from '../schema/collections/gateway-teams';
 import type { Message } from '../schema/collections/messages';
 import type { Database } from '../schema/database';
 import { READ } from '../schema/reads';
@@ -35,6 +37,8 @@ export async function handOver(deps: HandOverDeps, executionId: string): Promise
   const turn = await loadTurn(deps.database, executionId);
   if (turn === null || hasEnded(turn.execution.status)) return { state: 'ended' };
   const { execution, session } = turn;
+  // Its flow asks the members when it is the first of its session.
+  if (execution.team !== undefined) return { state: 'waiting' };
   if (execution.messageId !== null) return { state: 'handed-over', nextId: null };
   if (mustWait(execution, deps.clock.now())) return { state: 'waiting' };
   const message = await send(deps, execution, session);
@@ -139,8 +143,19 @@ async function metadataOf(database: Database, execution: GatewayExecution, sessi
       verified_email: session.verifiedEmail ?? null,
     },
     ...(Object.keys(execution.hints).length === 0 ? {} : { hints: execution.hints }),
+    ...(execution.teamPart === undefined ? {} : { team: teamOf(execution.teamPart) }),
   };
 }
+
+const teamOf = ({ teamId, name, mode, round, rounds, role, transcript }: TeamPart): object => ({
+  team_id: teamId,
+  name,
+  mode,
+  round,
+  rounds,
+  role,
+  transcript: wireTranscript(transcript),
+});
 
 function userKindOf({ ownerId, kind }: GatewaySession, isOwner: boolean): 'owner' | 'account' | 'visitor' | 'payer' {
   if (ownerId !== null) return isOwner ? 'owner' : 'account';

@@ -12,6 +12,8 @@ export interface Principal {
   kind: 'owner' | 'key' | 'visitor' | 'payer';
   /** The one agent that a key is for; null: all. */
   agentId: string | null;
+  /** The one team that a key is for. Absent: it is not for a team. */
+  teamId?: string;
 }
 
 /** A caller of an account. */
@@ -31,11 +33,12 @@ export const ownerPrincipal = ({ id, displayName }: Owner): AccountPrincipal => 
 
 /** An application with a key of an owner. */
 export const keyPrincipal = (
-  { _id, agentId }: Pick<GatewayKey, '_id' | 'agentId'>,
+  { _id, agentId, teamId }: Pick<GatewayKey, '_id' | 'agentId' | 'teamId'>,
   owner: Owner,
 ): AccountPrincipal => ({
   ...ownerPrincipal(owner),
   key: `key:${_id}`,
   kind: 'key',
   agentId,
+  ...(teamId === undefined ? {} : { teamId }),
 });

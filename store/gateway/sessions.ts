@@ -58,7 +58,7 @@ export function findCurrentSession(
 }
 
 /**
- * The current session of the caller with the agent, made if there is none. Two at once: the unique index lets one
+ * The current session of the caller with the agent, or with the team, made if there is none. Two at once: the unique index lets one
  * through, the other finds it.
  */
 export function currentSession(
@@ -66,11 +66,12 @@ export function currentSession(
   principal: Principal,
   agentId: string,
   now: Date,
+  kind: 'chat' | 'team' = 'chat',
 ): Promise<GatewaySession> {
   return makeOrFind(async () => {
     const current = await findCurrentSession(database, principal, agentId);
     if (current !== null) return current;
-    const made = newSession(principal, agentId, now, { kind: 'chat', isCurrent: true });
+    const made = newSession(principal, agentId, now, { kind, isCurrent: true });
     // None is left for it: of two first ones at once the second must collide.
     await withTransaction(database, (transaction) => insertSession(database, made, transaction));
     return made.session;
@@ -120,7 +121,8 @@ function newSession(
   now: Date,
   { kind, isCurrent, title }: { kind: SessionKind; isCurrent: boolean; title?: string | undefined },
 ): NewSession {
-  const guest = newGuest(principal, agentId, now);
+  // Members of a team are added to its guest with their first turns.
+  const guest = newGuest(principal, kind === 'team' ? [] : [agentId], now);
   const session: GatewaySession = {
     _id: newGatewayId('session'),
     agentId,
@@ -153,7 +155,7 @@ async function insertSession(
   await database.guards.insertMany(newGuards(guest), { session: transaction });
 }
 
-function newGuest(principal: Principal, agentId: string, createdAt: Date) {
+function newGuest(principal: Principal, guestOf: string[], createdAt: Date) {
   const id = newId('agent');
   return newAgentRow({
     id,
@@ -163,7 +165,7 @@ function newGuest(principal: Principal, agentId: string, createdAt: Date) {
     apiKeyHash: `guest:${id}`,
     displayName: principal.displayName ?? GUEST_NAME,
     description: GUEST_DESCRIPTION,
-    guestOf: [agentId],
+    guestOf,
     settings: GUEST_SETTINGS,
     createdAt,
   });

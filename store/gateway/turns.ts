@@ -34,6 +34,11 @@ export interface NewTurn {
   waitUntil: Date;
   deadlineAt: Date;
   now: Date;
+  /** Given where it can be repeated: it is stored once. */
+  id?: string;
+  /** Of a team's turn (`store/gateway/team-turns.ts`). */
+  team?: GatewayExecution['team'];
+  teamPart?: GatewayExecution['teamPart'];
 }
 
 /**
@@ -53,10 +58,10 @@ export async function startTurn(database: Database, turn: NewTurn): Promise<Gate
     );
     if (before === null) throw await refusalOf(database, session._id, transaction);
     // Its row as it is now: another session may have become the current one since it was chosen.
-    if (before.kind === 'chat' && before.isCurrent !== true) await makeCurrent(database, session, transaction);
-    const waitsFor = await enterAgent(database, execution, before.turns.length === 0, transaction);
-    if (waitsFor !== undefined) execution.waitsFor = waitsFor;
-    execution.queuedBehind = before.turns.length + (waitsFor === 'agent' ? 1 : 0);
+    if (canBeCurrent(before) && before.isCurrent !== true) await makeCurrent(database, session, transaction);
+    execution.queuedBehind = before.turns.length;
+    // A team has no slots: the turns of its members take those of theirs.
+    if (turn.team === undefined) await takeSlot(database, execution, transaction);
     const { contactOf: ownerId } = turn;
     if (ownerId !== null) await takeContact(database, { ...session, ownerId }, now, transaction);
     if (turn.receipt != null) await writeReceipt(database, turn.receipt, execution._id, now, transaction);
@@ -64,7 +69,12 @@ export async function startTurn(database: Database, turn: NewTurn): Promise<Gate
     const queued = newEvent(execution, { n: 1, type: 'status', data: { status: 'queued' }, at: now });
     await database.gatewayEvents.insertOne(queued, { session: transaction });
     await database.outbox.insertOne(
-      { _id: newOutboxId(), kind: 'turn.started', executionId: execution._id, createdAt: now },
+      {
+        _id: newOutboxId(),
+        kind: turn.team === undefined ? 'turn.started' : 'team-turn.started',
+        executionId: execution._id,
+        createdAt: now,
+      },
       { session: transaction },
     );
   });
@@ -74,7 +84,7 @@ export async function startTurn(database: Database, turn: NewTurn): Promise<Gate
 function newExecution(turn: NewTurn): GatewayExecution {
   const { session, now } = turn;
   return {
-    _id: newGatewayId('execution'),
+    _id: turn.id ?? newGatewayId('execution'),
     sessionId: session._id,
     agentId: session.agentId,
     guestId: session.guestId,
@@ -98,7 +108,22 @@ function newExecution(turn: NewTurn): GatewayExecution {
     rank: rankOf({ isTask: turn.channel === 'task', priority: turn.task?.priority }),
     ...turn.task,
     ...(turn.retryOf === undefined ? {} : { retryOf: turn.retryOf }),
+    ...(turn.team === undefined ? {} : { team: turn.team }),
+    ...(turn.teamPart === undefined ? {} : { teamPart: turn.teamPart }),
   };
+}
+
+/** Chats, and a caller's talks with a team; not what stands beside them. */
+const canBeCurrent = ({ kind, memberOf }: GatewaySession): boolean =>
+  kind === 'chat' || (kind === 'team' && memberOf === undefined);
+
+/** Takes a slot of the agent, or waits for one. @throws AppError TURN_QUEUE_FULL */
+async function takeSlot(database: Database, execution: GatewayExecution, transaction: ClientSession): Promise<void> {
+  const waitsFor = await enterAgent(database, execution, execution.queuedBehind === 0, transaction);
+  // Of an attempt that had to be made again nothing is left.
+  if (waitsFor === undefined) delete execution.waitsFor;
+  else execution.waitsFor = waitsFor;
+  if (waitsFor === 'agent') execution.queuedBehind = 1;
 }
 
 /** The session that was used last is the one that turns without a session go to. */
@@ -214,6 +239,7 @@ async function leavePlaces(
   transaction: ClientSession,
 ): Promise<string | null> {
   const nextInSession = await leaveSession(database, execution, transaction);
+  if (execution.team !== undefined) return nextInSession;
   return leaveAgent(database, execution, nextInSession, transaction);
 }
 

@@ -14,6 +14,7 @@ import {
   gatewaySessions,
   gatewaySlots,
 } from './collections/gateway';
+import { gatewayTeams } from './collections/gateway-teams';
 import { groupDeletions, invitations, memberships } from './collections/groups';
 import { guards } from './collections/guards';
 import { idempotency } from './collections/idempotency';
@@ -56,6 +57,7 @@ export const COLLECTIONS = {
   gatewayReceipts,
   gatewaySessions,
   gatewaySlots,
+  gatewayTeams,
   groupDeletions,
   guards,
   hiddenRanges,

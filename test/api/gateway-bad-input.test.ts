@@ -101,7 +101,7 @@ describe('bad input of the chat gateway', () => {
       '/api/',
       '/api/nothing',
       `/api/agents/${echo.handle}/nothing`,
-      '/teams/x',
+      '/teams/x/nothing',
       '/agents/',
     ]) {
       expectRefusal(await call(url(), 'GET', path, { key }), [404, 'NOT_FOUND']);

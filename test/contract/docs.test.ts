@@ -127,7 +127,7 @@ describe('docs and code agree', () => {
 
 describe('gateway.md and code agree', () => {
   /** Parts of gateway.md that the server does not have yet. */
-  const LATER = /^(TEAM|LINK|PAYMENT|PAYMENTS|VOICE)_/;
+  const LATER = /^(LINK|PAYMENT|PAYMENTS|VOICE)_/;
   /** Codes that a text names with their status, in either order: `403 `BLOCKED``, ``BLOCKED` 403`. */
   const named = (text: string): [string, number][] => [
     ...[...text.matchAll(/\b([45]\d\d) \**`([A-Z][A-Z_]+)`/g)].map(
@@ -187,8 +187,26 @@ describe('gateway.md and code agree', () => {
     const windows = section(gateway, '## 13. Rate limits');
     expect(windows).toContain(`${GATEWAY_LIMITS.turns.limit} turn starts/min`);
     expect(windows).toContain(`${GATEWAY_LIMITS.reads.limit} reads/min`);
+    expect(windows).toContain(`${GATEWAY_LIMITS.team_turns.limit} team turns/min`);
     const access = section(gateway, '### 1.2 Access');
     expect(access).toContain(`at most ${GATEWAY_LIMITS.first_contacts.limit} first contacts`);
+  });
+
+  test('numbers of teams in the text are those of the code', () => {
+    const { TEAM_MODE_ROUNDS, TEAM_SUMMARY_RESERVE } = limits;
+    const teams = section(gateway, '### 5.4 Teams');
+    expect(teams).toContain(`1-${limits.TEAM_MEMBERS_MAX} members`);
+    expect(teams).toContain(`{name 1-${limits.TEAM_NAME_LENGTH_MAX},`);
+    expect(teams).toContain(`{role? ≤ ${limits.TEAM_ROLE_LENGTH_MAX}}`);
+    expect(teams).toContain(`(1-${limits.TURN_WAIT_SECONDS_MAX}, default ${limits.TEAM_WAIT_SECONDS_DEFAULT})`);
+    expect(teams).toContain(`floor(${limits.TEAM_TRANSCRIPT_BYTES_MAX.toLocaleString('en-US')} / answers)`);
+    const { msMax, share } = TEAM_SUMMARY_RESERVE;
+    expect(teams).toContain(`min(${msMax / 1_000} s, ${share * 100} % of the budget)`);
+    expect(teams).toContain(`history?limit=${limits.TEAM_HISTORY_PAGE.default}`);
+    for (const [mode, { default: usual, max }] of Object.entries(TEAM_MODE_ROUNDS)) {
+      const row = rowsOf(teams).find(([names = '']) => names.startsWith(`\`${mode}\``));
+      expect([mode, row?.[1]]).toEqual([mode, `${usual}, ${max}`]);
+    }
   });
 
   test('§1 lists the prefix of every id of the gateway', () => {

@@ -15,6 +15,10 @@ export async function traceOf(handle: WorkflowHandle): Promise<string> {
     if (isBufferJson(value)) payloads.push(Buffer.from(value.data).toString('utf8'));
     return typeof value === 'bigint' ? String(value) : value;
   });
+  // Histories write payloads as base64 when they become JSON.
+  for (const [, data = ''] of text.matchAll(/"data":"([A-Za-z0-9+/=]+)"/g)) {
+    payloads.push(Buffer.from(data, 'base64').toString('utf8'));
+  }
   return text + payloads.join('\n');
 }
 

@@ -4,6 +4,7 @@ import type { EnforcementInput, EnforcementView } from './enforcement';
 import type { GroupDeletionInput, GroupDeletionProgress } from './group-deletion';
 import type { HousekeepingInput, HousekeepingResult } from './housekeeping';
 import type { InboxReleaseInput, ReleaseView } from './inbox-release';
+import type { TeamTurnInput, TeamTurnView } from './team-turn';
 import type { TurnInput, TurnView } from './turn';
 import type { WebhookFlowInput, WebhookFlowView } from './webhook';
 
@@ -19,6 +20,7 @@ export interface FlowTypes {
   groupDeletion: (input: GroupDeletionInput) => Promise<GroupDeletionProgress>;
   enforcement: (input: EnforcementInput) => Promise<EnforcementView>;
   inboxRelease: (input: InboxReleaseInput) => Promise<ReleaseView>;
+  teamTurn: (input: TeamTurnInput) => Promise<TeamTurnView>;
   turn: (input: TurnInput) => Promise<TurnView>;
   webhook: (input: WebhookFlowInput) => Promise<WebhookFlowView>;
   housekeeping: (input: HousekeepingInput) => Promise<HousekeepingResult>;

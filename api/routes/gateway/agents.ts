@@ -4,6 +4,7 @@ import {
   listGatewayAgents,
   listGatewayAgentsBare,
 } from '../../../contract/endpoints-gateway';
+import { AppError } from '../../../contract/errors';
 import { listClaimed } from '../../../store/accounts/claims';
 import { findAgentsWithSessions } from '../../../store/gateway/sessions';
 import type { Agent } from '../../../store/schema/collections/agents';
@@ -28,6 +29,7 @@ export function gatewayAgentRoutes(deps: Deps): Route[] {
 }
 
 async function listAgents({ owner, principal }: GatewayContext, deps: Deps): Promise<Reply> {
+  if (principal.teamId !== undefined) throw new AppError('FORBIDDEN', undefined, undefined, 'This key is for a team');
   const owned = (await listClaimed(deps.database, owner.id)).map(({ agent }) => agent);
   const ids = new Set(owned.map(({ _id }) => _id));
   const others = (await findAgentsWithSessions(deps.database, principal)).filter(({ _id }) => !ids.has(_id));

@@ -53,6 +53,13 @@ export async function requireOwnSession(ctx: GatewayContext, deps: GatewayDeps, 
   return session;
 }
 
+/** One that is the caller's to change: a member's part of a team session is the team's. @throws AppError SESSION_NOT_FOUND */
+async function requireChangeable(ctx: GatewayContext, deps: GatewayDeps, agentId: string) {
+  const session = await requireOwnSession(ctx, deps, agentId, ctx.params.id ?? '');
+  if (session.memberOf !== undefined) throw new AppError('SESSION_NOT_FOUND');
+  return session;
+}
+
 /** Sessions whose messages one call looks through: the last active. */
 const SESSIONS_MAX = 200;
 
@@ -107,7 +114,7 @@ async function create(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
 async function rename(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
   const { title } = ctx.validate(renameConversationSchema, await ctx.readBody());
   const { agent } = await agentOf(ctx, deps);
-  const session = await requireOwnSession(ctx, deps, agent._id, ctx.params.id ?? '');
+  const session = await requireChangeable(ctx, deps, agent._id);
   const renamed = await renameSession(deps.database, session._id, title);
   if (renamed === null) throw new AppError('SESSION_NOT_FOUND');
   const unread = await countUnread(deps.database, [renamed]);
@@ -117,7 +124,7 @@ async function rename(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
 /** First it is gone, so that no turn can begin in it, then its open turns end. */
 async function remove(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
   const { agent } = await agentOf(ctx, deps);
-  const session = await requireOwnSession(ctx, deps, agent._id, ctx.params.id ?? '');
+  const session = await requireChangeable(ctx, deps, agent._id);
   if (!(await deleteSession(deps.database, session, ctx.now))) throw new AppError('SESSION_NOT_FOUND');
   await deps.turns.cancelOpen(session._id);
   return { status: 200, body: { status: 'deleted', id: session._id } };

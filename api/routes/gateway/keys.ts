@@ -10,6 +10,7 @@ import type { GatewayKey } from '../../../store/schema/collections/gateway';
 import { GATEWAY_KEY_PREFIX } from '../../gates/require-principal';
 import { gatewayRoute, type GatewayContext, type Reply, type Route } from '../../http/route';
 import { findGatewayAgent } from '../../turns/find-agent';
+import { findTeam } from '../../turns/find-team';
 import type { GatewayDeps } from './gateway-deps';
 
 /** Keys of applications: gateway.md §2. A key never manages keys. */
@@ -34,7 +35,11 @@ const SHOWN_LENGTH = 12;
 
 async function create(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
   refuseKey(ctx);
-  const { name, agent_id: agentName } = ctx.validate(createKeySchema, await ctx.readBody());
+  const { name, agent_id: agentName, team_id: teamId } = ctx.validate(createKeySchema, await ctx.readBody());
+  if (agentName !== undefined && teamId !== undefined) {
+    throw new AppError('VALIDATION_ERROR', undefined, undefined, 'A key is for one agent or one team');
+  }
+  const team = teamId === undefined ? null : await findTeam(deps.database, ctx.principal, teamId);
   const found = agentName === undefined ? null : await findGatewayAgent(deps, ctx.principal, agentName);
   const id = newGatewayId('key');
   const key = GATEWAY_KEY_PREFIX + randomBytes(32).toString('base64url');
@@ -46,6 +51,7 @@ async function create(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
     keyHash: hashApiKey(key),
     keyPrefix: key.slice(0, SHOWN_LENGTH),
     agentId: found?.agent._id ?? null,
+    ...(team === null ? {} : { teamId: team._id }),
     callbackSecret: createCallbackSecrets(deps.config.SECRET_KEYS).seal(id, callbackSecret),
     createdAt: ctx.now,
     lastUsedAt: null,

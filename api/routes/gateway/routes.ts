@@ -11,6 +11,8 @@ import { keyRoutes } from './keys';
 import { sessionRoutes } from './sessions';
 import { gatewaySignInRoutes } from './sign-in';
 import { taskRoutes } from './tasks';
+import { teamChatRoutes } from './team-chat';
+import { teamRoutes } from './teams';
 
 /** Every route of the chat gateway. */
 export function gatewayRoutes(deps: GatewayDeps & { presence: PresenceService }): Route[] {
@@ -25,5 +27,7 @@ export function gatewayRoutes(deps: GatewayDeps & { presence: PresenceService })
     ...keyRoutes(deps),
     ...conversationViewRoutes(deps),
     ...inboxRoutes(deps),
+    ...teamRoutes(deps),
+    ...teamChatRoutes(deps),
   ];
 }

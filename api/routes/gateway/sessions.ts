@@ -98,6 +98,8 @@ async function show(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
 
 async function close(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
   const session = await requireSession(ctx, deps, await agentOf(ctx, deps));
+  // A member's part of a team session is the team's.
+  if (session.memberOf !== undefined) throw new AppError('SESSION_NOT_FOUND');
   await closeWithTurns(ctx, deps, session);
   return { status: 200, body: { status: 'closed', session_id: session._id } };
 }

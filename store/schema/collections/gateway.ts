@@ -1,5 +1,6 @@
 import type { TurnFailure, TurnStatus } from '../../../domain/turns';
 import type { SealedSecret } from './webhooks';
+import type { TeamPart, TeamTurn } from './gateway-teams';
 import type { StreamState } from '../../../domain/turn-stream';
 import type { SESSION_KINDS } from '../../../contract/gateway';
 import { collection, DATE_OR_NULL, NUMBER, shape, STRING_OR_NULL } from './collection';
@@ -10,8 +11,9 @@ export type SessionKind = (typeof SESSION_KINDS)[number];
 /** One user's talk with one agent: a guest and its direct conversation (gateway.md §1). */
 export interface GatewaySession {
   _id: string;
+  /** The agent, or the team (store/gateway/team-sessions.ts). */
   agentId: string;
-  /** The agent row that the user's messages are sent by. */
+  /** The agent row that the user's messages are sent by; one for all members of a team. */
   guestId: string;
   guestHandle: string;
   /** Null until the first message. */
@@ -23,6 +25,8 @@ export interface GatewaySession {
   /** The address that a user without an account has proven. Absent: none. */
   verifiedEmail?: string;
   kind: SessionKind;
+  /** The team session that this is one member's part of; no turn of its own begins in it. Absent: it is none. */
+  memberOf?: string;
   /** Deleted: by its user; nobody of the gateway sees it any more. */
   status: 'active' | 'closed' | 'deleted';
   /** The one that turns without a session go to. Absent: another one is, or none. */
@@ -45,6 +49,7 @@ export interface GatewaySession {
 export interface GatewayExecution {
   _id: string;
   sessionId: string;
+  /** The agent, or the team. */
   agentId: string;
   guestId: string;
   principal: string;
@@ -97,6 +102,10 @@ export interface GatewayExecution {
   retryOf?: string;
   /** Who is told of the end of a task: a URL, which may hold a password, and whose secret signs it. */
   callback?: { url: SealedSecret; signer: CallbackSigner };
+  /** Of a team's turn: what it runs by, and what became of its members. Such a turn has no message of its own. */
+  team?: TeamTurn;
+  /** Of a turn that a team's turn began: what its agent is told of it. */
+  teamPart?: TeamPart;
 }
 
 /** Whose callback secret signs: a key's, or an owner's own. */
@@ -147,7 +156,7 @@ export interface GatewayContact {
   createdAt: Date;
 }
 
-export type TurnEventType = 'status' | 'text' | 'tool_call' | 'tool_result' | 'end';
+export type TurnEventType = 'status' | 'text' | 'tool_call' | 'tool_result' | 'agent_done' | 'agent_error' | 'end';
 
 /** What those who follow a turn are shown, in the order of `n`; never part of a flow's history. `_id` = execution and n. */
 export interface GatewayEvent {
@@ -266,6 +275,8 @@ export interface GatewayKey {
   keyPrefix: string;
   /** The one agent that it is for; null: all. */
   agentId: string | null;
+  /** The one team that it is for. Absent: it is not for a team. */
+  teamId?: string;
   /** Signs what is posted to the application: sealed. */
   callbackSecret: SealedSecret;
   createdAt: Date;

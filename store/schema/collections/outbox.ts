@@ -71,6 +71,7 @@ export type OutboxRow =
   | { _id: string; kind: 'webhook.deleted'; targetId: string; webhookId: string; createdAt: Date }
   | { _id: string; kind: 'webhook.trouble'; webhookId: string; dueAt: Date; notes: number; createdAt: Date }
   | { _id: string; kind: 'turn.started'; executionId: string; createdAt: Date }
+  | { _id: string; kind: 'team-turn.started'; executionId: string; createdAt: Date }
   | { _id: string; kind: 'turn.replied'; guestId: string; messageId: string; seq: number; createdAt: Date }
   | { _id: string; kind: 'turns.cut'; targetId: string; failure: 'agent_suspended' | 'agent_deleted'; createdAt: Date }
   | { _id: string; kind: 'turns.unpaused'; targetId: string; createdAt: Date }
@@ -88,7 +89,7 @@ export const outbox = collection<OutboxRow>({
   indexes: [
     // loadIntents and the relays take rows of a kind in the order in which they were written
     { name: 'kind_created', key: { kind: 1, createdAt: 1 } },
-    // settleStarted, settleEnded: of one turn, however many wait for the relay
+    // settleStarted, settleEnded, settleTeamStarted: of one turn, however many wait for the relay
     { name: 'execution', key: { executionId: 1 }, partialFilterExpression: { executionId: { $exists: true } } },
     // settleReplies: what was written to one guest, in its order
     {
