@@ -29,6 +29,7 @@ describe('recorded histories', () => {
       'webhook',
       'inbox-release',
       'turn',
+      'team-turn',
     ];
     for (const flow of [...flows, 'housekeeping']) {
       expect(names.filter((name) => name.startsWith(`${flow}/`)).length).toBeGreaterThan(0);
