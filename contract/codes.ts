@@ -77,6 +77,7 @@ export const ERRORS = {
 export const GATEWAY_ERRORS = {
   AGENT_SUSPENDED: { status: 403, message: 'This agent is suspended' },
   SESSION_NOT_FOUND: { status: 404, message: 'No such session' },
+  LINK_NOT_FOUND: { status: 404, message: 'Invalid or expired link' },
   EXECUTION_NOT_FOUND: { status: 404, message: 'No such execution' },
   TEAM_NOT_FOUND: { status: 404, message: 'No such team' },
   SESSION_CLOSED: { status: 409, message: 'This session is closed' },

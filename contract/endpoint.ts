@@ -32,6 +32,8 @@ export interface Endpoint {
   provesCaller?: boolean;
   /** The window of conventions.md §10 that counts calls per client address; of anonymous callers with `agentLimits`. */
   addressLimit?: keyof typeof ADDRESS_LIMITS;
+  /** Names a share link's token: counted in the windows of the public chat, messages in more of them (gateway.md §6.2). */
+  publicChat?: 'look-up' | 'message';
   /** The windows that count each call of an agent before anything of the request is looked at. */
   agentLimits?: readonly (keyof typeof AGENT_LIMITS)[];
   /** What an oversize body is called: conventions.md D-8. */

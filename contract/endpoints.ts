@@ -12,6 +12,7 @@ import { WEBHOOK_ENDPOINTS } from './endpoints-webhooks';
 import { GATEWAY_ENDPOINTS } from './endpoints-gateway';
 import { AGENT_TURN_ENDPOINTS } from './endpoints-agent-turns';
 import { TASK_ENDPOINTS } from './endpoints-tasks';
+import { LINK_ENDPOINTS, PUBLIC_ENDPOINTS } from './endpoints-public';
 import { TEAMMATE_ENDPOINTS } from './endpoints-teammate';
 import { TEAM_ENDPOINTS } from './endpoints-teams';
 import { SEND_BODY_BYTES_MAX } from './limits';
@@ -199,5 +200,7 @@ export const ENDPOINTS: Endpoint[] = [
   ...TEAMMATE_ENDPOINTS,
   ...TASK_ENDPOINTS,
   ...TEAM_ENDPOINTS,
+  ...LINK_ENDPOINTS,
+  ...PUBLIC_ENDPOINTS,
   ...AGENT_TURN_ENDPOINTS,
 ];

@@ -20,7 +20,13 @@ export const ID_PREFIX = {
 } as const;
 
 /** Ids of the chat gateway: gateway.md §1. */
-export const GATEWAY_ID_PREFIX = { session: 'ses_', execution: 'exe_', key: 'gky_', team: 'team_' } as const;
+export const GATEWAY_ID_PREFIX = {
+  session: 'ses_',
+  execution: 'exe_',
+  key: 'gky_',
+  team: 'team_',
+  link: 'lnk_',
+} as const;
 
 /** `del_` + 32 lowercase hex: 12 of the position, 20 of a keyed hash. */
 export const DELIVERY_ID_PATTERN = /^del_[a-f0-9]{32}$/;

@@ -327,3 +327,37 @@ export const GATEWAY_LIMITS = {
   /** gateway.md §1.2: first turns with agents of others. */
   first_contacts: { limit: 100, windowMs: 86_400_000, window: 'rolling' },
 } as const satisfies Record<string, RateLimit>;
+
+/** gateway.md §6.1: share links of an agent. */
+export const LINKS_PER_AGENT_MAX = 50;
+export const LINK_NAME_LENGTH_MAX = 100;
+export const LINK_WELCOME_LENGTH_MAX = 500;
+/** gateway.md §6.1: random bytes of a link's token, and its characters that its owner is shown later. */
+export const LINK_TOKEN_BYTES = 24;
+export const LINK_TOKEN_PREFIX_LENGTH = 6;
+/** gateway.md §6.2: UTF-8 bytes of a visitor's message, and how long a visitor waits for its answer. */
+export const PUBLIC_MESSAGE_BYTES_MAX = 8_192;
+export const PUBLIC_WAIT_SECONDS_DEFAULT = 120;
+export const PUBLIC_WAIT_SECONDS_MAX = 300;
+export const PUBLIC_HISTORY_MAX = 100;
+/** gateway.md §6.2: random bytes of a visitor's session id, which is 22 characters long. */
+export const VISITOR_SESSION_BYTES = 16;
+/** gateway.md §6.2: how long a visitor stays known by a mailed code. */
+export const VISITOR_TOKEN_HOURS = 24;
+/** gateway.md §1.1: so many guests of one link that its agent blocked or reported within this time disable the link. */
+export const LINK_COMPLAINTS_MAX = 3;
+export const LINK_COMPLAINTS_WINDOW_MS = 86_400_000;
+
+/** gateway.md §6.2: windows of the public chat. */
+export const PUBLIC_LIMITS = {
+  /** Per client address: calls that name a token, whatever it is worth. */
+  lookups: { limit: 60, windowMs: 60_000, window: 'fixed' },
+  /** Per client address. */
+  messages: { limit: 30, windowMs: 60_000, window: 'fixed' },
+  /** Per token. */
+  link_messages: { limit: 60, windowMs: 60_000, window: 'fixed' },
+  /** Per visitor. */
+  session_messages: { limit: 10, windowMs: 60_000, window: 'fixed' },
+  /** Per mail address. */
+  codes: { limit: 3, windowMs: 600_000, window: 'fixed' },
+} as const satisfies Record<string, RateLimit>;

@@ -20,7 +20,11 @@ function pipelineCodes(endpoint: Endpoint): ErrorCode[] {
   const isOwners = endpoint.auth === 'owner';
   const isPrincipals = endpoint.auth === 'principal';
   const isLimited =
-    endpoint.addressLimit !== undefined || endpoint.agentLimits !== undefined || isOwners || isPrincipals;
+    endpoint.addressLimit !== undefined ||
+    endpoint.publicChat !== undefined ||
+    endpoint.agentLimits !== undefined ||
+    isOwners ||
+    isPrincipals;
   const readsBody = endpoint.method !== 'GET';
   return [
     ...when(endpoint.auth !== 'none', 'UNAUTHORIZED'),

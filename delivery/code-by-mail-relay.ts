@@ -18,5 +18,7 @@ export async function relayCommits(
 }
 
 function commitOf(row: FlowCommit): FlowCommit {
-  return 'ownerId' in row ? { ownerId: row.ownerId } : { agentId: row.agentId, keyVersion: row.keyVersion };
+  if ('ownerId' in row) return { ownerId: row.ownerId };
+  if ('visitorId' in row) return { visitorId: row.visitorId };
+  return { agentId: row.agentId, keyVersion: row.keyVersion };
 }

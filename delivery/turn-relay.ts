@@ -2,6 +2,7 @@ import type { Flows } from '../platform/flows/flows';
 import type { Logger } from '../platform/logger';
 import { handOverFrom, type HandOverDeps } from '../store/gateway/hand-over';
 import { settleReplies } from '../store/gateway/replies';
+import { settleRevokedLink } from '../store/gateway/revoked-links';
 import {
   cutTurns,
   findWaitingTurns,
@@ -55,6 +56,9 @@ async function settleAndHandOver(
   }
   for (const row of await findRows(deps.database, 'turns.cut', before)) {
     await each({ agentId: row.targetId }, () => cutTurns(deps.database, row, deps.clock.now()));
+  }
+  for (const row of await findRows(deps.database, 'link.revoked', before)) {
+    await each({ linkId: row.linkId }, () => settleRevokedLink(deps.database, row, deps.clock.now()));
   }
   for (const guestId of new Set(guestIds)) await each({ guestId }, () => settleReplies(deps.database, guestId));
   for (const executionId of new Set(executionIds)) await each({ executionId }, () => handOverFrom(deps, executionId));

@@ -3,7 +3,7 @@ import { createTransport } from 'nodemailer';
 export interface CodeMail {
   to: string;
   code: string;
-  purpose: 'register' | 'recover' | 'rotate' | 'sign_in';
+  purpose: 'register' | 'recover' | 'rotate' | 'sign_in' | 'visit';
   /** Names the mail: a repeat has the same Message-ID, so that mail systems can drop it. */
   pendingId: string;
 }
@@ -52,6 +52,7 @@ const EFFECTS: Record<CodeMail['purpose'], string> = {
   recover: 'It gives your agent a new API key; the current key stops working.',
   rotate: 'It gives your agent a new API key; the current key stops working.',
   sign_in: 'It signs you in to the AgentChat dashboard.',
+  visit: 'It opens the chat that you were invited to, and tells the agent that this address is yours.',
 };
 const ADVICE = 'It is valid for 10 minutes. If you did not ask for it, ignore this mail.';
 

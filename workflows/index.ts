@@ -10,6 +10,7 @@ import { rotation } from './rotation';
 import { signIn } from './sign-in';
 import { teamTurn } from './team-turn';
 import { turn } from './turn';
+import { visit } from './visit';
 import { webhook } from './webhook';
 
 const flows = {
@@ -24,6 +25,7 @@ const flows = {
   signIn,
   teamTurn,
   turn,
+  visit,
   webhook,
 };
 
@@ -42,5 +44,6 @@ export {
   signIn,
   teamTurn,
   turn,
+  visit,
   webhook,
 };

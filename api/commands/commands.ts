@@ -9,6 +9,7 @@ import { createRecovery, type Recovery } from './recover-key';
 import { refreshSession } from './refresh-session';
 import { createRegistration, type Registration } from './register-agent';
 import { createRotation, type Rotation } from './rotate-key';
+import { createVisits, type Visits } from './let-visitor-in';
 import { createOwnerSignIn, type OwnerSignIn } from './sign-in-owner';
 import { signOutEverywhere, signOutOwner, signOutSession } from './sign-out-owner';
 import { startGroupDeletion } from './start-group-deletion';
@@ -22,6 +23,7 @@ export interface Commands {
   rotation: Rotation;
   deleteAccount: DeleteAccount;
   signIn: OwnerSignIn;
+  visits: Visits;
   /** The pair that follows a refresh token; null for one that is not valid. @throws AppError REFRESH_UNAVAILABLE */
   refreshSession: (refreshToken: string) => Promise<TokenPair | null>;
   signOut: (refreshToken: string) => Promise<void>;
@@ -43,6 +45,7 @@ export function createCommands(base: KeySwapDeps & { agents: AgentReader; caps: 
     rotation: createRotation(deps),
     deleteAccount: createDeleteAccount(deps),
     signIn: createOwnerSignIn(deps),
+    visits: createVisits(deps),
     refreshSession: (refreshToken) => refreshSession(deps, refreshToken),
     signOut: (refreshToken) => signOutOwner(deps, refreshToken),
     signOutSession: (ownerId, sessionId) => signOutSession(deps, ownerId, sessionId),

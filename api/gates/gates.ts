@@ -12,7 +12,7 @@ import type { ApiMiddleware } from '../http/state';
 import { authenticate } from './authenticate';
 import { guardBody } from './guard-body';
 import { idempotency } from './idempotency';
-import { limitAddress, limitAgent, limitOwner } from './rate-limits';
+import { limitAddress, limitAgent, limitOwner, limitPublic } from './rate-limits';
 import { notifyOwnerFeed, type AgentChanges } from './notify-owner-feed';
 import { requireOwnOrigin } from './require-own-origin';
 import { requireOwner } from './require-owner';
@@ -46,6 +46,7 @@ export function createGates(deps: GateDeps): (endpoint: Endpoint) => ApiMiddlewa
   const ofAnybody = (endpoint: Endpoint) => [
     withinReach(endpoint, deps.reach),
     limitAddress(endpoint, limiter),
+    limitPublic(endpoint, limiter),
     requireOwnOrigin(endpoint, ownOrigin),
     guardBody(endpoint),
   ];

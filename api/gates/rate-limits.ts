@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Endpoint } from '../../contract/endpoint';
 import { normaliseHandle } from '../../contract/handles';
 import { ADDRESS_LIMITS } from '../../contract/limits';
+import { hashLinkToken } from '../../platform/link-tokens';
 import type { RateLimiter } from '../http/rate-limiter';
 import type { ApiContext, ApiMiddleware } from '../http/state';
 
@@ -39,6 +40,22 @@ export function limitOwner({ addressLimit }: Endpoint, limiter: RateLimiter): Ap
   if (addressLimit !== undefined) return null;
   return async (ctx, next) => {
     if (ctx.state.owner !== null) await limiter.countOwner('dashboard', ctx.state.owner.id);
+    await next();
+  };
+}
+
+/**
+ * Counts calls that name a share link's token before anything is known of it, so that guessing is counted and tells
+ * nothing (gateway.md §6.2). Null: the endpoint is none of the public chat.
+ */
+export function limitPublic({ publicChat }: Endpoint, limiter: RateLimiter): ApiMiddleware | null {
+  if (publicChat === undefined) return null;
+  return async (ctx, next) => {
+    await limiter.countPublic('lookups', ctx.state.clientIp);
+    if (publicChat === 'message') {
+      await limiter.countPublic('messages', ctx.state.clientIp);
+      await limiter.countPublic('link_messages', hashLinkToken(ctx.state.params.token ?? ''));
+    }
     await next();
   };
 }

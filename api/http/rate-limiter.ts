@@ -4,6 +4,7 @@ import {
   AGENT_LIMITS,
   GATEWAY_LIMITS,
   OWNER_LIMITS,
+  PUBLIC_LIMITS,
   SERVICE_LIMITS,
   type RateLimit,
 } from '../../contract/limits';
@@ -60,6 +61,9 @@ export function createRateLimiter({ database, log, isOn }: RateLimiterDeps) {
     /** One call of a caller of the chat gateway, or one of its first contacts. */
     countGateway: (scope: keyof typeof GATEWAY_LIMITS, principal: string) =>
       countOrOpen(`gateway_${scope}`, principal, GATEWAY_LIMITS[scope]),
+    /** One call of the public chat, by what the window counts. */
+    countPublic: (scope: keyof typeof PUBLIC_LIMITS, subject: string) =>
+      countOrOpen(`public_${scope}`, subject, PUBLIC_LIMITS[scope]),
     /** One call of anybody, over the whole service. @throws also when the counter does not answer: fails closed */
     countService: async (scope: keyof typeof SERVICE_LIMITS) => {
       if (isOn) await count(scope, 'service', SERVICE_LIMITS[scope]);

@@ -6,6 +6,9 @@ const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 const ALLOWED =
   'Authorization, Content-Type, Idempotency-Key, X-Request-Id, X-AgentChat-Client, X-AgentChat-Client-Version, User-Agent';
 const EXPOSED = 'Retry-After, X-Backlog-Warning, Idempotent-Replay, X-Request-Id, Location';
+/** The public chat is for pages of any site (gateway.md §6.2): what they read of a turn, and how they resume a stream. */
+const PUBLIC_ALLOWED = 'Content-Type, Idempotency-Key, X-Request-Id, Last-Event-ID, Accept';
+const PUBLIC_EXPOSED = 'Retry-After, X-Request-Id, X-Execution-Id, X-Session-Id';
 const DASHBOARD_EXPOSED = 'Retry-After, Server-Timing';
 
 export interface CorsOptions {
@@ -22,28 +25,50 @@ export interface CorsOptions {
 export function cors(options: CorsOptions): ApiMiddleware {
   const open = options.origins === undefined || options.origins.includes('*');
   return async (ctx, next) => {
-    const { path } = ctx.state;
-    const isDashboard = isDashboardPath(path);
-    const allowed = path.startsWith('/internal/') ? null : allowOrigin(options, open, isDashboard, ctx.get('origin'));
-    if (isDashboard || !open) ctx.vary('Origin');
+    const area = areaOf(ctx.state.path);
+    const allowed = allowOrigin(options, open, area, ctx.get('origin'));
+    if (area === 'dashboard' || (area !== 'public' && !open)) ctx.vary('Origin');
     if (allowed !== null) {
       ctx.set('Access-Control-Allow-Origin', allowed);
-      ctx.set('Access-Control-Expose-Headers', isDashboard ? DASHBOARD_EXPOSED : EXPOSED);
-      if (isDashboard) ctx.set('Access-Control-Allow-Credentials', 'true');
+      ctx.set('Access-Control-Expose-Headers', EXPOSED_IN[area]);
+      if (area === 'dashboard') ctx.set('Access-Control-Allow-Credentials', 'true');
     }
     if (ctx.method !== 'OPTIONS') return next();
     if (allowed !== null) {
       ctx.set('Access-Control-Allow-Methods', METHODS);
-      ctx.set('Access-Control-Allow-Headers', isDashboard ? 'Content-Type' : ALLOWED);
+      ctx.set('Access-Control-Allow-Headers', ALLOWED_IN[area]);
       ctx.set('Access-Control-Max-Age', '600');
     }
     ctx.status = 204;
   };
 }
 
+/** Which rule a path has: pages of any site read `public`, listed ones `api` and `dashboard`, none the rest. */
+type Area = 'public' | 'dashboard' | 'api' | 'none';
+
+const EXPOSED_IN: Record<Area, string> = {
+  public: PUBLIC_EXPOSED,
+  dashboard: DASHBOARD_EXPOSED,
+  api: EXPOSED,
+  none: '',
+};
+const ALLOWED_IN: Record<Area, string> = {
+  public: PUBLIC_ALLOWED,
+  dashboard: 'Content-Type',
+  api: ALLOWED,
+  none: '',
+};
+
+function areaOf(path: string): Area {
+  if (path.startsWith('/internal/')) return 'none';
+  if (path.startsWith('/api/public/')) return 'public';
+  return isDashboardPath(path) ? 'dashboard' : 'api';
+}
+
 /** The value of `Access-Control-Allow-Origin`, or null for an origin that is not let in. */
-function allowOrigin(options: CorsOptions, open: boolean, isDashboard: boolean, origin: string): string | null {
-  if (!isDashboard && open) return '*';
-  const list = isDashboard ? options.dashboardOrigins : options.origins;
+function allowOrigin(options: CorsOptions, open: boolean, area: Area, origin: string): string | null {
+  if (area === 'none') return null;
+  if (area === 'public' || (area === 'api' && open)) return '*';
+  const list = area === 'dashboard' ? options.dashboardOrigins : options.origins;
   return origin !== '' && list?.includes(origin) === true ? origin : null;
 }

@@ -52,7 +52,7 @@ export async function beginTeamTurn(
   refuseOversize(body.message);
   const named = await findNamed(deps.database, principal, team, body.conversation_id);
   const plan = await planOf(deps, principal, team, body);
-  const session = named ?? (await currentSession(deps.database, principal, team._id, now, 'team'));
+  const session = named ?? (await currentSession(deps.database, principal, team._id, now, { kind: 'team' }));
   const deadlineAt = new Date(now.getTime() + body.timeout_seconds * 1_000);
   return deps.turns.start({
     session,

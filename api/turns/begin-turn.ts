@@ -51,7 +51,7 @@ export function beginTurn(
   const { principal, now } = caller;
   const agentId = found.agent._id;
   const hints = hintsOf(body);
-  refuseOversize(body.message, hints);
+  refuseOversize(body.message, TURN_MESSAGE_BYTES_MAX, hints);
   const waitMs = body.timeout_seconds * 1_000;
   return startOnce(database, caller.receipt, now, async (receipt) => {
     const named = await findNamed(database, principal, agentId, body.session_id ?? body.conversation_id);
@@ -95,11 +95,14 @@ export async function countContact(
   return contactOf;
 }
 
-/** Escapes can make a text larger than it is: it is measured as it will be stored, too. @throws AppError CONTENT_TOO_LARGE */
-export function refuseOversize(message: string, hints: object): void {
+/**
+ * Escapes can make a text larger than it is: it is measured as it will be stored, too.
+ * @throws AppError CONTENT_TOO_LARGE
+ */
+export function refuseOversize(message: string, bytesMax: number, hints: object = {}): void {
   const stored = Buffer.byteLength(JSON.stringify({ text: message })) + Buffer.byteLength(JSON.stringify(hints));
-  if (Buffer.byteLength(message) <= TURN_MESSAGE_BYTES_MAX && stored + METADATA_BYTES_MAX <= CONTENT_BYTES_MAX) return;
-  throw new AppError('CONTENT_TOO_LARGE', { max_bytes: TURN_MESSAGE_BYTES_MAX });
+  if (Buffer.byteLength(message) <= bytesMax && stored + METADATA_BYTES_MAX <= CONTENT_BYTES_MAX) return;
+  throw new AppError('CONTENT_TOO_LARGE', { max_bytes: bytesMax });
 }
 
 /** gateway.md §4.3: the session that the caller names. @throws AppError SESSION_NOT_FOUND, SESSION_CLOSED */

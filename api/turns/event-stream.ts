@@ -7,18 +7,20 @@ import type { TurnRecord } from './watch-turn';
  * A turn as server-sent events (gateway.md §5.2). Each yielded text is one record and one write: some readers decode every
  * network chunk alone.
  * @param wantsAll whether states are shown besides the text
+ * @param conversationId what the caller knows the session by; absent: its id
  */
 export async function* eventStream(
   agentHandle: string,
   records: AsyncIterable<TurnRecord>,
   wantsAll: boolean,
+  conversationId?: string,
 ): AsyncGenerator<string> {
   yield ': connected\n\n';
   for await (const record of records) {
     if (record.kind === 'closing') return yield ': closing, resume with Last-Event-ID\n\n';
     if (record.kind === 'silence') yield ': keep-alive\n\n';
     else if (record.kind === 'text') yield* textRecords(record);
-    else if (record.kind === 'end') yield lastRecord(agentHandle, record);
+    else if (record.kind === 'end') yield lastRecord(agentHandle, record, conversationId);
     else if (!wantsAll) continue;
     else if (record.kind === 'tool') yield recordOf(record.n, record.tool);
     else yield recordOf(record.n, statusOf(record));
@@ -38,8 +40,12 @@ function textRecords({ n, text }: Extract<TurnRecord, { kind: 'text' }>): string
   return pieces.map((content, index) => recordOf(index === pieces.length - 1 ? n : null, { type: 'text', content }));
 }
 
-function lastRecord(agentHandle: string, { n, execution }: Extract<TurnRecord, { kind: 'end' }>): string {
-  const { _id: execution_id, sessionId: conversation_id, replies } = execution;
+function lastRecord(
+  agentHandle: string,
+  { n, execution }: Extract<TurnRecord, { kind: 'end' }>,
+  conversation_id: string = execution.sessionId,
+): string {
+  const { _id: execution_id, replies } = execution;
   const refusal = refusalOf(agentHandle, execution);
   if (refusal !== null) {
     return recordOf(n, { type: 'error', content: refusal.message, code: refusal.code, execution_id });

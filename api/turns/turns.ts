@@ -4,6 +4,7 @@ import type { Flows } from '../../platform/flows/flows';
 import type { Logger } from '../../platform/logger';
 import { findOpenTurns, loadExecution, noteAccepted } from '../../store/gateway/executions';
 import { createTurnFollower } from '../../store/gateway/follow';
+import { findOpenTurnsOfLink } from '../../store/gateway/links';
 import { tryAgain } from '../../store/gateway/tries';
 import { detachTurn, endTurn, startTurn, type EndedTurn, type NewTurn } from '../../store/gateway/turns';
 import type { GatewayEvent, GatewayExecution } from '../../store/schema/collections/gateway';
@@ -25,7 +26,7 @@ export interface TurnsDeps {
 }
 
 /** Why an agent need not answer any more (gateway.md §8.3). */
-export type CancelReason = 'user' | 'owner' | 'session_closed';
+export type CancelReason = 'user' | 'owner' | 'session_closed' | 'link_revoked';
 
 /** That an agent cannot answer. */
 export interface AgentError {
@@ -57,6 +58,8 @@ export interface Turns {
   changed(executionId: string): void;
   /** Cancels the turns of a session that takes no more. */
   cancelOpen(sessionId: string): Promise<void>;
+  /** Cancels the turns that were started over a share link which is gone. */
+  cancelOfLink(linkId: string): Promise<void>;
   /** Nobody waits for the turn any more: it stays open, and its session goes on. */
   detach(executionId: string): Promise<void>;
   /** True once this process ends: who waits is to go on elsewhere. */
@@ -115,6 +118,9 @@ export function createTurns(deps: TurnsDeps): Turns {
     changed: (executionId) => follower.note(executionId),
     cancelOpen: async (sessionId) => {
       for (const { _id } of await findOpenTurns(database, sessionId)) await cancel(_id, 'session_closed');
+    },
+    cancelOfLink: async (linkId) => {
+      for (const { _id } of await findOpenTurnsOfLink(database, linkId)) await cancel(_id, 'link_revoked');
     },
     detach: async (executionId) => steps.freed(await detachTurn(database, executionId, clock.now())),
     isClosing: () => closing.signal.aborted,

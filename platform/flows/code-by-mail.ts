@@ -27,6 +27,7 @@ const SUMMARY: Record<CodeFlowName, string> = {
   recovery: 'Key recovery',
   rotation: 'Key rotation',
   'sign-in': 'Sign-in to the dashboard',
+  visit: 'Address of a visitor',
 };
 
 /** The workflow functions that run the flows. */
@@ -35,13 +36,14 @@ const WORKFLOW_TYPES: Record<CodeFlowName, keyof FlowTypes> = {
   recovery: 'recovery',
   rotation: 'rotation',
   'sign-in': 'signIn',
+  visit: 'visit',
 };
 
 /** The client's side of the flows that mail a code. */
 export interface CodeFlows {
   codeFlowId(flow: CodeFlowName, pendingId: string): string;
   /** Starts the flow and waits until its code was mailed. `handle` null = no agent's. @throws AppError OTP_*, SERVICE_UNAVAILABLE */
-  mailCode(flow: 'registration' | 'rotation' | 'sign-in', pendingId: string, handle: string | null): Promise<void>;
+  mailCode(flow: Exclude<CodeFlowName, 'recovery'>, pendingId: string, handle: string | null): Promise<void>;
   /** @throws AppError SERVICE_UNAVAILABLE while the flow engine cannot be reached, as of two seconds ago at most */
   assertReachable(): Promise<void>;
   /** Starts the flow, or finds it started. `handle` null = a decoy. @throws AppError SERVICE_UNAVAILABLE */

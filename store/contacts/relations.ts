@@ -12,6 +12,7 @@ import {
   type PairGuard,
 } from '../../domain/guards';
 import { agentActor, recordAudit } from '../schema/audit';
+import { noteComplaint } from './complaints';
 import type { Contact } from '../schema/collections/relations';
 import { withTransactionOn, type Database } from '../schema/database';
 import { READ } from '../schema/reads';
@@ -68,6 +69,7 @@ export async function writeBlock(
   if (upsertedCount === 0) return { isNew: false, counts };
   await announceBlock(database, { from, to, at }, session);
   await recordRelation(database, 'agent.blocked', { from, to, at }, session);
+  await noteComplaint(database, { from, to, at }, session);
   return { isNew: true, counts };
 }
 

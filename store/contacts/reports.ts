@@ -4,6 +4,7 @@ import { newId } from '../../platform/ids';
 import { withTransactionOn, type Database } from '../schema/database';
 import { isDuplicateKey } from '../schema/conflicts';
 import { requestEvaluation } from '../outbox/enforcement-requests';
+import { noteComplaint } from './complaints';
 import { recordRelation, writeBlock, type Relation, type RelationChange } from './relations';
 
 /**
@@ -23,6 +24,8 @@ export async function reportAgent(
       const report = { _id: id, reporterId: from, reportedId: to, reason, createdAt: at, counts };
       await database.reports.insertOne(report, { session });
       await recordRelation(database, 'agent.reported', { from, to, at }, session);
+      // A block of days ago counts no more, the report does.
+      await noteComplaint(database, { from, to, at }, session);
       const request = counts
         ? await requestEvaluation(database, { agentId: to, trigger: 'report', at }, session)
         : null;

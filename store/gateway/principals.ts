@@ -1,4 +1,5 @@
 import type { GatewayKey } from '../schema/collections/gateway';
+import type { GatewayVisit } from '../schema/collections/links';
 
 /** Who calls the gateway, and whose sessions, turns and events are whose (gateway.md §1). */
 export interface Principal {
@@ -41,4 +42,17 @@ export const keyPrincipal = (
   kind: 'key',
   agentId,
   ...(teamId === undefined ? {} : { teamId }),
+});
+
+/** Somebody who came over a share link; what it calls with is no part of it. */
+export const visitorPrincipal = ({
+  visitorId,
+  verifiedEmail,
+}: Pick<GatewayVisit, 'visitorId' | 'verifiedEmail'>): Principal => ({
+  key: `visitor:${visitorId}`,
+  ownerId: null,
+  displayName: null,
+  verifiedEmail,
+  kind: 'visitor',
+  agentId: null,
 });

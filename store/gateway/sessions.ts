@@ -66,16 +66,27 @@ export function currentSession(
   principal: Principal,
   agentId: string,
   now: Date,
-  kind: 'chat' | 'team' = 'chat',
+  of: NewCurrent = { kind: 'chat' },
 ): Promise<GatewaySession> {
   return makeOrFind(async () => {
     const current = await findCurrentSession(database, principal, agentId);
     if (current !== null) return current;
-    const made = newSession(principal, agentId, now, { kind, isCurrent: true });
+    const made = newSession(principal, agentId, now, { ...of, isCurrent: true });
     // None is left for it: of two first ones at once the second must collide.
-    await withTransaction(database, (transaction) => insertSession(database, made, transaction));
+    await withTransaction(database, async (transaction) => {
+      await insertSession(database, made, transaction);
+      await of.also?.(transaction);
+    });
     return made.session;
   });
+}
+
+/** What a current session is made for, if one is made. */
+export interface NewCurrent {
+  kind: SessionKind;
+  linkId?: string;
+  /** Part of the transaction that makes it. */
+  also?: (transaction: ClientSession) => Promise<void>;
 }
 
 /**
@@ -119,7 +130,7 @@ function newSession(
   principal: Principal,
   agentId: string,
   now: Date,
-  { kind, isCurrent, title }: { kind: SessionKind; isCurrent: boolean; title?: string | undefined },
+  { kind, isCurrent, title, linkId }: { kind: SessionKind; isCurrent: boolean; title?: string | undefined; linkId?: string },
 ): NewSession {
   // Members of a team are added to its guest with their first turns.
   const guest = newGuest(principal, kind === 'team' ? [] : [agentId], now);
@@ -133,6 +144,7 @@ function newSession(
     ownerId: principal.ownerId,
     ...(principal.verifiedEmail === null ? {} : { verifiedEmail: principal.verifiedEmail }),
     kind,
+    ...(linkId === undefined ? {} : { linkId }),
     status: 'active',
     ...(isCurrent ? { isCurrent } : {}),
     turns: [],

@@ -13,6 +13,7 @@ import { answerWith, type AnswerPart } from './answers';
 import { enterAgent, leaveAgent } from './agent-slots';
 import { takeContact } from './contacts';
 import { newEvent } from './events';
+import { takeLinkMessage, type LinkMessage } from './links';
 import { writeReceipt, type NewReceipt } from './receipts';
 
 /** What a user wants of an agent. */
@@ -21,6 +22,8 @@ export interface NewTurn {
   channel: SessionKind;
   /** The account whose first contact with somebody else's agent it may be (`takeContact`); null: it needs no leave. */
   contactOf: string | null;
+  /** The share link whose message it is (`takeLinkMessage`). Absent: none's. */
+  link?: LinkMessage;
   message: string;
   /** Somebody watches the answer come. */
   wantsStream: boolean;
@@ -45,7 +48,7 @@ export interface NewTurn {
  * Makes a turn durable: its execution, its place in the session, its first event and the row that makes certain that its
  * flow is started, in one transaction. A crash before the commit leaves nothing; after it the flow hands the message over.
  * Any number at once: the write of the session's row puts them in an order and lets no more in than the limit.
- * @throws AppError SESSION_CLOSED, TURN_QUEUE_FULL, AWAITING_REPLY
+ * @throws AppError SESSION_CLOSED, TURN_QUEUE_FULL, AWAITING_REPLY, LINK_NOT_FOUND
  */
 export async function startTurn(database: Database, turn: NewTurn): Promise<GatewayExecution> {
   const { session, now } = turn;
@@ -64,6 +67,7 @@ export async function startTurn(database: Database, turn: NewTurn): Promise<Gate
     if (turn.team === undefined) await takeSlot(database, execution, transaction);
     const { contactOf: ownerId } = turn;
     if (ownerId !== null) await takeContact(database, { ...session, ownerId }, now, transaction);
+    if (turn.link !== undefined) await takeLinkMessage(database, turn.link, now, transaction);
     if (turn.receipt != null) await writeReceipt(database, turn.receipt, execution._id, now, transaction);
     await database.gatewayExecutions.insertOne(execution, { session: transaction });
     const queued = newEvent(execution, { n: 1, type: 'status', data: { status: 'queued' }, at: now });
@@ -89,6 +93,7 @@ function newExecution(turn: NewTurn): GatewayExecution {
     agentId: session.agentId,
     guestId: session.guestId,
     principal: session.principal,
+    ...(turn.link === undefined ? {} : { linkId: turn.link.linkId }),
     channel: turn.channel,
     status: 'queued',
     message: turn.message,

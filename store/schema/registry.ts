@@ -15,6 +15,7 @@ import {
   gatewaySlots,
 } from './collections/gateway';
 import { gatewayTeams } from './collections/gateway-teams';
+import { gatewayLinkAddresses, gatewayLinks, gatewayVisits } from './collections/links';
 import { groupDeletions, invitations, memberships } from './collections/groups';
 import { guards } from './collections/guards';
 import { idempotency } from './collections/idempotency';
@@ -58,6 +59,9 @@ export const COLLECTIONS = {
   gatewaySessions,
   gatewaySlots,
   gatewayTeams,
+  gatewayLinkAddresses,
+  gatewayLinks,
+  gatewayVisits,
   groupDeletions,
   guards,
   hiddenRanges,

@@ -24,6 +24,17 @@ export async function findLastSignIn(database: Database, email: string, now: Dat
   return pending?._id ?? null;
 }
 
+/** The last code that this address asked for at this share link and that is still valid, or null. */
+export function findLastVisit(
+  database: Database,
+  { linkId, email, now }: { linkId: string; email: string; now: Date },
+): Promise<Pending | null> {
+  return database.pendings.findOne(
+    { linkId, email, purpose: 'visit', expiresAt: { $gt: now } },
+    { ...READ, sort: { createdAt: -1 } },
+  );
+}
+
 /** The pending of this id, whatever it is for. */
 export function loadPending(database: Database, id: string): Promise<Pending | null> {
   return database.pendings.findOne({ _id: id }, READ);

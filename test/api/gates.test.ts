@@ -2,7 +2,7 @@ import { authenticate } from '../../api/gates/authenticate';
 import { guardBody } from '../../api/gates/guard-body';
 import { idempotency } from '../../api/gates/idempotency';
 import { notifyOwnerFeed } from '../../api/gates/notify-owner-feed';
-import { limitAddress, limitAgent, limitOwner } from '../../api/gates/rate-limits';
+import { limitAddress, limitAgent, limitOwner, limitPublic } from '../../api/gates/rate-limits';
 import { requireOwner } from '../../api/gates/require-owner';
 import { limitPrincipal, requirePrincipal } from '../../api/gates/require-principal';
 import { requireOwnOrigin } from '../../api/gates/require-own-origin';
@@ -198,6 +198,20 @@ describe('gates', () => {
       expect((await pass(gate, { state })).outcome).toBe('reached');
       expect(counted).toEqual(expected);
     }
+  });
+
+  test('limitPublic: a token is counted before it is looked up, messages in more windows; others not at all', async () => {
+    const counted: string[] = [];
+    const limiter = {
+      countPublic: (scope: string, subject: string) =>
+        Promise.resolve(void counted.push(subject === '10.0.0.1' ? scope : `${scope} of the token`)),
+    } as unknown as RateLimiter;
+    const state = { params: { token: 'made up' } };
+    await pass(limitPublic(endpointWith({ publicChat: 'look-up' }), limiter), { state });
+    expect(counted.splice(0)).toEqual(['lookups']);
+    await pass(limitPublic(endpointWith({ publicChat: 'message' }), limiter), { state });
+    expect(counted).toEqual(['lookups', 'messages', 'link_messages of the token']);
+    expect(limitPublic(endpointWith(), limiter)).toBeNull();
   });
 
   test('guardBody: a body that says it is too long is refused unread; an unproven caller is looked up first', async () => {

@@ -127,7 +127,7 @@ describe('docs and code agree', () => {
 
 describe('gateway.md and code agree', () => {
   /** Parts of gateway.md that the server does not have yet. */
-  const LATER = /^(LINK|PAYMENT|PAYMENTS|VOICE)_/;
+  const LATER = /^(PAYMENT|PAYMENTS|VOICE)_/;
   /** Codes that a text names with their status, in either order: `403 `BLOCKED``, ``BLOCKED` 403`. */
   const named = (text: string): [string, number][] => [
     ...[...text.matchAll(/\b([45]\d\d) \**`([A-Z][A-Z_]+)`/g)].map(
@@ -207,6 +207,31 @@ describe('gateway.md and code agree', () => {
       const row = rowsOf(teams).find(([names = '']) => names.startsWith(`\`${mode}\``));
       expect([mode, row?.[1]]).toEqual([mode, `${usual}, ${max}`]);
     }
+  });
+
+  test('numbers of share links and of the public chat are those of the code', () => {
+    const { PUBLIC_LIMITS } = limits;
+    const links = section(gateway, '### 6.1 Share links');
+    expect(links).toContain(`name? ≤${limits.LINK_NAME_LENGTH_MAX}`);
+    expect(links).toContain(`welcome? ≤${limits.LINK_WELCOME_LENGTH_MAX}`);
+    expect(links).toContain(`Token: ${limits.LINK_TOKEN_BYTES} random bytes`);
+    expect(links).toContain(`token_prefix (${limits.LINK_TOKEN_PREFIX_LENGTH} chars)`);
+    expect(links).toContain(`≤ ${limits.LINKS_PER_AGENT_MAX} links per agent`);
+    const chat = section(gateway, '### 6.2 Public endpoints');
+    expect(chat).toContain(`message ≤ ${limits.PUBLIC_MESSAGE_BYTES_MAX.toLocaleString('en-US')} bytes`);
+    expect(chat).toContain(`1-${limits.PUBLIC_WAIT_SECONDS_MAX} (${limits.PUBLIC_WAIT_SECONDS_DEFAULT})`);
+    expect(chat).toContain(`≤ ${limits.PUBLIC_HISTORY_MAX}, oldest first`);
+    expect(chat).toContain(`(${limits.VISITOR_SESSION_BYTES * 8} bits)`);
+    expect(chat).toContain(`session_token (${limits.VISITOR_TOKEN_HOURS} h)`);
+    expect(chat).toContain(`${PUBLIC_LIMITS.messages.limit} messages/min per IP`);
+    expect(chat).toContain(`${PUBLIC_LIMITS.link_messages.limit}/min per token`);
+    expect(chat).toContain(`${PUBLIC_LIMITS.lookups.limit} token look-ups/min per IP`);
+    expect(chat).toContain(`${PUBLIC_LIMITS.session_messages.limit}/min per session`);
+    const minutes = PUBLIC_LIMITS.codes.windowMs / 60_000;
+    expect(chat).toContain(`${PUBLIC_LIMITS.codes.limit} requests/${minutes} min/email`);
+    const hours = limits.LINK_COMPLAINTS_WINDOW_MS / 3_600_000;
+    expect(gateway).toContain(`${limits.LINK_COMPLAINTS_MAX} distinct guests of one link`);
+    expect(gateway).toContain(`within ${hours} h → link disabled`);
   });
 
   test('§1 lists the prefix of every id of the gateway', () => {

@@ -82,7 +82,7 @@ describe('turns of teams and processes that die', () => {
     const deadlineAt = new Date(now.getTime() + 300_000);
     // All that an api leaves that got no further: this process is one.
     const { _id: id } = await startTurn(database, {
-      session: await currentSession(database, principal, teamId, now, 'team'),
+      session: await currentSession(database, principal, teamId, now, { kind: 'team' }),
       channel: 'team',
       contactOf: null,
       message: 'Only stored',

@@ -128,7 +128,7 @@ describe('queries of teams', () => {
       return loaded;
     };
     await expectServedByIndexes(async () => {
-      session = await currentSession(database, user, teamId, now, 'team');
+      session = await currentSession(database, user, teamId, now, { kind: 'team' });
       const plan = ids.map((agentId) => ({ agentId, name: 'A', role: null, isOwned: true }));
       const team = {
         name: 'Crew',
@@ -188,7 +188,7 @@ describe('queries of teams', () => {
   test('two processes that ask the same member at once ask it once', async () => {
     const [{ agent }] = await createTestAgents(database, 1);
     const teamId = newGatewayId('team');
-    const session = await currentSession(database, user, teamId, now, 'team');
+    const session = await currentSession(database, user, teamId, now, { kind: 'team' });
     const own = await Promise.all([1, 2, 3].map(() => memberSessions(database, session, [agent._id], now)));
     expect(new Set(own.map((sessions) => sessions.get(agent._id)?._id)).size).toBe(1);
     const part = own[0]?.get(agent._id);

@@ -98,7 +98,7 @@ async function openTeamRig(time: SkippedTime): Promise<TeamRig> {
     ask: (message, { mode = 'brainstorm', rounds = 1, waitMs = 180_000, summarizer } = {}) =>
       atServerTime(async () => {
         const now = clock.now();
-        const session = await currentSession(database, principal, teamId, now, 'team');
+        const session = await currentSession(database, principal, teamId, now, { kind: 'team' });
         const plan = members.map(({ _id, handle }) => ({ agentId: _id, name: handle, role: null, isOwned: true }));
         const deadlineAt = new Date(nowMs + waitMs);
         const { _id: id } = await startTurn(database, {

@@ -23,6 +23,7 @@ describe('recorded histories', () => {
       'recovery',
       'rotation',
       'sign-in',
+      'visit',
       'account-deletion',
       'enforcement',
       'group-deletion',

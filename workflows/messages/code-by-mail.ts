@@ -2,7 +2,7 @@ import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { CodeFlowOutcome, CodeFlowState } from '../../domain/code-flow';
 
 /** The flows that verify an address by a mailed code. */
-export type CodeFlowName = 'registration' | 'recovery' | 'rotation' | 'sign-in';
+export type CodeFlowName = 'registration' | 'recovery' | 'rotation' | 'sign-in' | 'visit';
 
 /** One flow for each pending verification. */
 export const codeFlowId = (flow: CodeFlowName, pendingId: string): string => `${flow}:${pendingId}`;
@@ -32,8 +32,8 @@ export type BeginAnswer =
 
 export type VerifyAnswer = { kind: 'consumed' | 'wrong' | 'exhausted' | 'expired' };
 
-/** What was done with a right code: an agent was created or got a new key, or an owner was signed in. */
-export type Commit = AgentCommit | { ownerId: string };
+/** What was done with a right code: an agent was created or got a new key, an owner was signed in, or a visitor let in. */
+export type Commit = AgentCommit | { ownerId: string } | { visitorId: string };
 
 export interface AgentCommit {
   agentId: string;

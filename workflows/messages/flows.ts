@@ -16,6 +16,7 @@ export interface FlowTypes {
   recovery: CodeFlow;
   rotation: CodeFlow;
   signIn: CodeFlow;
+  visit: CodeFlow;
   accountDeletion: (input: AccountDeletionInput) => Promise<AccountDeletionProgress>;
   groupDeletion: (input: GroupDeletionInput) => Promise<GroupDeletionProgress>;
   enforcement: (input: EnforcementInput) => Promise<EnforcementView>;

@@ -1,5 +1,6 @@
 import type { PresenceService } from '../../realtime/presence/presence';
 import type { Route } from '../../http/route';
+import { publicRoutes } from '../public/routes';
 import { gatewayAgentRoutes } from './agents';
 import { callbackRoutes } from './callbacks';
 import { chatRoutes } from './chat';
@@ -8,6 +9,7 @@ import { executionRoutes } from './executions';
 import type { GatewayDeps } from './gateway-deps';
 import { inboxRoutes } from './inbox';
 import { keyRoutes } from './keys';
+import { linkRoutes } from './links';
 import { sessionRoutes } from './sessions';
 import { gatewaySignInRoutes } from './sign-in';
 import { taskRoutes } from './tasks';
@@ -29,5 +31,7 @@ export function gatewayRoutes(deps: GatewayDeps & { presence: PresenceService })
     ...inboxRoutes(deps),
     ...teamRoutes(deps),
     ...teamChatRoutes(deps),
+    ...linkRoutes(deps),
+    ...publicRoutes(deps),
   ];
 }

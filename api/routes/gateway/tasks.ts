@@ -1,7 +1,7 @@
 import { createTask, retryExecution } from '../../../contract/endpoints-tasks';
 import { AppError } from '../../../contract/errors';
 import { taskSchema, type TaskBody, type TaskReceiptView } from '../../../contract/gateway-tasks';
-import { TURN_LIFE_SECONDS, TURN_WAIT_SECONDS_DEFAULT, TURN_WAIT_SECONDS_MAX } from '../../../contract/limits';
+import { TURN_LIFE_SECONDS, TURN_MESSAGE_BYTES_MAX, TURN_WAIT_SECONDS_DEFAULT, TURN_WAIT_SECONDS_MAX } from '../../../contract/limits';
 import { acceptMsOf } from '../../../domain/turn-tries';
 import { hasEnded } from '../../../domain/turns';
 import { agentNameOf, presentAnswer } from '../../../presenters/gateway';
@@ -78,7 +78,7 @@ function beginTask(
   const { database, turns } = deps;
   const { now } = caller;
   const hints = hintsOf(body);
-  refuseOversize(body.message, hints);
+  refuseOversize(body.message, TURN_MESSAGE_BYTES_MAX, hints);
   const timeoutMs = body.timeout_seconds * 1_000;
   const deadlineAt = new Date(now.getTime() + timeoutMs);
   const max = body.max_attempts;

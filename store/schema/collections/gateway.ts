@@ -27,6 +27,8 @@ export interface GatewaySession {
   kind: SessionKind;
   /** The team session that this is one member's part of; no turn of its own begins in it. Absent: it is none. */
   memberOf?: string;
+  /** The share link that its user came over. Absent: none. */
+  linkId?: string;
   /** Deleted: by its user; nobody of the gateway sees it any more. */
   status: 'active' | 'closed' | 'deleted';
   /** The one that turns without a session go to. Absent: another one is, or none. */
@@ -53,6 +55,8 @@ export interface GatewayExecution {
   agentId: string;
   guestId: string;
   principal: string;
+  /** The share link that it came over. Absent: none. */
+  linkId?: string;
   /** How it came; for most turns what their session was made for. */
   channel: SessionKind;
   status: TurnStatus;
@@ -240,6 +244,12 @@ export const gatewayExecutions = collection<GatewayExecution>({
       name: 'open_agent',
       key: { agentId: 1, queuedAt: 1 },
       partialFilterExpression: { status: { $in: ['queued', 'running'] } },
+    },
+    // findOpenTurnsOfLink: those of a link that was revoked
+    {
+      name: 'open_link',
+      key: { linkId: 1, queuedAt: 1 },
+      partialFilterExpression: { linkId: { $exists: true }, status: { $in: ['queued', 'running'] } },
     },
     // leaveAgent: the next one that waits for an agent
     {

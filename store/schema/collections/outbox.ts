@@ -41,7 +41,7 @@ export type IntentRow =
   | (WebhookIntent & { kind: 'agent.created'; handle: string; displayName: string | null });
 
 /** What was done with a right code, as its flow is told. */
-export type FlowCommit = { agentId: string; keyVersion: number } | { ownerId: string };
+export type FlowCommit = { agentId: string; keyVersion: number } | { ownerId: string } | { visitorId: string };
 
 /**
  * An intent recorded in the same commit as its fact; a relay turns it into the effect and deletes the row.
@@ -58,6 +58,7 @@ export type FlowCommit = { agentId: string; keyVersion: number } | { ownerId: st
  * `turn.ended`: tell the flow of a turn, and hand over the next one of its session.
  * `turns.unpaused`: tasks that waited for the end of the pause of `targetId` are to be handed over.
  * `turns.cut`: the open turns of `targetId`, which was suspended or deleted, have to end.
+ * `link.revoked`: the open turns of a share link have to end, and what is kept of its visitors is to be removed.
  * `enforcement.requested`: tell the enforcement flow of `targetId` to evaluate.
  */
 export type OutboxRow =
@@ -75,6 +76,7 @@ export type OutboxRow =
   | { _id: string; kind: 'turn.replied'; guestId: string; messageId: string; seq: number; createdAt: Date }
   | { _id: string; kind: 'turns.cut'; targetId: string; failure: 'agent_suspended' | 'agent_deleted'; createdAt: Date }
   | { _id: string; kind: 'turns.unpaused'; targetId: string; createdAt: Date }
+  | { _id: string; kind: 'link.revoked'; linkId: string; createdAt: Date }
   | { _id: string; kind: 'turn.ended'; executionId: string; nextId: string | null; createdAt: Date }
   | {
       _id: string;

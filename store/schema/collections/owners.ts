@@ -19,6 +19,8 @@ export interface ClaimRow {
   _id: string;
   ownerId: string;
   claimedAt: Date;
+  /** Grows with every new share link: of several at once each counts those before it. Absent = none yet. */
+  linksMade?: number;
 }
 
 /** A refresh token by its hash: the token itself is never stored. */

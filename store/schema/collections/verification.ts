@@ -3,12 +3,14 @@ import { DATE_OR_NULL, NUMBER, shape, STRING_OR_NULL, collection } from './colle
 /** identity.md §1: what a code was asked for. Holds the address so that no flow history has to. */
 export interface Pending {
   _id: string;
-  purpose: 'register' | 'recover' | 'rotate' | 'sign_in';
+  purpose: 'register' | 'recover' | 'rotate' | 'sign_in' | 'visit';
   email: string;
   agentId: string | null;
   handle: string | null;
   displayName: string | null;
   description: string | null;
+  /** Of a visit: the share link. */
+  linkId?: string;
   /** Which of SECRET_KEYS derives this pending's code. */
   keyId: string;
   createdAt: Date;
@@ -59,6 +61,12 @@ export const pendings = collection<Pending>({
       name: 'sign_in_email',
       key: { email: 1, createdAt: -1 },
       partialFilterExpression: { purpose: 'sign_in' },
+    },
+    // findLastVisit: the newest of an address at a share link
+    {
+      name: 'visit_email',
+      key: { linkId: 1, email: 1, createdAt: -1 },
+      partialFilterExpression: { purpose: 'visit' },
     },
     // burnPendings: those of a deleted account
     { name: 'agent', key: { agentId: 1 }, partialFilterExpression: { agentId: { $type: 'string' } } },

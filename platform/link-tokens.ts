@@ -1,0 +1,32 @@
+import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { LINK_TOKEN_BYTES, VISITOR_SESSION_BYTES } from '../contract/limits';
+import type { SecretKey } from './config';
+
+/** A fresh token of a share link: 32 base64url characters (gateway.md §6.1). Shown once, never stored. */
+export const newLinkToken = (): string => randomBytes(LINK_TOKEN_BYTES).toString('base64url');
+
+/** A fresh id of a visitor's session: 22 base64url characters, its only credential (gateway.md §6.2). Never stored. */
+export const newVisitorSessionId = (): string => randomBytes(VISITOR_SESSION_BYTES).toString('base64url');
+
+/** What a visitor gets for a mailed code. Never stored. */
+export const newVisitorToken = (): string => randomBytes(32).toString('base64url');
+
+/** What is stored of these three: SHA-256 as 64 lowercase hex. */
+export const hashLinkToken = (token: string): string => createHash('sha256').update(token).digest('hex');
+
+/** A fresh opaque id of a visitor; what it calls with does not follow from it. */
+export const newVisitorId = (): string => randomBytes(12).toString('base64url');
+
+/** The visitor that a proven address is at a link: the same at each proof, another one at another link. */
+export const visitorIdOf = (linkId: string, email: string): string =>
+  createHash('sha256').update(`visitor|${linkId}|${email}`).digest('base64url').slice(0, 22);
+
+/** By what a visitor with a proven address names its session; nobody gets in with it. */
+export const sessionNameOf = (sessionId: string): string =>
+  createHash('sha256').update(`session|${sessionId}`).digest('base64url').slice(0, 22);
+
+/** What is kept of a visitor's address, to count those of a link: without the key nobody can try addresses against it. */
+export function hashAddress(keys: SecretKey[], linkId: string, address: string): string {
+  const key = keys[0]?.key ?? '';
+  return createHmac('sha256', key).update(`address|${linkId}|${address}`).digest('base64url').slice(0, 22);
+}
