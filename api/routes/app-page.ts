@@ -27,11 +27,11 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-const page = (route: string, operationId: string): Endpoint => ({
+const page = (route: string, operationId: string, summary = "The owners' page"): Endpoint => ({
   method: 'GET',
   path: route,
   operationId,
-  summary: "The owners' page",
+  summary,
   tag: 'Platform',
   auth: 'none',
   answersInOutage: true,
@@ -42,7 +42,8 @@ const page = (route: string, operationId: string): Endpoint => ({
 
 /**
  * The owners' page under `/app` (dashboard.md §9, headers of §3.2). Files below `assets/` carry a hash of their content in
- * their name, so they are kept for ever; every other path is a screen of the page and gets `index.html`.
+ * their name, so they are kept for ever; every other path is a screen of the page and gets `index.html`. The page of a share
+ * link (gateway.md §6.1) is built with it.
  */
 export function appPageRoutes(deps: AppPageDeps): Route[] {
   const files = loadOnce(deps.folder ?? path.join(PACKAGE_ROOT, 'dist', 'dashboard'));
@@ -55,8 +56,15 @@ export function appPageRoutes(deps: AppPageDeps): Route[] {
     publicRoute(page('/app/assets/:name', 'getAppAsset'), (ctx) =>
       reply(ctx, files().get(`assets/${ctx.params.name ?? ''}`), { ...headers, 'Cache-Control': KEEP }),
     ),
+    // The same for every token: what it is worth the page finds out, and this answer does not tell.
+    publicRoute(page('/c/:token', 'getChatPage', 'The page of a share link'), (ctx) =>
+      reply(ctx, files().get('chat.html'), { ...headers, ...OF_LINKS, 'Cache-Control': 'no-store' }),
+    ),
   ];
 }
+
+/** The address is a secret: no other site is told it, and no search engine keeps it. */
+const OF_LINKS = { 'Referrer-Policy': 'no-referrer', 'X-Robots-Tag': 'noindex' };
 
 const KEEP = 'public, max-age=31536000, immutable';
 
@@ -106,7 +114,7 @@ function namesIn(folder: string): string[] {
   try {
     return readdirSync(path.join(folder, 'assets'))
       .map((name) => `assets/${name}`)
-      .concat('index.html');
+      .concat('index.html', 'chat.html');
   } catch {
     return [];
   }
