@@ -10,7 +10,10 @@ export interface LinkTerms {
  * Whether a link lets its visitors in. One whose messages are used up works on for who has begun over it, to hear the last
  * answer; nobody begins.
  */
-export function stateOfLink({ enabled, expiresAt, maxMessages, usage }: LinkTerms, now: Date): 'open' | 'used-up' | 'closed' {
+export function stateOfLink(
+  { enabled, expiresAt, maxMessages, usage }: LinkTerms,
+  now: Date,
+): 'open' | 'used-up' | 'closed' {
   if (!enabled || (expiresAt !== null && expiresAt <= now)) return 'closed';
   return maxMessages !== null && usage.messages >= maxMessages ? 'used-up' : 'open';
 }

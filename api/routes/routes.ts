@@ -51,6 +51,7 @@ import { readRoutes } from './v1/reads';
 import { syncRoutes } from './v1/sync';
 import { ownerViewRoutes } from './dashboard/views';
 import { gatewayRoutes } from './gateway/routes';
+import { publicRoutes } from './public/routes';
 import { agentTurnRoutes } from './v1/gateway-turns';
 import { webhookRoutes } from './v1/webhooks';
 
@@ -81,6 +82,7 @@ export function allRoutes(deps: RouteDeps): Route[] {
   const publicBaseUrl = deps.config.PUBLIC_BASE_URL;
   const groups = { ...deps, publicBaseUrl, addMode: deps.config.GROUP_ADD_MODE };
   const files = { ...deps, publicBaseUrl, signer: createUrlSigner(deps.config.SECRET_KEYS) };
+  const reads = createTurnReads(deps);
   return [
     ...metaRoutes({ publicBaseUrl, health: deps.health }),
     ...appPageRoutes({ publicBaseUrl, isProduction: deps.config.NODE_ENV === 'production' }),
@@ -115,7 +117,8 @@ export function allRoutes(deps: RouteDeps): Route[] {
     ...ownerViewRoutes({ ...deps, publicBaseUrl }),
     ...pauseRoutes(deps),
     ...agentTurnRoutes(deps),
-    ...gatewayRoutes({ ...deps, reads: createTurnReads(deps) }),
+    ...gatewayRoutes({ ...deps, reads }),
+    ...publicRoutes({ ...deps, reads }),
   ];
 }
 

@@ -116,12 +116,8 @@ export function createTurns(deps: TurnsDeps): Turns {
       else steps.ended(ended);
     },
     changed: (executionId) => follower.note(executionId),
-    cancelOpen: async (sessionId) => {
-      for (const { _id } of await findOpenTurns(database, sessionId)) await cancel(_id, 'session_closed');
-    },
-    cancelOfLink: async (linkId) => {
-      for (const { _id } of await findOpenTurnsOfLink(database, linkId)) await cancel(_id, 'link_revoked');
-    },
+    cancelOpen: (sessionId) => forEach(findOpenTurns(database, sessionId), (id) => cancel(id, 'session_closed')),
+    cancelOfLink: (linkId) => forEach(findOpenTurnsOfLink(database, linkId), (id) => cancel(id, 'link_revoked')),
     detach: async (executionId) => steps.freed(await detachTurn(database, executionId, clock.now())),
     isClosing: () => closing.signal.aborted,
     close: () => {
@@ -143,6 +139,11 @@ async function failTurn(
   const ended = await endTurn(database, executionId, { status: 'failed', error, at });
   if (ended === null) throw new AppError('TURN_CLOSED');
   return ended;
+}
+
+/** In their order, or one would be handed over because the one before it has ended. */
+async function forEach(turns: Promise<GatewayExecution[]>, work: (id: string) => Promise<unknown>): Promise<void> {
+  for (const { _id } of await turns) await work(_id);
 }
 
 /** Only to sockets that know the gateway: all others see today's wire. One that does not hear it answers late. */

@@ -51,7 +51,7 @@ export function setBlock(database: Database, relation: Relation): Promise<Relati
 }
 
 /**
- * The block's part of a transaction: 2 trips, up to 6 when it is new.
+ * The block's part of a transaction: 2 trips, up to 7 when it is new (a guest of a share link: 9).
  * @returns `counts`: whether `to` had written to `from` first (social.md §5.2)
  */
 export async function writeBlock(

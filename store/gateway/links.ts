@@ -107,10 +107,7 @@ export async function findLinkByToken(
   tokenHash: string,
 ): Promise<{ link: GatewayLink; agent: Agent } | null> {
   const link = await database.gatewayLinks.findOne({ tokenHash }, READ);
-  const claim = await database.claims.findOne(
-    { _id: link?.agentId ?? NOBODY, ownerId: link?.ownerId ?? NOBODY },
-    READ,
-  );
+  const claim = await database.claims.findOne({ _id: link?.agentId ?? NOBODY, ownerId: link?.ownerId ?? NOBODY }, READ);
   const agent = await database.agents.findOne({ _id: link?.agentId ?? NOBODY }, READ);
   return link === null || claim === null || agent === null ? null : { link, agent };
 }

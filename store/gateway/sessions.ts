@@ -130,7 +130,12 @@ function newSession(
   principal: Principal,
   agentId: string,
   now: Date,
-  { kind, isCurrent, title, linkId }: { kind: SessionKind; isCurrent: boolean; title?: string | undefined; linkId?: string },
+  {
+    kind,
+    isCurrent,
+    title,
+    linkId,
+  }: { kind: SessionKind; isCurrent: boolean; title?: string | undefined; linkId?: string },
 ): NewSession {
   // Members of a team are added to its guest with their first turns.
   const guest = newGuest(principal, kind === 'team' ? [] : [agentId], now);

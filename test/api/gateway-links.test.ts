@@ -87,7 +87,12 @@ describe('share links of an agent', () => {
     expect([status, body.code]).toEqual([409, 'TURN_CANCELLED']);
     const shown = await its.call('GET', `/api/agents/${silent.handle}/executions/${accepted.execution_id}`);
     expect(shown.body.status).toBe('cancelled');
-    for (const [method, more] of [['GET', ''], ['PUT', ''], ['POST', '/rotate'], ['DELETE', '']] as const) {
+    for (const [method, more] of [
+      ['GET', ''],
+      ['PUT', ''],
+      ['POST', '/rotate'],
+      ['DELETE', ''],
+    ] as const) {
       const gone = await its.call(method, made.path + more, method === 'PUT' ? { body: {} } : {});
       expect([method, gone.status, gone.body.code]).toEqual([method, 404, 'LINK_NOT_FOUND']);
     }
@@ -154,7 +159,10 @@ describe('share links of an agent', () => {
       ...[0, -1, 1.5, '5', true].map((max_messages) => ({ max_messages })),
     ];
     for (const body of [...wrong, [], 'null']) {
-      for (const [method, at] of [['POST', path], ['PUT', made.path]] as const) {
+      for (const [method, at] of [
+        ['POST', path],
+        ['PUT', made.path],
+      ] as const) {
         const refused = await owner.call(method, at, { body });
         expect([body, method, refused.status, refused.body.code]).toEqual([body, method, 400, 'VALIDATION_ERROR']);
       }

@@ -21,7 +21,10 @@ describe('bad input of the public chat', () => {
     const invalid: unknown[] = [undefined, null, '', ' \n', 7, [], { text: 'hi' }];
     const more = [{ timeout_seconds: 0 }, { timeout_seconds: 301 }, { stream: 'yes' }, { session_id: 7 }];
     for (const token of tokens) {
-      for (const body of [...invalid.map((message) => ({ message })), ...more.map((one) => ({ message: 'x', ...one }))]) {
+      for (const body of [
+        ...invalid.map((message) => ({ message })),
+        ...more.map((one) => ({ message: 'x', ...one })),
+      ]) {
         const refused = await visitor.at('POST', `chat/${token}`, { body });
         expect([body, refused.status, refused.body.code]).toEqual([body, 400, 'VALIDATION_ERROR']);
         expect(refused.body.detail).toBe(refused.body.message);

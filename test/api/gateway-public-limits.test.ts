@@ -33,7 +33,8 @@ describe('request windows of the public chat', () => {
   const say = (token: string, address: string, body: object = { message: 'Hi' }, node = 0) =>
     visitor.at('POST', `chat/${token}`, { body, headers: from(address) }, node);
   const fill = async (scope: keyof typeof PUBLIC_LIMITS, subject: string, hits: number) => {
-    for (let hit = 0; hit < hits; hit += 1) await hitRateWindow(database, `public_${scope}`, subject, PUBLIC_LIMITS[scope]);
+    for (let hit = 0; hit < hits; hit += 1)
+      await hitRateWindow(database, `public_${scope}`, subject, PUBLIC_LIMITS[scope]);
   };
 
   test('gateway#9: the 31st message in a minute from one address is a 429, whatever its token is worth', async () => {
@@ -44,7 +45,10 @@ describe('request windows of the public chat', () => {
       const { status } = await say(WRONG, address, { message: 'Hi' }, count % 2);
       expect([count, status]).toEqual([count, 404]);
     }
-    for (const [token, node] of [[link.token, 0], [WRONG, 1]] as const) {
+    for (const [token, node] of [
+      [link.token, 0],
+      [WRONG, 1],
+    ] as const) {
       const { status, body, headers } = await say(token, address, { message: 'Hi' }, node);
       expect([status, body.code, body.details.scope]).toEqual([429, 'RATE_LIMITED', 'public_messages']);
       expect(headers.get('retry-after')).toBe(String(Math.ceil(body.details.retry_after_ms / 1_000)));

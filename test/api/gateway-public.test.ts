@@ -83,8 +83,8 @@ describe('public chat', () => {
     expect([two.user, two.session_id]).toEqual([one.user, one.session_id]);
     expect(other.user.id).not.toBe(one.user.id);
     const rows = await Promise.all(
-      [database.gatewaySessions, database.gatewayVisits, database.gatewayExecutions, database.gatewayLinks].map((each) =>
-        each.find({} as never).toArray(),
+      [database.gatewaySessions, database.gatewayVisits, database.gatewayExecutions, database.gatewayLinks].map(
+        (each) => each.find({} as never).toArray(),
       ),
     );
     const stored = JSON.stringify(rows);
@@ -304,7 +304,7 @@ describe('public chat', () => {
     }
   });
 
-  test('a link takes as many messages as it allows, however many come at once; who was there hears its answer', async () => {
+  test('a link takes as many messages as it allows, also at once; who was there hears its answer', async () => {
     const few = await newLink(owner, echo, { max_messages: 5 });
     const all = await Promise.all(Array.from({ length: 12 }, (_, n) => visitor.say(few.token, `${n}`, {}, n % 2)));
     const taken = all.filter(({ status }) => status === 200);
@@ -319,7 +319,7 @@ describe('public chat', () => {
     expect((await visitor.say(few.token, 'One more')).status).toBe(200);
   });
 
-  test('§1.1: a guest that the agent blocks is refused from then on; the third within a day disables the link', async () => {
+  test('§1.1: a guest that the agent blocks is refused; the third within a day disables the link', async () => {
     const agent = await newEcho();
     const its = await newLink(await ownerOf(stack, agent), agent);
     const as = (method: string, path: string, body?: object) =>

@@ -134,7 +134,10 @@ describe('queries of share links and their visitors', () => {
     ['a change of a link', () => changeLink(database, 'lnk_7', scope(7), { name: 'Shop' })],
     ['the link of a token', () => findLinkByToken(database, 'hash 7')],
     ['a token that was made up', () => findLinkByToken(database, 'no such hash')],
-    ['a message of a link', () => withTransaction(database, (session) => takeLinkMessage(database, message, now, session))],
+    [
+      'a message of a link',
+      () => withTransaction(database, (session) => takeLinkMessage(database, message, now, session)),
+    ],
     ['a visit', () => findVisit(database, { hash: 'visit 7', linkId: 'lnk_7', now })],
     ['the session of a visit', () => sessionOfVisit(database, linkRow(7, { agentId }), visitRow(7), now)],
     [
@@ -150,11 +153,17 @@ describe('queries of share links and their visitors', () => {
           noteComplaint(database, { from: agentId, to: 'agt_guest_7', at: now }, session),
         ),
     ],
-    ['the last code of an address', () => findLastVisit(database, { linkId: 'lnk_7', email: 'visitor@example.com', now })],
+    [
+      'the last code of an address',
+      () => findLastVisit(database, { linkId: 'lnk_7', email: 'visitor@example.com', now }),
+    ],
     ['open turns of a link', () => findOpenTurnsOfLink(database, 'lnk_9')],
     ['the end of a link', () => revokeLink(database, 'lnk_9', scope(9), now)],
     ['what is kept of visitors', () => forgetVisitors(database, 'lnk_9')],
-    ['the open turns of a link that is gone', () => settleRevokedLink(database, { _id: 'obx_9', linkId: 'lnk_9' }, now)],
+    [
+      'the open turns of a link that is gone',
+      () => settleRevokedLink(database, { _id: 'obx_9', linkId: 'lnk_9' }, now),
+    ],
   ];
 
   test.each(calls)('%s: its own rows only, by an index', async (_name, work) => {

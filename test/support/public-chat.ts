@@ -21,7 +21,11 @@ export async function ownerOf(stack: Stack, agent: Pick<SdkAgent, 'account'>): P
 }
 
 /** A new link of an agent that `owner` has claimed. */
-export async function newLink(owner: GatewayUser, { handle }: { handle: string }, terms: object = {}): Promise<TestLink> {
+export async function newLink(
+  owner: GatewayUser,
+  { handle }: { handle: string },
+  terms: object = {},
+): Promise<TestLink> {
   const path = `/api/agents/${handle}/public-links`;
   const { status, body, text } = await owner.call('POST', path, { body: terms });
   if (status !== 201) throw new Error(`no link: ${status} ${text}`);

@@ -1,11 +1,4 @@
-import {
-  createLink,
-  deleteLink,
-  getLink,
-  listLinks,
-  rotateLink,
-  updateLink,
-} from '../../../contract/endpoints-public';
+import { createLink, deleteLink, getLink, listLinks, rotateLink, updateLink } from '../../../contract/endpoints-public';
 import { AppError } from '../../../contract/errors';
 import { LINK_TOKEN_PREFIX_LENGTH } from '../../../contract/limits';
 import { createLinkSchema, updateLinkSchema } from '../../../contract/public-chat';

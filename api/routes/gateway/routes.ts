@@ -1,6 +1,5 @@
 import type { PresenceService } from '../../realtime/presence/presence';
 import type { Route } from '../../http/route';
-import { publicRoutes } from '../public/routes';
 import { gatewayAgentRoutes } from './agents';
 import { callbackRoutes } from './callbacks';
 import { chatRoutes } from './chat';
@@ -32,6 +31,5 @@ export function gatewayRoutes(deps: GatewayDeps & { presence: PresenceService })
     ...teamRoutes(deps),
     ...teamChatRoutes(deps),
     ...linkRoutes(deps),
-    ...publicRoutes(deps),
   ];
 }

@@ -52,7 +52,10 @@ async function say(ctx: RequestContext, deps: GatewayDeps): Promise<Reply> {
 }
 
 /** gateway.md §1.2: the link is the owner's consent, whatever the agent's `inbox_mode`; only who waits needs it now. */
-function refuseAgent({ status, isSystem, pausedByOwner, settings }: Agent, { async_mode: isAsync }: PublicChatBody): void {
+function refuseAgent(
+  { status, isSystem, pausedByOwner, settings }: Agent,
+  { async_mode: isAsync }: PublicChatBody,
+): void {
   const refusal = refuseChat({
     status,
     isSystem,

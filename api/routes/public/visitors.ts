@@ -92,8 +92,7 @@ export async function findVisitor(
   return { visit, nameOf: () => sessionId ?? '' };
 }
 
-const isGiven = (credential: string | undefined): credential is string =>
-  credential !== undefined && credential !== '';
+const isGiven = (credential: string | undefined): credential is string => credential !== undefined && credential !== '';
 
 const HOUR_MS = 3_600_000;
 

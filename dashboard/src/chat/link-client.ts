@@ -57,7 +57,12 @@ export class LinkClient {
 
   async say(message: string, kept: Kept): Promise<OpenTurn> {
     const { session_id, session_token } = kept;
-    const response = await this.call('POST', `chat/${this.token}`, { message, session_id, session_token, stream: true });
+    const response = await this.call('POST', `chat/${this.token}`, {
+      message,
+      session_id,
+      session_token,
+      stream: true,
+    });
     return {
       executionId: response.headers.get('x-execution-id') ?? '',
       sessionId: response.headers.get('x-session-id') ?? '',

@@ -137,7 +137,7 @@ function nothingOffline(error: unknown): AsyncGenerator<TurnEvent> {
   throw error;
 }
 
-// eslint-disable-next-line require-yield -- a stream that has nothing
+/** A stream that has nothing. */
 async function* nothing(): AsyncGenerator<TurnEvent> {}
 
 function problem(error: unknown): void {
