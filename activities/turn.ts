@@ -1,4 +1,4 @@
-import { hasEnded } from '../domain/turns';
+import { failureAtDeadline, hasEnded } from '../domain/turns';
 import type { Logger } from '../platform/logger';
 import { loadExecution, noteAccepted } from '../store/gateway/executions';
 import { handOverFrom, type HandOverDeps } from '../store/gateway/hand-over';
@@ -50,11 +50,7 @@ export function createTurnActivities(deps: TurnActivityDeps) {
     failTurn: ({ executionId }: { executionId: string }): Promise<TurnView> =>
       guarded(executionId, async () => {
         const { status } = await look(executionId);
-        const error =
-          status === 'running'
-            ? { code: 'timeout' as const, message: 'The agent has not answered in time' }
-            : { code: 'agent_offline' as const, message: 'The agent was not online in time' };
-        return end(executionId, { status: 'failed', error, at: clock.now() });
+        return end(executionId, { status: 'failed', error: failureAtDeadline(status), at: clock.now() });
       }),
 
     /** An operator cancelled the flow. */

@@ -65,6 +65,7 @@ async function main(): Promise<void> {
     ...shared,
     commands: buildCommands({ config, database, agents, clock, flows, log, orders: node.orders }),
     live: node,
+    flows,
     reach,
     orders: node.orders,
     enforcement,

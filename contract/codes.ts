@@ -80,6 +80,10 @@ export const GATEWAY_ERRORS = {
   LINK_NOT_FOUND: { status: 404, message: 'Invalid or expired link' },
   EXECUTION_NOT_FOUND: { status: 404, message: 'No such execution' },
   TEAM_NOT_FOUND: { status: 404, message: 'No such team' },
+  PAYMENT_INVALID: { status: 400, message: 'This payment is not valid here' },
+  PAYMENT_REQUIRED: { status: 402, message: 'This chat has to be paid for' },
+  PAYMENT_IN_PROGRESS: { status: 409, message: 'What this payment is for is still being answered' },
+  PAYMENTS_NOT_CONFIGURED: { status: 409, message: 'This server takes no payments' },
   SESSION_CLOSED: { status: 409, message: 'This session is closed' },
   TURN_CLOSED: { status: 409, message: 'The turn has ended' },
   TURN_CANCELLED: { status: 409, message: 'The turn was cancelled' },
@@ -87,6 +91,7 @@ export const GATEWAY_ERRORS = {
   TURN_QUEUE_FULL: { status: 429, message: 'Too many turns wait in this session' },
   AGENT_ERROR: { status: 502, message: 'The agent reported an error' },
   AGENT_UNAVAILABLE: { status: 503, message: 'The agent cannot answer now' },
+  PAYMENT_PENDING: { status: 503, message: 'Whether the payment went through is not known yet; send it again' },
   TURN_TIMEOUT: { status: 504, message: 'The agent has not answered in time' },
 } as const satisfies Record<string, { status: number; message: string }>;
 

@@ -13,6 +13,7 @@ import { GATEWAY_ENDPOINTS } from './endpoints-gateway';
 import { AGENT_TURN_ENDPOINTS } from './endpoints-agent-turns';
 import { TASK_ENDPOINTS } from './endpoints-tasks';
 import { LINK_ENDPOINTS, PUBLIC_ENDPOINTS } from './endpoints-public';
+import { PAYMENT_ENDPOINTS } from './endpoints-payments';
 import { TEAMMATE_ENDPOINTS } from './endpoints-teammate';
 import { TEAM_ENDPOINTS } from './endpoints-teams';
 import { SEND_BODY_BYTES_MAX } from './limits';
@@ -202,5 +203,6 @@ export const ENDPOINTS: Endpoint[] = [
   ...TEAM_ENDPOINTS,
   ...LINK_ENDPOINTS,
   ...PUBLIC_ENDPOINTS,
+  ...PAYMENT_ENDPOINTS,
   ...AGENT_TURN_ENDPOINTS,
 ];

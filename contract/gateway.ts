@@ -13,6 +13,7 @@ import {
   TURN_WAIT_SECONDS_MAX,
 } from './limits';
 import { clamped, present } from './paging';
+import { paymentSchema } from './payments';
 import { emailSchema } from './registration';
 import { boundedText } from './text';
 
@@ -244,7 +245,7 @@ export const executionSchema = executionSummarySchema
     late_response_at: time.nullable(),
     retry_of: z.string().nullable(),
     metadata: z.looseObject({}).nullable(),
-    payment: z.null(),
+    payment: paymentSchema.nullable(),
   })
   .meta({ id: 'Execution' });
 

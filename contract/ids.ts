@@ -26,6 +26,7 @@ export const GATEWAY_ID_PREFIX = {
   key: 'gky_',
   team: 'team_',
   link: 'lnk_',
+  payment: 'pay_',
 } as const;
 
 /** `del_` + 32 lowercase hex: 12 of the position, 20 of a keyed hash. */

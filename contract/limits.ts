@@ -279,6 +279,19 @@ export const TASK_RETRY_MS_MAX = 300_000;
 /** gateway.md §9.2: how long the events of a turn are kept once it has ended. */
 export const TURN_EVENTS_KEEP_MS = 86_400_000;
 
+/** gateway.md §6.3: what a paid chat may say, and how long its agent may take. */
+export const PAID_MESSAGE_BYTES_MAX = 8_192;
+export const PAID_TIMEOUT_SECONDS = { default: 120, min: 10, max: 600 } as const;
+/** gateway.md §6.3: how much longer a payment is asked to be valid than its turn may take, and has to be. */
+export const PAYMENT_SPARE_SECONDS = 60;
+export const PAYMENT_SPARE_SECONDS_MIN = 30;
+/** gateway.md §6.3: how long a caller waits for what became of its payment, and when it is to ask again. */
+export const SETTLEMENT_WAIT_MS = 30_000;
+export const PAYMENT_RETRY_MS = 5_000;
+/** gateway.md §6.3: how long an answer that was not paid for is kept for its payer. */
+export const WITHHELD_KEEP_MS = 86_400_000;
+export const PAYMENTS_PAGE = { default: 50, max: 200 } as const;
+
 /** gateway.md §8.3: what agents say of a turn. */
 export const TURN_DELTA_BYTES_MAX = 8_192;
 export const TURN_LABEL_LENGTH_MAX = 200;
@@ -326,6 +339,8 @@ export const GATEWAY_LIMITS = {
   team_turns: { limit: 10, windowMs: 60_000, window: 'fixed' },
   /** gateway.md §1.2: first turns with agents of others. */
   first_contacts: { limit: 100, windowMs: 86_400_000, window: 'rolling' },
+  /** Answers that ask an address for a payment. */
+  unpaid: { limit: 30, windowMs: 60_000, window: 'fixed' },
 } as const satisfies Record<string, RateLimit>;
 
 /** gateway.md §6.1: share links of an agent. */

@@ -9,11 +9,18 @@ import { takesIdempotencyKey } from './idempotency';
 export function codesByStatus(endpoint: Endpoint): Map<number, Set<ErrorCode>> {
   const byStatus = new Map<number, Set<ErrorCode>>();
   for (const code of [...endpoint.errors, ...pipelineCodes(endpoint)]) {
-    const status = code === 'INVALID_API_KEY' && endpoint.auth === 'principal' ? 401 : ALL_ERRORS[code].status;
-    if (endpoint.responses[status] !== undefined) continue;
-    byStatus.set(status, (byStatus.get(status) ?? new Set()).add(code));
+    for (const status of statusesOf(code, endpoint)) {
+      if (endpoint.responses[status] !== undefined) continue;
+      byStatus.set(status, (byStatus.get(status) ?? new Set()).add(code));
+    }
   }
   return byStatus;
+}
+
+function statusesOf(code: ErrorCode, { auth }: Endpoint): number[] {
+  if (code === 'INVALID_API_KEY' && auth === 'principal') return [401];
+  // gateway.md §6.3: one that is malformed, and one that was used for something else.
+  return code === 'PAYMENT_INVALID' ? [400, 409] : [ALL_ERRORS[code].status];
 }
 
 function pipelineCodes(endpoint: Endpoint): ErrorCode[] {

@@ -12,6 +12,11 @@ const ERROR = {
     message: { type: 'string' },
     details: { type: 'object', additionalProperties: true },
     detail: { type: 'string', description: 'The message once more, from the chat gateway only' },
+    payment: {
+      type: 'object',
+      additionalProperties: true,
+      description: 'What became of the payment, of paid chat only',
+    },
   },
 };
 

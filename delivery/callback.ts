@@ -58,6 +58,6 @@ export async function attemptCallback(
 }
 
 async function bodyOf(database: Database, event: string, { agent, execution }: Callback): Promise<Buffer> {
-  const data = presentExecution(agent, execution, await readToolEvents(database, execution));
+  const data = presentExecution(agent, execution, await readToolEvents(database, execution), null);
   return Buffer.from(JSON.stringify({ event, timestamp: data.completed_at, data }));
 }

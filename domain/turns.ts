@@ -1,5 +1,6 @@
 import { TASK_PRIORITY_DEFAULT } from '../contract/limits';
 import { beginningOf } from './cuts';
+import { isJsonObject } from './json-object';
 
 /** The rules of the chat gateway's turns (gateway.md §8.2, §9.2). */
 
@@ -16,6 +17,12 @@ export type TurnFailure =
   | 'recipient_backlogged';
 
 export const OPEN_STATUSES = ['queued', 'running'] as const satisfies TurnStatus[];
+
+/** Why a turn fails at its deadline. @param status as it is then */
+export const failureAtDeadline = (status: TurnStatus): { code: TurnFailure; message: string } =>
+  status === 'running'
+    ? { code: 'timeout', message: 'The agent has not answered in time' }
+    : { code: 'agent_offline', message: 'The agent was not online in time' };
 
 /** A turn that has ended never changes its status again. */
 export const hasEnded = (status: TurnStatus): boolean => !OPEN_STATUSES.some((open) => open === status);
@@ -107,7 +114,7 @@ export function readMarks(metadata: Record<string, unknown>): ReplyMarks {
     isFinal:
       gateway['final'] !== false && !(typeof index === 'number' && typeof total === 'number' && index < total - 1),
     isContinuation: typeof index === 'number' && index > 0,
-    error: isObject(error)
+    error: isJsonObject(error)
       ? {
           code: beginningOf(textOf(error['code']) ?? 'error', ERROR_CODE_LENGTH_MAX),
           message: beginningOf(textOf(error['message']) ?? '', ERROR_MESSAGE_LENGTH_MAX),
@@ -119,11 +126,8 @@ export function readMarks(metadata: Record<string, unknown>): ReplyMarks {
 
 const textOf = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** A value that came from outside as an object; everything else as an empty one. */
-export const objectOf = (value: unknown): Record<string, unknown> => (isObject(value) ? value : {});
+export const objectOf = (value: unknown): Record<string, unknown> => (isJsonObject(value) ? value : {});
 
 /** What a user reads of an agent's message: its text, else its data as JSON (gateway.md §8.2). */
 export function responseOf(content: { text?: unknown; data?: unknown }): string {

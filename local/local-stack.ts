@@ -182,6 +182,8 @@ function baseEnvironment(settings: LocalSettings, data: DataDir, port: number): 
     SECRET_KEYS: or('SECRET_KEYS', data.secretKeys),
     WEBHOOK_ALLOW_HTTP: or('WEBHOOK_ALLOW_HTTP', 'on'),
     WEBHOOK_ALLOW_PRIVATE: or('WEBHOOK_ALLOW_PRIVATE', 'on'),
+    // Refused in production, where it must be named.
+    ...(given['NODE_ENV'] === 'production' ? {} : { X402_FACILITATOR: or('X402_FACILITATOR', 'local') }),
   };
 }
 

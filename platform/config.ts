@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { SOCKETS_PER_AGENT, SOCKETS_PER_AGENT_MAX } from '../contract/limits';
 import { isBlobStoreUrl } from './blobs/open';
+import { isFacilitator } from './x402/facilitator';
 
 /** `on/off`, `true/false`, `1/0`, in any case. */
 const aSwitch = z
@@ -84,6 +85,7 @@ const variables = z.object({
   RATE_LIMITS: aSwitch.default(true),
   SOCKET_PING_SECONDS: count.default(30),
   SOCKETS_PER_AGENT: count.max(SOCKETS_PER_AGENT_MAX).default(SOCKETS_PER_AGENT),
+  X402_FACILITATOR: z.string().refine(isFacilitator, 'local, or an https:// URL').optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
@@ -132,6 +134,10 @@ function productionFaults(config: Variables): string[] {
   if (config.NODE_ENV !== 'production') return faults;
   if (config.PUBLIC_BASE_URL === undefined) faults.push('PUBLIC_BASE_URL: required in production');
   if (!config.RATE_LIMITS) faults.push('RATE_LIMITS: cannot be off in production');
+  // The local facilitator moves no money, and a payment in plain text can be sent by whoever reads it.
+  if (config.X402_FACILITATOR?.startsWith('https://') === false) {
+    faults.push('X402_FACILITATOR: must be an https:// URL in production');
+  }
   return faults;
 }
 

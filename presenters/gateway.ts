@@ -14,7 +14,9 @@ import { beginningOf } from '../domain/cuts';
 import { responseOf } from '../domain/turns';
 import type { Agent } from '../store/schema/collections/agents';
 import type { GatewayEvent, GatewayExecution, GatewayKey, GatewaySession } from '../store/schema/collections/gateway';
+import type { Payment } from '../store/schema/collections/payments';
 import type { Message } from '../store/schema/collections/messages';
+import { presentPayment } from './payments';
 import { presentExecutionLog, presentToolCalls } from './tools';
 
 type Named = Pick<Agent, '_id' | 'handle' | 'displayName'>;
@@ -208,7 +210,13 @@ export function presentExecutionSummary(agent: Named, execution: GatewayExecutio
   };
 }
 
-export function presentExecution(agent: Named, execution: GatewayExecution, tools: GatewayEvent[]): ExecutionView {
+/** @param tools what its agent told of its tools @param payment what it is paid with, if it is */
+export function presentExecution(
+  agent: Named,
+  execution: GatewayExecution,
+  tools: GatewayEvent[],
+  payment: Payment | null,
+): ExecutionView {
   const metadata = { ...execution.metadata, ...execution.hints };
   return {
     ...presentExecutionSummary(agent, execution),
@@ -227,6 +235,6 @@ export function presentExecution(agent: Named, execution: GatewayExecution, tool
     late_response_at: isoOf(execution.late?.at),
     retry_of: execution.retryOf ?? null,
     metadata: Object.keys(metadata).length === 0 ? null : metadata,
-    payment: null,
+    payment: payment === null ? null : presentPayment(payment),
   };
 }

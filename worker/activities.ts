@@ -4,6 +4,7 @@ import { createCodeActivities } from '../activities/code-by-mail';
 import { createGroupDeletionActivities } from '../activities/group-deletion';
 import { createHousekeepingActivities } from '../activities/housekeeping';
 import { createEnforcementActivities } from '../activities/enforcement';
+import { createPaidTurnActivities } from '../activities/paid-turn';
 import { createReleaseActivities } from '../activities/inbox-release';
 import { createSocketActivities } from '../activities/sockets';
 import { createTeamTurnActivities } from '../activities/team-turn';
@@ -14,8 +15,10 @@ import type { SecretKey } from '../platform/config';
 import type { Logger } from '../platform/logger';
 import type { Mailer } from '../platform/mail';
 import type { Metrics } from '../platform/metrics';
+import type { Facilitator } from '../platform/x402/facilitator';
 import type { HandOverDeps } from '../store/gateway/hand-over';
 import { createCallbackSecrets } from '../store/gateway/callbacks';
+import { createPaymentSeal } from '../store/gateway/payments';
 import { createAgentReader } from '../store/agents/agents';
 import { createOrders } from '../store/nodes/orders';
 
@@ -26,6 +29,7 @@ export interface ActivityDeps extends HandOverDeps {
   undeliveredTtlDays: number;
   publicBaseUrl: string;
   webhooks: WebhookActivityDeps;
+  facilitator: Facilitator | null;
   metrics: Metrics;
   log: Logger;
 }
@@ -47,6 +51,7 @@ export function createActivities(deps: ActivityDeps) {
       secrets: createCallbackSecrets(deps.secretKeys),
     }),
     ...createTeamTurnActivities(deps),
+    ...createPaidTurnActivities({ ...deps, paymentSeal: createPaymentSeal(deps.secretKeys) }),
     ...createWebhookActivities(deps.webhooks),
     ...createReleaseActivities({
       ...deps,

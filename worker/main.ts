@@ -15,6 +15,7 @@ import { startProcess } from '../platform/start';
 import { temporalConnectionOptions } from '../platform/temporal-connection';
 import { prepareStore } from '../store/accounts/system-agents';
 import { createAgentReader } from '../store/agents/agents';
+import { openFacilitator } from '../store/gateway/open-facilitator';
 import { wakeAgents } from '../store/nodes/wake-agents';
 import { openDatabase, type Database } from '../store/schema/database';
 import { createCommitter, type Committer } from '../store/sending/committer';
@@ -50,6 +51,7 @@ async function main(): Promise<void> {
     undeliveredTtlDays: config.UNDELIVERED_TTL_DAYS,
     publicBaseUrl: config.PUBLIC_BASE_URL,
     webhooks,
+    facilitator: openFacilitator({ facilitator: config.X402_FACILITATOR, database, clock: systemClock }),
     metrics,
     log,
   });

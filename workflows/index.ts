@@ -4,6 +4,7 @@ import { groupDeletion } from './group-deletion';
 import { housekeeping } from './housekeeping';
 import { inboxRelease } from './inbox-release';
 import type { FlowTypes } from './messages/flows';
+import { paidTurn } from './paid-turn';
 import { recovery } from './recovery';
 import { registration } from './registration';
 import { rotation } from './rotation';
@@ -19,6 +20,7 @@ const flows = {
   groupDeletion,
   housekeeping,
   inboxRelease,
+  paidTurn,
   recovery,
   registration,
   rotation,
@@ -38,6 +40,7 @@ export {
   groupDeletion,
   housekeeping,
   inboxRelease,
+  paidTurn,
   recovery,
   registration,
   rotation,

@@ -3,8 +3,11 @@ import type { BlobStore } from '../../platform/blobs/blob-store';
 import type { Clock } from '../../platform/clock';
 import type { Config } from '../../platform/config';
 import type { Logger } from '../../platform/logger';
+import type { Flows } from '../../platform/flows/flows';
 import type { Metrics } from '../../platform/metrics';
 import type { AgentReader } from '../../store/agents/agents';
+import { openFacilitator } from '../../store/gateway/open-facilitator';
+import { createPaymentSeal } from '../../store/gateway/payments';
 import type { Reach } from '../../store/schema/reach';
 import type { Database } from '../../store/schema/database';
 import type { Committer } from '../../store/sending/committer';
@@ -32,6 +35,7 @@ import { dashboardAuthRoutes } from './dashboard/auth';
 import { pauseRoutes } from './dashboard/pause';
 import { contactRoutes } from './v1/contacts';
 import { enforcementRoutes } from './internal/enforcement';
+import { facilitatorRoutes } from './facilitator';
 import { historyRoutes } from './v1/history';
 import { conversationRoutes } from './v1/conversations';
 import { hideRoutes } from './v1/hides';
@@ -74,6 +78,8 @@ export interface RouteDeps {
   blobs: BlobStore;
   avatars: Avatars;
   turns: Turns;
+  /** Of paid chat: asks for what is withheld. */
+  flows: Pick<Flows, 'askSettlement'>;
   health: Health;
 }
 
@@ -81,6 +87,7 @@ export interface RouteDeps {
 export function allRoutes(deps: RouteDeps): Route[] {
   const publicBaseUrl = deps.config.PUBLIC_BASE_URL;
   const groups = { ...deps, publicBaseUrl, addMode: deps.config.GROUP_ADD_MODE };
+  const facilitator = openFacilitator({ ...deps, facilitator: deps.config.X402_FACILITATOR });
   const files = { ...deps, publicBaseUrl, signer: createUrlSigner(deps.config.SECRET_KEYS) };
   const reads = createTurnReads(deps);
   return [
@@ -117,8 +124,11 @@ export function allRoutes(deps: RouteDeps): Route[] {
     ...ownerViewRoutes({ ...deps, publicBaseUrl }),
     ...pauseRoutes(deps),
     ...agentTurnRoutes(deps),
-    ...gatewayRoutes({ ...deps, reads }),
+    ...gatewayRoutes({ ...deps, reads, facilitator, seal: createPaymentSeal(deps.config.SECRET_KEYS) }),
     ...publicRoutes({ ...deps, reads }),
+    ...(facilitator === null || deps.config.X402_FACILITATOR !== 'local'
+      ? []
+      : facilitatorRoutes({ ...deps, facilitator })),
   ];
 }
 

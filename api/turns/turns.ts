@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { failureAtDeadline } from '../../domain/turns';
 import type { Clock } from '../../platform/clock';
 import type { Flows } from '../../platform/flows/flows';
 import type { Logger } from '../../platform/logger';
@@ -6,7 +7,7 @@ import { findOpenTurns, loadExecution, noteAccepted } from '../../store/gateway/
 import { createTurnFollower } from '../../store/gateway/follow';
 import { findOpenTurnsOfLink } from '../../store/gateway/links';
 import { tryAgain } from '../../store/gateway/tries';
-import { detachTurn, endTurn, startTurn, type EndedTurn, type NewTurn } from '../../store/gateway/turns';
+import { detachTurn, endTurn, startTurn, type NewTurn } from '../../store/gateway/turns';
 import type { GatewayEvent, GatewayExecution } from '../../store/schema/collections/gateway';
 import type { Database } from '../../store/schema/database';
 import type { Committer } from '../../store/sending/committer';
@@ -42,6 +43,10 @@ export type CancelOutcome = 'cancelled_while_queued' | 'terminated' | 'already_f
 export interface Turns {
   /** Makes the turn durable and begins with it. @throws AppError SESSION_CLOSED, TURN_QUEUE_FULL */
   start(turn: NewTurn): Promise<GatewayExecution>;
+  /** Begins with a turn that was made durable as part of something larger. */
+  stored(execution: GatewayExecution): void;
+  /** Fails an open turn whose time is over; one that was answered meanwhile stays so. */
+  expire(execution: GatewayExecution): Promise<void>;
   /**
    * Events of a turn after the one of this number, as they come, whichever process writes them; null where there was none
    * for a while. Ends with the turn, or with the signal.
@@ -87,14 +92,8 @@ export function createTurns(deps: TurnsDeps): Turns {
 
   committer.onReplies(steps.replied);
 
-  async function cancel(executionId: string, reason: CancelReason): Promise<CancelOutcome> {
-    const before = await loadExecution(database, executionId);
-    const ended = await endTurn(database, executionId, { status: 'cancelled', at: clock.now() });
-    if (ended === null) return 'already_finished';
-    steps.ended(ended, before?.team !== undefined);
-    if (before !== null) sayCancelled(live, before, reason);
-    return before?.messageId === null ? 'cancelled_while_queued' : 'terminated';
-  }
+  const ending = { database, clock, live, steps };
+  const cancel: Turns['cancel'] = (executionId, reason) => cancelTurn(ending, executionId, reason);
 
   return {
     start: async (turn) => {
@@ -102,6 +101,7 @@ export function createTurns(deps: TurnsDeps): Turns {
       steps.started(execution);
       return execution;
     },
+    stored: (execution) => steps.started(execution),
     follow,
     awaitEnd: async (execution, signal) => {
       for await (const event of follow(execution._id, execution.lastEvent, signal)) if (event?.type === 'end') break;
@@ -111,10 +111,15 @@ export function createTurns(deps: TurnsDeps): Turns {
     cancel,
     failByAgent: async (agentId, executionId, error) => {
       await loadAgentTurn(database, agentId, executionId);
-      const ended = await failTurn(database, executionId, error, clock.now());
-      if (ended === null) follower.note(executionId);
-      else steps.ended(ended);
+      if (error.retryable === true && (await tryAgain(database, executionId, clock.now()))) {
+        return follower.note(executionId);
+      }
+      const { code: agentCode, message } = error;
+      if (!(await failTurn(ending, executionId, { code: 'agent_error', message, agentCode }))) {
+        throw new AppError('TURN_CLOSED');
+      }
     },
+    expire: async ({ _id, status }) => void (await failTurn(ending, _id, failureAtDeadline(status))),
     changed: (executionId) => follower.note(executionId),
     cancelOpen: (sessionId) => forEach(findOpenTurns(database, sessionId), (id) => cancel(id, 'session_closed')),
     cancelOfLink: (linkId) => forEach(findOpenTurnsOfLink(database, linkId), (id) => cancel(id, 'link_revoked')),
@@ -127,23 +132,35 @@ export function createTurns(deps: TurnsDeps): Turns {
   };
 }
 
-/** @returns null when the turn will be tried again @throws AppError TURN_CLOSED */
-async function failTurn(
-  database: Database,
-  executionId: string,
-  { code: agentCode, message, retryable }: AgentError,
-  at: Date,
-): Promise<EndedTurn | null> {
-  if (retryable === true && (await tryAgain(database, executionId, at))) return null;
-  const error = { code: 'agent_error', message, agentCode } as const;
-  const ended = await endTurn(database, executionId, { status: 'failed', error, at });
-  if (ended === null) throw new AppError('TURN_CLOSED');
-  return ended;
-}
-
 /** In their order, or one would be handed over because the one before it has ended. */
 async function forEach(turns: Promise<GatewayExecution[]>, work: (id: string) => Promise<unknown>): Promise<void> {
   for (const { _id } of await turns) await work(_id);
+}
+
+type Ending = Pick<TurnsDeps, 'database' | 'clock' | 'live'> & { steps: ReturnType<typeof createTurnSteps> };
+
+async function cancelTurn(
+  { database, clock, live, steps }: Ending,
+  executionId: string,
+  reason: CancelReason,
+): Promise<CancelOutcome> {
+  const before = await loadExecution(database, executionId);
+  const ended = await endTurn(database, executionId, { status: 'cancelled', at: clock.now() });
+  if (ended === null) return 'already_finished';
+  steps.ended(ended, before?.team !== undefined);
+  if (before !== null) sayCancelled(live, before, reason);
+  return before?.messageId === null ? 'cancelled_while_queued' : 'terminated';
+}
+
+/** @returns false when it had ended before */
+async function failTurn(
+  { database, clock, steps }: Ending,
+  executionId: string,
+  error: GatewayExecution['error'],
+): Promise<boolean> {
+  const ended = await endTurn(database, executionId, { status: 'failed', error, at: clock.now() });
+  if (ended !== null) steps.ended(ended);
+  return ended !== null;
 }
 
 /** Only to sockets that know the gateway: all others see today's wire. One that does not hear it answers late. */

@@ -32,6 +32,16 @@ export const ownerPrincipal = ({ id, displayName }: Owner): AccountPrincipal => 
   agentId: null,
 });
 
+/** Whoever pays for its turns, known by the address that the money comes from (gateway.md §6.3). @param address in lower case */
+export const payerPrincipal = (address: string): Principal => ({
+  key: `payer:${address}`,
+  ownerId: null,
+  displayName: null,
+  verifiedEmail: null,
+  kind: 'payer',
+  agentId: null,
+});
+
 /** An application with a key of an owner. */
 export const keyPrincipal = (
   { _id, agentId, teamId }: Pick<GatewayKey, '_id' | 'agentId' | 'teamId'>,

@@ -121,12 +121,13 @@ export async function createSideSession(
   return made.session;
 }
 
-interface NewSession {
+/** A session and its guest, not stored yet. */
+export interface NewSession {
   session: GatewaySession;
   guest: Agent;
 }
 
-function newSession(
+export function newSession(
   principal: Principal,
   agentId: string,
   now: Date,
@@ -162,7 +163,8 @@ function newSession(
   return { session, guest };
 }
 
-async function insertSession(
+/** Stores a new session as part of a transaction. */
+export async function insertSession(
   database: Database,
   { session, guest }: NewSession,
   transaction: ClientSession,

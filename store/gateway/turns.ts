@@ -42,6 +42,8 @@ export interface NewTurn {
   /** Of a team's turn (`store/gateway/team-turns.ts`). */
   team?: GatewayExecution['team'];
   teamPart?: GatewayExecution['teamPart'];
+  /** The payment that it is for. */
+  paymentId?: string;
 }
 
 /**
@@ -51,41 +53,15 @@ export interface NewTurn {
  * @throws AppError SESSION_CLOSED, TURN_QUEUE_FULL, AWAITING_REPLY, LINK_NOT_FOUND
  */
 export async function startTurn(database: Database, turn: NewTurn): Promise<GatewayExecution> {
-  const { session, now } = turn;
   const execution = newExecution(turn);
-  await whileOneIsCurrent(database, session.agentId, async (transaction) => {
-    const before = await database.gatewaySessions.findOneAndUpdate(
-      { _id: session._id, status: 'active', [`turns.${TURNS_PER_SESSION_MAX - 1}`]: { $exists: false } },
-      { $push: { turns: execution._id }, $max: { activeAt: now } },
-      { session: transaction, returnDocument: 'before' },
-    );
-    if (before === null) throw await refusalOf(database, session._id, transaction);
-    // Its row as it is now: another session may have become the current one since it was chosen.
-    if (canBeCurrent(before) && before.isCurrent !== true) await makeCurrent(database, session, transaction);
-    execution.queuedBehind = before.turns.length;
-    // A team has no slots: the turns of its members take those of theirs.
-    if (turn.team === undefined) await takeSlot(database, execution, transaction);
-    const { contactOf: ownerId } = turn;
-    if (ownerId !== null) await takeContact(database, { ...session, ownerId }, now, transaction);
-    if (turn.link !== undefined) await takeLinkMessage(database, turn.link, now, transaction);
-    if (turn.receipt != null) await writeReceipt(database, turn.receipt, execution._id, now, transaction);
-    await database.gatewayExecutions.insertOne(execution, { session: transaction });
-    const queued = newEvent(execution, { n: 1, type: 'status', data: { status: 'queued' }, at: now });
-    await database.gatewayEvents.insertOne(queued, { session: transaction });
-    await database.outbox.insertOne(
-      {
-        _id: newOutboxId(),
-        kind: turn.team === undefined ? 'turn.started' : 'team-turn.started',
-        executionId: execution._id,
-        createdAt: now,
-      },
-      { session: transaction },
-    );
-  });
+  await whileOneIsCurrent(database, turn.session.agentId, (transaction) =>
+    insertTurn(database, execution, turn, transaction),
+  );
   return execution;
 }
 
-function newExecution(turn: NewTurn): GatewayExecution {
+/** The execution of a turn that is not stored yet. */
+export function newExecution(turn: NewTurn): GatewayExecution {
   const { session, now } = turn;
   return {
     _id: turn.id ?? newGatewayId('execution'),
@@ -115,7 +91,44 @@ function newExecution(turn: NewTurn): GatewayExecution {
     ...(turn.retryOf === undefined ? {} : { retryOf: turn.retryOf }),
     ...(turn.team === undefined ? {} : { team: turn.team }),
     ...(turn.teamPart === undefined ? {} : { teamPart: turn.teamPart }),
+    ...(turn.paymentId === undefined ? {} : { paymentId: turn.paymentId }),
   };
+}
+
+/** `startTurn` as part of a transaction. */
+export async function insertTurn(
+  database: Database,
+  execution: GatewayExecution,
+  turn: NewTurn,
+  transaction: ClientSession,
+): Promise<void> {
+  const { session, now, contactOf: ownerId } = turn;
+  const before = await database.gatewaySessions.findOneAndUpdate(
+    { _id: session._id, status: 'active', [`turns.${TURNS_PER_SESSION_MAX - 1}`]: { $exists: false } },
+    { $push: { turns: execution._id }, $max: { activeAt: now } },
+    { session: transaction, returnDocument: 'before' },
+  );
+  if (before === null) throw await refusalOf(database, session._id, transaction);
+  // Its row as it is now: another session may have become the current one since it was chosen.
+  if (canBeCurrent(before) && before.isCurrent !== true) await makeCurrent(database, session, transaction);
+  execution.queuedBehind = before.turns.length;
+  // A team has no slots: the turns of its members take those of theirs.
+  if (turn.team === undefined) await takeSlot(database, execution, transaction);
+  if (ownerId !== null) await takeContact(database, { ...session, ownerId }, now, transaction);
+  if (turn.link !== undefined) await takeLinkMessage(database, turn.link, now, transaction);
+  if (turn.receipt != null) await writeReceipt(database, turn.receipt, execution._id, now, transaction);
+  await database.gatewayExecutions.insertOne(execution, { session: transaction });
+  const queued = newEvent(execution, { n: 1, type: 'status', data: { status: 'queued' }, at: now });
+  await database.gatewayEvents.insertOne(queued, { session: transaction });
+  await database.outbox.insertOne(
+    {
+      _id: newOutboxId(),
+      kind: turn.team === undefined ? 'turn.started' : 'team-turn.started',
+      executionId: execution._id,
+      createdAt: now,
+    },
+    { session: transaction },
+  );
 }
 
 /** Chats, and a caller's talks with a team; not what stands beside them. */
@@ -388,5 +401,6 @@ export async function flowInputOf(database: Database, executionId: string) {
     waitUntil: execution.waitUntil.toISOString(),
     deadlineAt: execution.deadlineAt.toISOString(),
     ...(execution.callback === undefined ? {} : { hasCallback: true as const }),
+    ...(execution.paymentId === undefined ? {} : { paymentId: execution.paymentId }),
   };
 }

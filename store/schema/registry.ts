@@ -23,6 +23,7 @@ import { envelopes, messages } from './collections/messages';
 import { bus, connections, nodes } from './collections/nodes';
 import { outbox } from './collections/outbox';
 import { claims, owners, ownerSessions } from './collections/owners';
+import { facilitatorBalances, facilitatorTransfers, payments, paymentSettings } from './collections/payments';
 import { presences } from './collections/presences';
 import { hiddenRanges, readStates } from './collections/read-states';
 import { recoveries } from './collections/recoveries';
@@ -51,6 +52,8 @@ export const COLLECTIONS = {
   enforcements,
   enforcementTransitions,
   envelopes,
+  facilitatorBalances,
+  facilitatorTransfers,
   gatewayContacts,
   gatewayEvents,
   gatewayExecutions,
@@ -74,6 +77,8 @@ export const COLLECTIONS = {
   outbox,
   owners,
   ownerSessions,
+  payments,
+  paymentSettings,
   pendings,
   presences,
   rateWindows,

@@ -32,7 +32,7 @@ describe('the router and the OpenAPI document', () => {
 
   test('what is not public stands under a path of its own', () => {
     for (const { path } of routes.filter(({ isInternal }) => isInternal)) {
-      expect(path).toMatch(/^\/(internal|docs|avatars|dashboard|app|c)(\/|$)/);
+      expect(path).toMatch(/^\/(internal|docs|avatars|dashboard|app|c|x402)(\/|$)/);
     }
   });
 });

@@ -13,7 +13,7 @@ const OF_OWNERS = [...DASHBOARD_ENDPOINTS, ...PAUSE_ENDPOINTS, ...OWNER_VIEW_END
 }));
 
 /** Served, but not part of the public surface (conventions.md §17): only their refusals are checked. */
-const UNLISTED = /^\/(internal\/|docs(\/|$)|app(\/|$)|c\/|avatars\/|v1\/ws$)/;
+const UNLISTED = /^\/(internal\/|docs(\/|$)|app(\/|$)|c\/|avatars\/|x402\/|v1\/ws$)/;
 /** Answers to callers that went away; nobody receives them. */
 const CLIENT_CLOSED_REQUEST = 499;
 /** These wait for something else than time to pass. */

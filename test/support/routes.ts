@@ -7,7 +7,7 @@ const uncalled: unknown = new Proxy(() => uncalled, { get: () => uncalled });
 
 /** Every endpoint that the server serves, public or not. */
 export function servedEndpoints(): Endpoint[] {
-  const config = parseConfig({ SECRET_KEYS: `a:${'A'.repeat(44)}` });
+  const config = parseConfig({ SECRET_KEYS: `a:${'A'.repeat(44)}`, X402_FACILITATOR: 'local' });
   // The parse point of the stand-in.
   const deps = Object.create(uncalled as object, { config: { value: config } }) as RouteDeps;
   return allRoutes(deps).map(({ endpoint }) => endpoint);

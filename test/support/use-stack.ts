@@ -29,10 +29,10 @@ export function useStack(options: StackOptions | (() => StackOptions) = {}): Use
 }
 
 /** As `useStack`, anew for each test. */
-export function useStackEach(options: StackOptions): UsedStack {
+export function useStackEach(options: StackOptions | (() => StackOptions)): UsedStack {
   return standInFor(
     useEach(
-      () => openStack(options),
+      () => openStack(typeof options === 'function' ? options() : options),
       ({ close }) => close(),
     ),
   );

@@ -31,6 +31,7 @@ describe('recorded histories', () => {
       'inbox-release',
       'turn',
       'team-turn',
+      'paid-turn',
     ];
     for (const flow of [...flows, 'housekeeping']) {
       expect(names.filter((name) => name.startsWith(`${flow}/`)).length).toBeGreaterThan(0);

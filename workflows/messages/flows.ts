@@ -5,6 +5,7 @@ import type { GroupDeletionInput, GroupDeletionProgress } from './group-deletion
 import type { HousekeepingInput, HousekeepingResult } from './housekeeping';
 import type { InboxReleaseInput, ReleaseView } from './inbox-release';
 import type { TeamTurnInput, TeamTurnView } from './team-turn';
+import type { PaidTurnInput, PaidTurnView } from './paid-turn';
 import type { TurnInput, TurnView } from './turn';
 import type { WebhookFlowInput, WebhookFlowView } from './webhook';
 
@@ -22,6 +23,7 @@ export interface FlowTypes {
   enforcement: (input: EnforcementInput) => Promise<EnforcementView>;
   inboxRelease: (input: InboxReleaseInput) => Promise<ReleaseView>;
   teamTurn: (input: TeamTurnInput) => Promise<TeamTurnView>;
+  paidTurn: (input: PaidTurnInput) => Promise<PaidTurnView>;
   turn: (input: TurnInput) => Promise<TurnView>;
   webhook: (input: WebhookFlowInput) => Promise<WebhookFlowView>;
   housekeeping: (input: HousekeepingInput) => Promise<HousekeepingResult>;

@@ -11,6 +11,7 @@ import { AppError } from '../../../contract/errors';
 import { executionLogQuerySchema, executionsQuerySchema, terminateSchema } from '../../../contract/gateway';
 import { presentExecution, presentExecutionSummary } from '../../../presenters/gateway';
 import { findExecution, listExecutions as readExecutions, readEvents } from '../../../store/gateway/executions';
+import { loadPayment } from '../../../store/gateway/payments';
 import { readToolEvents } from '../../../store/gateway/turn-events';
 import type { GatewayExecution } from '../../../store/schema/collections/gateway';
 import { nextLink, parseCursor } from '../../http/cursors';
@@ -35,7 +36,11 @@ export function executionRoutes(deps: GatewayDeps): Route[] {
       getExecution,
       one(async (_, { agent }, execution) => {
         const now = await deps.turns.load(execution);
-        return { status: 200, body: presentExecution(agent, now, await readToolEvents(deps.database, now)) };
+        const [tools, payment] = await Promise.all([
+          readToolEvents(deps.database, now),
+          now.paymentId === undefined ? null : loadPayment(deps.database, now.paymentId),
+        ]);
+        return { status: 200, body: presentExecution(agent, now, tools, payment) };
       }),
     ),
     gatewayRoute(

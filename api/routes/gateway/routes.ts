@@ -9,6 +9,8 @@ import type { GatewayDeps } from './gateway-deps';
 import { inboxRoutes } from './inbox';
 import { keyRoutes } from './keys';
 import { linkRoutes } from './links';
+import { paidRoutes, type PaidDeps } from './paid';
+import { paymentRoutes } from './payments';
 import { sessionRoutes } from './sessions';
 import { gatewaySignInRoutes } from './sign-in';
 import { taskRoutes } from './tasks';
@@ -16,7 +18,7 @@ import { teamChatRoutes } from './team-chat';
 import { teamRoutes } from './teams';
 
 /** Every route of the chat gateway. */
-export function gatewayRoutes(deps: GatewayDeps & { presence: PresenceService }): Route[] {
+export function gatewayRoutes(deps: GatewayDeps & PaidDeps & { presence: PresenceService }): Route[] {
   return [
     ...gatewaySignInRoutes(deps),
     ...gatewayAgentRoutes(deps),
@@ -31,5 +33,7 @@ export function gatewayRoutes(deps: GatewayDeps & { presence: PresenceService })
     ...teamRoutes(deps),
     ...teamChatRoutes(deps),
     ...linkRoutes(deps),
+    ...paymentRoutes(deps),
+    ...paidRoutes(deps),
   ];
 }

@@ -60,6 +60,8 @@ export interface GatewayExecution {
   /** How it came; for most turns what their session was made for. */
   channel: SessionKind;
   status: TurnStatus;
+  /** The payment that it is for. Absent: nobody pays. */
+  paymentId?: string;
   /** What the user wrote. */
   message: string;
   hints: { model?: string; system_prompt?: string };
