@@ -12,7 +12,8 @@ import {
   stepsOfTurn,
 } from '../store/gateway/team-parts';
 import { loadTeamTurn, openTeamTurn } from '../store/gateway/team-turns';
-import { endTurn, flowInputOf } from '../store/gateway/turns';
+import { endTurn } from '../store/gateway/turns';
+import { flowInputOf } from '../store/gateway/turn-outbox';
 import type { Database } from '../store/schema/database';
 import type { TurnInput } from '../workflows/messages/turn';
 import { createGuarded } from './guarded';

@@ -1,10 +1,13 @@
+import type { CancelReason } from '../contract/turn-frames';
 import { failureAtDeadline, hasEnded } from '../domain/turns';
 import type { Logger } from '../platform/logger';
+import { turnCancelFrame } from '../presenters/turn-cancel';
 import { loadExecution, noteAccepted } from '../store/gateway/executions';
 import { handOverFrom, type HandOverDeps } from '../store/gateway/hand-over';
 import { nextLookOf, retryUntaken } from '../store/gateway/tries';
 import type { Database } from '../store/schema/database';
-import { detachTurn, endTurn, type TurnEnd } from '../store/gateway/turns';
+import { detachTurn, endSilentTurn, endTurn, type EndedTurn, type TurnEnd } from '../store/gateway/turns';
+import { broadcastFrame } from '../store/nodes/broadcast-frame';
 import type { TurnView } from '../workflows/messages/turn';
 import { createGuarded } from './guarded';
 
@@ -12,27 +15,53 @@ export interface TurnActivityDeps extends HandOverDeps {
   log: Logger;
 }
 
-/** The side effects of a turn (gateway.md §11). Inputs and results hold ids and states only. */
-export function createTurnActivities(deps: TurnActivityDeps) {
-  const { database, clock, log } = deps;
+/** What the side effects of a turn have in common. */
+function createSteps(deps: TurnActivityDeps) {
+  const { database, log } = deps;
   const guarded = createGuarded(log);
 
   const look = (executionId: string): Promise<TurnView> => lookAt(database, executionId);
 
-  async function end(executionId: string, how: TurnEnd): Promise<TurnView> {
-    const ended = await endTurn(database, executionId, how);
-    if (ended !== null) await handOverFrom(deps, ended.nextId);
+  /** Behind the end of a turn: its agent hears that it need not answer any more, and the next one is handed over. */
+  async function follow(ended: EndedTurn | null, reason: CancelReason): Promise<void> {
+    if (ended === null) return;
+    const { executionId, nextId } = ended;
+    const execution = await loadExecution(database, executionId);
+    if (execution !== null && execution.messageId !== null) {
+      await broadcastFrame(deps, execution.agentId, turnCancelFrame(executionId, reason));
+    }
+    await handOverFrom(deps, nextId);
+  }
+
+  async function end(executionId: string, how: TurnEnd, reason: CancelReason): Promise<TurnView> {
+    await follow(await endTurn(database, executionId, how), reason);
     return look(executionId);
   }
 
+  return { guarded, look, follow, end };
+}
+
+/** The side effects of a turn (gateway.md §11). Inputs and results hold ids and states only. */
+export function createTurnActivities(deps: TurnActivityDeps) {
+  const { database, clock } = deps;
+  const { guarded, look, follow, end } = createSteps(deps);
+
   return {
-    /** Hands the user's message over when it is the turn's turn, again where a task's agent did not take it in time. A second run changes nothing. */
+    /**
+     * Hands the user's message over when it is the turn's turn, again where a task's agent did not take it in time, and
+     * ends the turn when its agent has been silent for too long: the flow comes here every minute. A second run changes
+     * nothing.
+     */
     advanceTurn: ({ executionId }: { executionId: string }): Promise<TurnView> =>
       guarded(executionId, async () => {
         const execution = await loadExecution(database, executionId);
         if (execution?.tries !== undefined) await retryUntaken(database, execution, clock.now());
         await handOverFrom(deps, executionId);
-        return look(executionId);
+        const view = await look(executionId);
+        if (view.status !== 'running') return view;
+        const ended = await endSilentTurn(database, executionId, clock.now());
+        await follow(ended, 'timeout');
+        return ended === null ? view : look(executionId);
       }),
 
     /**
@@ -50,12 +79,12 @@ export function createTurnActivities(deps: TurnActivityDeps) {
     failTurn: ({ executionId }: { executionId: string }): Promise<TurnView> =>
       guarded(executionId, async () => {
         const { status } = await look(executionId);
-        return end(executionId, { status: 'failed', error: failureAtDeadline(status), at: clock.now() });
+        return end(executionId, { status: 'failed', error: failureAtDeadline(status), at: clock.now() }, 'timeout');
       }),
 
     /** An operator cancelled the flow. */
     cancelTurn: ({ executionId }: { executionId: string }): Promise<TurnView> =>
-      guarded(executionId, () => end(executionId, { status: 'cancelled', at: clock.now() })),
+      guarded(executionId, () => end(executionId, { status: 'cancelled', at: clock.now() }, 'owner')),
   };
 }
 

@@ -56,5 +56,15 @@ export const uploadSchema = z.object({
   expires_in: z.literal(UPLOAD_URL_SECONDS),
 });
 
+/** A file of an answer of the chat gateway (gateway.md §4.2). */
+export const answerAttachmentSchema = z.object({
+  attachment_id: z.string(),
+  filename: z.string(),
+  content_type: z.string(),
+  size: z.number().int(),
+  url: z.url(),
+});
+export type AnswerAttachmentView = z.infer<typeof answerAttachmentSchema>;
+
 /** The query of a signed URL. */
 export const signedQuerySchema = z.object({ expires: z.string(), key: z.string(), signature: z.string() });

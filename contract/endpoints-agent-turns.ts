@@ -64,7 +64,15 @@ export const completeAgentTurn: Endpoint = {
   summary: 'Answer a turn with what was streamed, or with another text; after its end the answer is kept as late',
   request: { body: completeTurnSchema },
   responses: { 201: { description: 'The message that was stored, of several the last', schema: messageSchema } },
-  errors: ['EXECUTION_NOT_FOUND', 'CONTENT_TOO_LARGE', 'AGENT_NOT_FOUND', 'BLOCKED', 'AGENT_PAUSED_BY_OWNER'],
+  errors: [
+    'EXECUTION_NOT_FOUND',
+    'CONTENT_TOO_LARGE',
+    'AGENT_NOT_FOUND',
+    'BLOCKED',
+    'AGENT_PAUSED_BY_OWNER',
+    'ATTACHMENT_NOT_FOUND',
+    'ATTACHMENT_WRONG_SCOPE',
+  ],
 };
 
 export const failAgentTurn: Endpoint = {

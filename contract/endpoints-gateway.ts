@@ -1,14 +1,11 @@
 import type { ErrorCode } from './codes';
 import type { Endpoint } from './endpoint';
 import {
-  bearerTokensSchema,
   createdKeySchema,
   createKeySchema,
   gatewayKeysSchema,
   chatAnswerSchema,
   chatSchema,
-  emailRequestedSchema,
-  emailVerifySchema,
   executionLogQuerySchema,
   executionLogSchema,
   executionSchema,
@@ -16,9 +13,7 @@ import {
   executionsSchema,
   gatewayAgentSchema,
   gatewayAgentsSchema,
-  loggedOutSchema,
   plainHistorySchema,
-  refreshBodySchema,
   resetSchema,
   sessionClosedSchema,
   sessionDetailSchema,
@@ -28,6 +23,20 @@ import {
   terminatedSchema,
   terminateSchema,
 } from './gateway';
+import {
+  bearerTokensSchema,
+  emailRequestedSchema,
+  emailVerifySchema,
+  loggedOutSchema,
+  refreshBodySchema,
+} from './gateway-sign-in';
+import {
+  activityQuerySchema,
+  activitySchema,
+  executionStreamQuerySchema,
+  persistentHistoryQuerySchema,
+  persistentHistorySchema,
+} from './gateway-views';
 import { codeRequestSchema } from './owners';
 
 /** gateway.md: people and applications chat with agents. */
@@ -206,6 +215,17 @@ export const getPlainHistory: Endpoint = {
   errors: ['VALIDATION_ERROR', 'FORBIDDEN', 'AGENT_NOT_FOUND', 'MESSAGE_NOT_FOUND'],
 };
 
+export const getPersistentHistory: Endpoint = {
+  ...gateway,
+  method: 'GET',
+  path: '/api/agents/:name/chat/history/persistent',
+  operationId: 'getPersistentHistory',
+  summary: 'The messages of all sessions with an agent, closed ones included; its owner sees those of all users',
+  request: { query: persistentHistoryQuerySchema },
+  responses: { 200: { description: 'A page of messages, newest first', schema: persistentHistorySchema } },
+  errors: ['VALIDATION_ERROR', 'FORBIDDEN', 'AGENT_NOT_FOUND', 'MESSAGE_NOT_FOUND'],
+};
+
 export const resetHistory: Endpoint = {
   ...gateway,
   method: 'DELETE',
@@ -214,6 +234,17 @@ export const resetHistory: Endpoint = {
   summary: "Close the caller's current session, so that the next turn starts afresh",
   responses: { 200: { description: 'The next turn starts afresh', schema: resetSchema } },
   errors: ['FORBIDDEN', 'AGENT_NOT_FOUND'],
+};
+
+export const getActivity: Endpoint = {
+  ...gateway,
+  method: 'GET',
+  path: '/api/agents/:name/activity',
+  operationId: 'getActivity',
+  summary: 'What an agent is doing and did: its tools, turns and presence; its owner sees those of all users',
+  request: { query: activityQuerySchema },
+  responses: { 200: { description: 'The summary', schema: activitySchema } },
+  errors: ['VALIDATION_ERROR', 'FORBIDDEN', 'AGENT_NOT_FOUND', 'SESSION_NOT_FOUND'],
 };
 
 export const listExecutions: Endpoint = {
@@ -253,10 +284,10 @@ export const streamExecution: Endpoint = {
   method: 'GET',
   path: '/api/agents/:name/executions/:id/stream',
   operationId: 'streamExecution',
-  summary: 'The events of a turn as server-sent events, from `Last-Event-ID` on',
-  request: { query: executionLogQuerySchema.pick({ after: true }) },
+  summary: 'The events of a turn, from `Last-Event-ID` on: as server-sent events or stream-json',
+  request: { query: executionStreamQuerySchema },
   responses: { 200: { description: 'The events', mediaType: EVENT_STREAM } },
-  errors: ['VALIDATION_ERROR', 'FORBIDDEN', 'AGENT_NOT_FOUND', 'EXECUTION_NOT_FOUND'],
+  errors: ['VALIDATION_ERROR', 'FORBIDDEN', 'AGENT_NOT_FOUND', 'EXECUTION_NOT_FOUND', 'TURN_QUEUE_FULL'],
 };
 
 export const terminateExecution: Endpoint = {
@@ -320,7 +351,9 @@ export const GATEWAY_ENDPOINTS: Endpoint[] = [
   getSession,
   closeSession,
   getPlainHistory,
+  getPersistentHistory,
   resetHistory,
+  getActivity,
   listExecutions,
   getExecution,
   getExecutionLog,

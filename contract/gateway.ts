@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { answerAttachmentSchema } from './attachments';
 import {
   CONVERSATION_TITLE_LENGTH_MAX,
   EXECUTION_LOG_PAGE,
@@ -14,26 +15,8 @@ import {
 } from './limits';
 import { clamped, present } from './paging';
 import { paymentSchema } from './payments';
-import { emailSchema } from './registration';
 import { boundedText } from './text';
-
-/** gateway.md §2: sign-in of owners over bearer tokens. */
-export const emailVerifySchema = z.object({ email: emailSchema, code: boundedText({ min: 6, max: 6 }) });
-export const emailRequestedSchema = z.object({ message: z.string(), expires_in_seconds: z.number().int() });
-export const refreshBodySchema = z.object({
-  refresh_token: z
-    .string()
-    .min(1)
-    .meta({ examples: ['rt_…'] }),
-});
-export const bearerTokensSchema = z.object({
-  access_token: z.string(),
-  token_type: z.literal('bearer'),
-  expires_in: z.number().int(),
-  refresh_token: z.string(),
-  user: z.object({ id: z.string(), email: z.string() }),
-});
-export const loggedOutSchema = z.object({ status: z.literal('ok') });
+import { usageSchema } from './turn-frames';
 
 /** `null` counts as absent (conventions.md §1). */
 const optional = <Schema extends z.ZodType>(schema: Schema) =>
@@ -56,6 +39,7 @@ export const chatSchema = z.object({
   stream: optional(z.boolean()),
   include_partial_messages: optional(z.boolean()),
   cancel_on_disconnect: optional(z.boolean()),
+  fail_fast: optional(z.boolean()),
   system_prompt: optional(boundedText({ max: TURN_PROMPT_LENGTH_MAX })),
   model: optional(boundedText({ max: TURN_MODEL_LENGTH_MAX })),
   events: optional(z.enum(['text', 'all'])),
@@ -94,7 +78,7 @@ export const chatAnswerSchema = z.object({
   execution_id: z.string(),
   status: z.literal('completed'),
   message_id: z.string().nullable(),
-  attachments: attachmentsSchema,
+  attachments: z.array(answerAttachmentSchema),
   execution_log: z.array(executionLogEntrySchema),
   metadata: z.object({
     cost_usd: z.number().nullable(),
@@ -124,6 +108,9 @@ export const chatAnswerSchema = z.object({
 
 /** gateway.md §4.3: what sessions are made for, and the channels of turns. */
 export const SESSION_KINDS = ['chat', 'public', 'paid', 'task', 'team', 'voice'] as const;
+
+/** Of these, the ones that their users see in lists; the agent's owner sees all. */
+export const TALK_KINDS = ['chat', 'voice'] as const satisfies readonly (typeof SESSION_KINDS)[number][];
 
 /** gateway.md §4.3. */
 export const sessionSchema = z
@@ -167,7 +154,8 @@ export const chatMessageSchema = z
   })
   .meta({ id: 'GatewayMessage' });
 
-const filter = <const Words extends readonly [string, ...string[]]>(words: Words) =>
+/** One of these words, where one is given. */
+export const filter = <const Words extends readonly [string, ...string[]]>(words: Words) =>
   z
     .string()
     .optional()
@@ -178,6 +166,7 @@ const cursor = z.string().optional();
 
 export const sessionsQuerySchema = z.object({
   status: filter(['active', 'closed']),
+  kind: filter(SESSION_KINDS),
   limit: clamped({ ...SESSIONS_PAGE, min: 1 }),
   cursor: cursor.meta({ examples: ['MjAyNi0wNC0yMlQxMjowMDowMC4wMDBaIHNlc18x'] }),
 });
@@ -235,7 +224,7 @@ export const executionSchema = executionSummarySchema
     error_code: z.string().nullable(),
     tool_calls: z.array(toolCallSchema),
     execution_log: z.array(executionLogEntrySchema),
-    usage: z.null(),
+    usage: usageSchema.nullable(),
     context_used: count.nullable(),
     context_max: count.nullable(),
     message_id: z.string().nullable(),
@@ -251,6 +240,7 @@ export const executionSchema = executionSummarySchema
 
 export const executionsQuerySchema = z.object({
   status: filter(['queued', 'running', 'completed', 'failed', 'cancelled', 'success']),
+  triggered_by: filter(SESSION_KINDS),
   session_id: z
     .string()
     .optional()

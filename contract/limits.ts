@@ -241,6 +241,8 @@ export const TURN_WAIT_SECONDS_DEFAULT = 120;
 export const TURN_WAIT_SECONDS_MAX = 600;
 /** gateway.md §10: a chat turn lives at least this long, whoever waits. */
 export const TURN_LIFE_SECONDS = 900;
+/** gateway.md §9.2: how long an agent that has taken a turn may say nothing of it, by channel. */
+export const TURN_SILENCE_SECONDS = { task: 1_800, others: 300 } as const;
 /** gateway.md §9.2: turns of one session, the one that is being answered included. */
 export const TURNS_PER_SESSION_MAX = 4;
 /** gateway.md §9.2: what a caller is told whose session is full. */
@@ -276,6 +278,9 @@ export const TASK_METADATA_BYTES_MAX = 2_048;
 export const TASK_ATTEMPT_MS_MIN = 10_000;
 export const TASK_RETRY_MS = 5_000;
 export const TASK_RETRY_MS_MAX = 300_000;
+/** gateway.md §4.4: hours that a summary looks back, and calls of tools that it lists. */
+export const ACTIVITY_HOURS = { default: 24, max: 720 } as const;
+export const ACTIVITY_ENTRIES_MAX = 200;
 /** gateway.md §9.2: how long the events of a turn are kept once it has ended. */
 export const TURN_EVENTS_KEEP_MS = 86_400_000;
 
@@ -332,11 +337,15 @@ export const TEAM_TRANSCRIPT_BYTES_MAX = 20_000;
 export const TEAM_METADATA_BYTES_MAX = 2_560;
 export const TEAM_HISTORY_PAGE = { default: 20, max: 200 } as const;
 
+/** gateway.md §13: open streams of a caller, in each process. */
+export const GATEWAY_STREAMS_MAX = 10;
 /** gateway.md §13: windows of a caller of the gateway. */
 export const GATEWAY_LIMITS = {
   turns: { limit: 60, windowMs: 60_000, window: 'fixed' },
   reads: { limit: 600, windowMs: 60_000, window: 'fixed' },
   team_turns: { limit: 10, windowMs: 60_000, window: 'fixed' },
+  /** Turns with one agent, of all callers together. */
+  agent_turns: { limit: 120, windowMs: 60_000, window: 'fixed' },
   /** gateway.md §1.2: first turns with agents of others. */
   first_contacts: { limit: 100, windowMs: 86_400_000, window: 'rolling' },
   /** Answers that ask an address for a payment. */

@@ -56,6 +56,8 @@ export const completeTurnSchema = z.object({
   client_msg_id: boundedText({ min: 1, max: CLIENT_MSG_ID_LENGTH_MAX }),
   content: z.looseObject({ text: z.string().optional() }).nullish(),
   metadata: z.looseObject({}).nullish(),
+  /** What of it is not as gateway.md §8.2 describes it counts as absent. */
+  usage: z.looseObject({}).nullish(),
 });
 
 export const failTurnSchema = z.object({
@@ -64,6 +66,16 @@ export const failTurnSchema = z.object({
     message: boundedText({ max: 1_000 }),
     retryable: z.boolean().nullish(),
   }),
+});
+
+/** What an agent says that an answer has cost (gateway.md §8.2). */
+export const usageSchema = z.object({
+  input_tokens: z.number().int(),
+  output_tokens: z.number().int(),
+  cost_usd: z.number().nullable(),
+  model: z.string().nullable(),
+  context_used: z.number().int().nullable(),
+  context_max: z.number().int().nullable(),
 });
 
 /** A turn as its agent sees it. */
@@ -83,5 +95,9 @@ export const agentTurnSchema = z
   .meta({ id: 'AgentTurn' });
 export const agentTurnsSchema = z.object({ turns: z.array(agentTurnSchema) });
 
+/** Why an agent need not answer any more. */
+export type CancelReason = 'user' | 'owner' | 'timeout' | 'session_closed' | 'link_revoked';
+
+export type UsageView = z.infer<typeof usageSchema>;
 export type CompleteTurnBody = z.output<typeof completeTurnSchema>;
 export type AgentTurnView = z.infer<typeof agentTurnSchema>;

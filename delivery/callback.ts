@@ -4,7 +4,7 @@ import type { Egress } from '../platform/egress/egress';
 import type { Logger } from '../platform/logger';
 import { presentExecution } from '../presenters/gateway';
 import { loadCallback, urlOwner, type Callback, type CallbackSecrets } from '../store/gateway/callbacks';
-import { readToolEvents } from '../store/gateway/turn-events';
+import { readToolEvents } from '../store/gateway/events';
 import type { Database } from '../store/schema/database';
 import { webhookHeaders } from './signing';
 

@@ -10,7 +10,7 @@ import {
   settleEnded,
   settleStarted,
   settleUnpaused,
-} from '../store/gateway/turns';
+} from '../store/gateway/turn-outbox';
 import { findRows } from '../store/outbox/rows';
 
 interface Deps extends HandOverDeps {

@@ -1,4 +1,4 @@
-import { TASK_PRIORITY_DEFAULT } from '../contract/limits';
+import { TASK_PRIORITY_DEFAULT, TURN_SILENCE_SECONDS } from '../contract/limits';
 import { beginningOf } from './cuts';
 import { isJsonObject } from './json-object';
 
@@ -10,11 +10,13 @@ export type TurnStatus = 'queued' | 'running' | 'completed' | 'failed' | 'cancel
 export type TurnFailure =
   | 'timeout'
   | 'agent_offline'
+  | 'agent_silent'
   | 'agent_error'
   | 'agent_suspended'
   | 'agent_deleted'
   | 'blocked'
-  | 'recipient_backlogged';
+  | 'recipient_backlogged'
+  | 'response_too_large';
 
 export const OPEN_STATUSES = ['queued', 'running'] as const satisfies TurnStatus[];
 
@@ -35,6 +37,21 @@ export const rankOf = ({
   isTask: boolean;
   priority?: number | undefined;
 }): number => (isTask ? 10 - priority : 0);
+/** What the silence of an agent shows in. */
+export interface TurnSigns {
+  status: TurnStatus;
+  channel: string;
+  startedAt: Date | null;
+  /** Its last frame, typing or message; absent: none since it took the turn. */
+  activeAt?: Date;
+}
+
+/** True when an agent that has taken a turn has said nothing of it for too long (gateway.md §9.2). */
+export function isSilent({ status, channel, startedAt, activeAt }: TurnSigns, now: Date): boolean {
+  if (status !== 'running' || startedAt === null) return false;
+  const seconds = channel === 'task' ? TURN_SILENCE_SECONDS.task : TURN_SILENCE_SECONDS.others;
+  return now.getTime() - (activeAt ?? startedAt).getTime() >= seconds * 1_000;
+}
 
 /** What an agent's message says about the turn that it belongs to. */
 export interface ReplyMarks {

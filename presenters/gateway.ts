@@ -11,13 +11,16 @@ import type {
 import type { AgentTurnView } from '../contract/turn-frames';
 import { EXECUTION_PREVIEW_LENGTH_MAX } from '../contract/limits';
 import { beginningOf } from '../domain/cuts';
+import { dollarsOf } from '../domain/turn-report';
 import { responseOf } from '../domain/turns';
 import type { Agent } from '../store/schema/collections/agents';
 import type { GatewayEvent, GatewayExecution, GatewayKey, GatewaySession } from '../store/schema/collections/gateway';
+import type { ExecutionOfMessage, ListedExecution } from '../store/gateway/executions';
 import type { Payment } from '../store/schema/collections/payments';
 import type { Message } from '../store/schema/collections/messages';
 import { presentPayment } from './payments';
-import { presentExecutionLog, presentToolCalls } from './tools';
+import { presentExecutionLog, presentKeptCalls, presentToolCalls, toolCallsText } from './tools';
+import { costOf, presentUsage } from './usage';
 
 type Named = Pick<Agent, '_id' | 'handle' | 'displayName'>;
 
@@ -41,17 +44,22 @@ export function presentGatewayAgent(agent: Agent, { isOwned, isOnline }: { isOwn
 
 const isoOf = (date: Date | null | undefined): string | null => date?.toISOString() ?? null;
 
-const durationOf = ({ queuedAt, completedAt }: GatewayExecution): number | null =>
+const durationOf = ({ queuedAt, completedAt }: Pick<GatewayExecution, 'queuedAt' | 'completedAt'>): number | null =>
   completedAt === null ? null : completedAt.getTime() - queuedAt.getTime();
 
-/** A turn that was completed, as JSON callers get it (gateway.md §4.2). @param tools what its agent told of its tools. Agents report no cost: nulls and zeros. */
+/**
+ * A turn that was completed, as JSON callers get it (gateway.md §4.2). Of an agent that tells of no cost: nulls and zeros.
+ * @param tools what its agent told of its tools
+ * @param attachments the files that came with it
+ */
 export function presentAnswer(
   agent: Named,
   execution: GatewayExecution,
   session: GatewaySession,
   tools: GatewayEvent[],
+  attachments: ChatAnswerView['attachments'] = [],
 ): ChatAnswerView {
-  const { _id: id, sessionId, response, replies, completedAt, queuedAt } = execution;
+  const { _id: id, sessionId, response, completedAt, queuedAt, usage, tools: kept = [] } = execution;
   return {
     response: response ?? '',
     agent_id: agent._id,
@@ -60,30 +68,34 @@ export function presentAnswer(
     conversation_id: sessionId,
     execution_id: id,
     status: 'completed',
-    message_id: replies.findLast(({ isLate }) => !isLate)?.messageId ?? null,
-    attachments: [],
+    message_id: answerIdOf(execution),
+    attachments,
     execution_log: presentExecutionLog(tools),
     metadata: {
-      cost_usd: null,
+      cost_usd: costOf(usage),
       duration_ms: durationOf(execution) ?? 0,
       num_turns: 1,
-      tool_count: execution.toolCalls ?? 0,
+      tool_count: execution.toolCalls ?? kept.length,
       session_id: sessionId,
-      input_tokens: 0,
-      output_tokens: 0,
-      context_window: null,
+      input_tokens: usage?.inputTokens ?? 0,
+      output_tokens: usage?.outputTokens ?? 0,
+      context_window: usage?.contextMax ?? null,
     },
     session: {
-      total_cost_usd: 0,
-      context_tokens: null,
-      context_window: null,
+      total_cost_usd: dollarsOf(session.usage?.costNanos ?? 0),
+      context_tokens: session.usage?.contextUsed ?? null,
+      context_window: session.usage?.contextMax ?? null,
       message_count: session.messageCount,
-      model: null,
+      model: session.usage?.model ?? null,
     },
     execution: { id, task_execution_id: id, queue_status: 'running', was_queued: execution.queuedBehind > 0 },
     timestamp: (completedAt ?? queuedAt).toISOString(),
   };
 }
+
+/** The message that answers a turn: the last of its agent's that is not late. */
+const answerIdOf = ({ replies }: Pick<GatewayExecution, 'replies'>): string | null =>
+  replies.findLast(({ isLate }) => !isLate)?.messageId ?? null;
 
 /** An account's id, or that of a visitor or payer. */
 const userIdOf = ({ ownerId, principal }: GatewaySession): string => ownerId ?? principal.replace(/^\w+:/, '');
@@ -108,9 +120,9 @@ export function presentSession(
     last_message_at: isoOf(session.lastMessageAt),
     message_count: session.messageCount,
     unread_count: unreadCount,
-    total_cost: 0,
-    total_context_used: 0,
-    total_context_max: 0,
+    total_cost: dollarsOf(session.usage?.costNanos ?? 0),
+    total_context_used: session.usage?.contextUsed ?? 0,
+    total_context_max: session.usage?.contextMax ?? 0,
   };
 }
 
@@ -163,10 +175,15 @@ export function presentChatMessage(
   agent: Named,
   session: GatewaySession,
   message: Message,
-  execution: GatewayExecution | null,
+  execution: ExecutionOfMessage | null,
   user: { email: string | null },
 ): ChatMessageView {
   const { _id: id, createdAt } = message;
+  // What a turn has cost stands with its answer, whatever else was said in it.
+  const answered = execution !== null && answerIdOf(execution) === id ? execution : null;
+  // The parse point of what `newMessage` wrote.
+  const content = JSON.parse(message.content) as { text?: unknown; data?: unknown; attachment_id?: unknown };
+  const { attachment_id: attachmentId } = content;
   const isUsers = message.senderId === session.guestId;
   const isLate = execution?.replies.some((reply) => reply.messageId === id && reply.isLate) ?? false;
   return {
@@ -176,21 +193,20 @@ export function presentChatMessage(
     user_id: userIdOf(session),
     user_email: user.email,
     role: isUsers ? 'user' : 'assistant',
-    // The parse point of what `newMessage` wrote.
-    content: responseOf(JSON.parse(message.content) as { text?: unknown; data?: unknown }),
+    content: responseOf(content),
     timestamp: createdAt.toISOString(),
     execution_id: execution?._id ?? null,
     late: isLate,
-    cost: null,
-    context_used: null,
-    context_max: null,
-    tool_calls: null,
+    cost: costOf(answered?.usage),
+    context_used: answered?.usage?.contextUsed ?? null,
+    context_max: answered?.usage?.contextMax ?? null,
+    tool_calls: toolCallsText(answered?.tools),
     execution_time_ms: isUsers || isLate || execution === null ? null : durationOf(execution),
-    attachments: [],
+    attachments: typeof attachmentId === 'string' ? [{ attachment_id: attachmentId }] : [],
   };
 }
 
-export function presentExecutionSummary(agent: Named, execution: GatewayExecution): ExecutionSummaryView {
+export function presentExecutionSummary(agent: Named, execution: ListedExecution): ExecutionSummaryView {
   return {
     id: execution._id,
     agent_name: agentNameOf(agent),
@@ -205,7 +221,7 @@ export function presentExecutionSummary(agent: Named, execution: GatewayExecutio
     attempt: execution.tries?.attempt ?? 1,
     max_attempts: execution.tries?.max ?? 1,
     error: execution.error?.message ?? null,
-    cost: null,
+    cost: costOf(execution.usage),
     schedule_id: null,
   };
 }
@@ -218,16 +234,17 @@ export function presentExecution(
   payment: Payment | null,
 ): ExecutionView {
   const metadata = { ...execution.metadata, ...execution.hints };
+  const { usage } = execution;
   return {
     ...presentExecutionSummary(agent, execution),
     message: execution.message,
     response: execution.response,
     error_code: execution.error?.code ?? null,
-    tool_calls: presentToolCalls(tools),
+    tool_calls: tools.length > 0 ? presentToolCalls(tools) : presentKeptCalls(execution),
     execution_log: presentExecutionLog(tools),
-    usage: null,
-    context_used: null,
-    context_max: null,
+    usage: presentUsage(usage),
+    context_used: usage?.contextUsed ?? null,
+    context_max: usage?.contextMax ?? null,
     message_id: execution.messageId,
     response_message_ids: execution.replies.flatMap(({ messageId, isLate }) => (isLate ? [] : [messageId])),
     deadline_at: execution.deadlineAt.toISOString(),

@@ -1,5 +1,27 @@
 import type { ChatAnswerView, ExecutionView } from '../contract/gateway';
-import type { GatewayEvent } from '../store/schema/collections/gateway';
+import type { ToolCall } from '../domain/turn-report';
+import type { GatewayEvent, GatewayExecution } from '../store/schema/collections/gateway';
+
+/** A JSON text that was kept. @see keptCalls */
+const valueOf = (text: string | null): unknown => (text === null ? null : (JSON.parse(text) as unknown));
+
+/** The calls that a turn kept, once their events are gone (gateway.md §9.1). */
+export function presentKeptCalls({ tools = [], queuedAt }: GatewayExecution): ExecutionView['tool_calls'] {
+  return tools.map((call) => ({ ...shownOf(call), started_at: (call.startedAt ?? queuedAt).toISOString() }));
+}
+
+/** The same as the text that stands with a message (gateway.md §4.3); null where there was none. */
+export const toolCallsText = (tools: ToolCall[] | undefined): string | null =>
+  tools === undefined || tools.length === 0 ? null : JSON.stringify(tools.map(shownOf));
+
+const shownOf = ({ id, name, input, output, isError, durationMs }: ToolCall) => ({
+  id,
+  name,
+  input: valueOf(input),
+  output: valueOf(output),
+  is_error: isError,
+  duration_ms: durationMs,
+});
 
 /** What an agent told of its tools, one entry for each call and each result (gateway.md §4.2). */
 export function presentExecutionLog(events: GatewayEvent[]): ChatAnswerView['execution_log'] {

@@ -99,7 +99,10 @@ export const ANSWERED = 'answered';
 
 function whenGone(ctx: ApiContext): AbortSignal {
   const controller = new AbortController();
-  ctx.res.once('close', () => controller.abort(ctx.res.writableFinished ? ANSWERED : undefined));
+  const abort = (): void => controller.abort(ctx.res.writableFinished ? ANSWERED : undefined);
+  // One that has gone before anybody asked says nothing any more.
+  if (ctx.res.closed) abort();
+  else ctx.res.once('close', abort);
   return controller.signal;
 }
 

@@ -33,6 +33,7 @@ import { TurnStreams } from '../turns/turn-streams';
 import type { Turns } from '../turns/turns';
 import { TurnFrames } from './sockets/turn-frames';
 import { TypingRelay } from './sockets/typing';
+import { createTypingSigns } from '../turns/typing-signs';
 import { createWarnings } from './broadcast/warnings';
 import { createVerify, Waiting, type Accepted } from './sockets/upgrade';
 
@@ -156,7 +157,8 @@ function sessionDeps(deps: RealtimeDeps, admission: Admission, waiting: Waiting)
   const { config, database, agents, clock, committer, log, metrics, node, presence } = deps;
   const warnings = createWarnings({ database, live: node, clock, log, limitRate: config.RATE_LIMITS });
   committer.onSpent((sender) => warnings.note(sender));
-  const typing = new TypingRelay({ database, live: node, log });
+  const onTyping = createTypingSigns({ database, clock, log, turns: deps.turns });
+  const typing = new TypingRelay({ database, live: node, log, onTyping });
   const streams = new TurnStreams({ database, clock, log });
   const turnFrames = new TurnFrames({ database, agents, committer, turns: deps.turns, streams, log });
   const reads = new ReadAcks({ database, live: node, clock, log });

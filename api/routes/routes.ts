@@ -16,6 +16,7 @@ import type { Avatars } from '../commands/store-avatar';
 import type { RateLimiter } from '../http/rate-limiter';
 import type { Route } from '../http/route';
 import type { Live } from '../realtime/broadcast/live';
+import { createAnswerFiles } from '../turns/answer-files';
 import { createTurnReads } from '../turns/read-turns';
 import type { Turns } from '../turns/turns';
 import type { PresenceService } from '../realtime/presence/presence';
@@ -89,7 +90,7 @@ export function allRoutes(deps: RouteDeps): Route[] {
   const groups = { ...deps, publicBaseUrl, addMode: deps.config.GROUP_ADD_MODE };
   const facilitator = openFacilitator({ ...deps, facilitator: deps.config.X402_FACILITATOR });
   const files = { ...deps, publicBaseUrl, signer: createUrlSigner(deps.config.SECRET_KEYS) };
-  const reads = createTurnReads(deps);
+  const turnDeps = { ...deps, reads: createTurnReads(deps), filesOf: createAnswerFiles(files) };
   return [
     ...metaRoutes({ publicBaseUrl, health: deps.health }),
     ...appPageRoutes({ publicBaseUrl, isProduction: deps.config.NODE_ENV === 'production' }),
@@ -124,8 +125,8 @@ export function allRoutes(deps: RouteDeps): Route[] {
     ...ownerViewRoutes({ ...deps, publicBaseUrl }),
     ...pauseRoutes(deps),
     ...agentTurnRoutes(deps),
-    ...gatewayRoutes({ ...deps, reads, facilitator, seal: createPaymentSeal(deps.config.SECRET_KEYS) }),
-    ...publicRoutes({ ...deps, reads }),
+    ...gatewayRoutes({ ...turnDeps, facilitator, seal: createPaymentSeal(deps.config.SECRET_KEYS) }),
+    ...publicRoutes(turnDeps),
     ...(facilitator === null || deps.config.X402_FACILITATOR !== 'local'
       ? []
       : facilitatorRoutes({ ...deps, facilitator })),

@@ -79,7 +79,7 @@ export const hintsOf = ({ model, system_prompt: prompt }: Pick<ChatBody, 'model'
 });
 
 /**
- * Counts a first contact with somebody else's agent.
+ * Counts a turn with an agent, and a first contact with somebody else's.
  * @returns the account whose contact the agent is; null: it is its own
  * @throws AppError AWAITING_REPLY, RATE_LIMITED
  */
@@ -88,6 +88,7 @@ export async function countContact(
   principal: Principal,
   { agent, isOwned }: FoundAgent,
 ): Promise<string | null> {
+  await limiter.countGateway('agent_turns', agent._id);
   const contactOf = isOwned ? null : principal.ownerId;
   if (contactOf !== null && !(await isAcquainted(database, { ownerId: contactOf, agentId: agent._id }))) {
     await limiter.countGateway('first_contacts', contactOf);

@@ -6,6 +6,7 @@ import { partsOf } from '../../domain/cuts';
 import { objectOf } from '../../domain/turns';
 import { loadAgentTurn, streamedText } from '../../store/gateway/turn-events';
 import type { Agent } from '../../store/schema/collections/agents';
+import type { GatewayExecution } from '../../store/schema/collections/gateway';
 import type { Database } from '../../store/schema/database';
 import type { Committer } from '../../store/sending/committer';
 import type { SendOutcome } from '../../store/sending/send-types';
@@ -32,34 +33,45 @@ export async function completeTurn(
     throw new AppError('CONTENT_TOO_LARGE', { max_bytes: TURN_ANSWER_BYTES_MAX });
   }
   const parts = partsOf(text, TURN_PART_BYTES_MAX);
+  const { _id: id, handle, isSystem, keyVersion } = agent;
   let last: Sent | null = null;
-  for (const [index, part] of parts.entries()) {
-    const own = objectOf(body.metadata?.['gateway']);
-    const gateway = {
-      ...own,
-      execution_id: executionId,
-      ...(parts.length === 1 ? {} : { part: { index, total: parts.length } }),
-    };
+  for (const index of parts.keys()) {
     const outcome = await committer.send({
-      sender: {
-        id: agent._id,
-        handle: agent.handle,
-        isSystem: agent.isSystem,
-        keyVersion: agent.keyVersion,
-        isCached: false,
-      },
+      sender: { id, handle, isSystem, keyVersion, isCached: false },
       to: session.guestHandle,
-      clientMsgId: index === parts.length - 1 ? body.client_msg_id : `${executionId}:part:${index}`,
-      type: 'text',
-      content: JSON.stringify({ ...body.content, text: part }),
-      metadata: metadataOf({ ...body.metadata, reply_to: execution.messageId, gateway }),
-      attachmentId: null,
+      ...partOfAnswer(execution, body, parts, index),
     });
     if (outcome.kind === 'unproven') throw new AppError('UNAUTHORIZED');
     last = outcome;
   }
   if (last === null) throw new Error('an answer has at least one part');
   return last;
+}
+
+/** One message of the answer. A file comes with the last one: a reference to it is checked as in any send. */
+function partOfAnswer(
+  { _id: executionId, messageId }: GatewayExecution,
+  body: CompleteTurnBody,
+  parts: string[],
+  index: number,
+) {
+  const isLast = index === parts.length - 1;
+  const { attachment_id: file, ...content } = body.content ?? {};
+  const attachmentId = isLast && typeof file === 'string' ? file : null;
+  const named = attachmentId === null ? {} : { attachment_id: attachmentId };
+  const gateway = {
+    ...objectOf(body.metadata?.['gateway']),
+    ...(body.usage === null || body.usage === undefined ? {} : { usage: body.usage }),
+    execution_id: executionId,
+    ...(parts.length === 1 ? {} : { part: { index, total: parts.length } }),
+  };
+  return {
+    clientMsgId: isLast ? body.client_msg_id : `${executionId}:part:${index}`,
+    type: 'text' as const,
+    content: JSON.stringify({ ...content, ...named, text: parts[index] }),
+    metadata: metadataOf({ ...body.metadata, reply_to: messageId, gateway }),
+    attachmentId,
+  };
 }
 
 /** What of a platform message its metadata may take beside a part of an answer. */

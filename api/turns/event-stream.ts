@@ -20,6 +20,7 @@ export async function* eventStream(
     if (record.kind === 'closing') return yield ': closing, resume with Last-Event-ID\n\n';
     if (record.kind === 'silence') yield ': keep-alive\n\n';
     else if (record.kind === 'text') yield* textRecords(record);
+    else if (record.kind === 'snapshot') yield recordOf(record.n, { type: 'snapshot', content: record.text });
     else if (record.kind === 'end') yield lastRecord(agentHandle, record, conversationId);
     else if (!wantsAll) continue;
     else if (record.kind === 'tool') yield recordOf(record.n, record.tool);

@@ -27,11 +27,13 @@ export function refusalOf(agentHandle: string, execution: GatewayExecution): App
 const CODES = {
   timeout: 'TURN_TIMEOUT',
   agent_offline: 'TURN_TIMEOUT',
+  agent_silent: 'TURN_TIMEOUT',
   agent_error: 'AGENT_ERROR',
   agent_suspended: 'AGENT_SUSPENDED',
   agent_deleted: 'AGENT_NOT_FOUND',
   blocked: 'BLOCKED',
   recipient_backlogged: 'RECIPIENT_BACKLOGGED',
+  response_too_large: 'AGENT_ERROR',
 } as const satisfies Record<TurnFailure, string>;
 
 function failure(id: string, { code, message, agentCode }: NonNullable<GatewayExecution['error']>): AppError {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { agentNameOf } from '../../presenters/gateway';
+import { costOf } from '../../presenters/usage';
 import type { Agent } from '../../store/schema/collections/agents';
 import type { GatewayExecution } from '../../store/schema/collections/gateway';
 import { refusalOf } from './outcome';
@@ -7,8 +8,11 @@ import type { ToolRecord, TurnRecord } from './watch-turn';
 
 type Named = Pick<Agent, '_id' | 'handle' | 'displayName'>;
 
-/** No agent reports what an answer costs yet. */
-const NO_USAGE = { input_tokens: 0, output_tokens: 0 };
+/** Zeros where the agent tells nothing, or has not answered yet. */
+const tokensOf = ({ usage }: GatewayExecution) => ({
+  input_tokens: usage?.inputTokens ?? 0,
+  output_tokens: usage?.outputTokens ?? 0,
+});
 
 /**
  * A turn as newline-delimited JSON in the convention of coding-agent command lines (gateway.md §4.1): `init` first, `result`
@@ -35,6 +39,7 @@ export async function* streamJson(
   for await (const record of records) {
     if (record.kind === 'end') yield* lastLines(agent, record.execution, line);
     else if (record.kind === 'tool') yield line(toolLine(execution, record.tool));
+    else if (record.kind === 'snapshot') yield line({ type: 'snapshot', content: record.text });
     else if (record.kind !== 'text') yield line(statusOf(record));
     else if (wantsPartials) yield line(deltaOf(record.text));
   }
@@ -52,8 +57,8 @@ function toolLine(execution: GatewayExecution, tool: ToolRecord): object {
 }
 
 function assistantLine(execution: GatewayExecution, id: string, content: object[], stop_reason: string): object {
-  const model = execution.hints.model ?? null;
-  const message = { id, type: 'message', role: 'assistant', model, content, stop_reason, usage: NO_USAGE };
+  const model = execution.usage?.model ?? execution.hints.model ?? null;
+  const message = { id, type: 'message', role: 'assistant', model, content, stop_reason, usage: tokensOf(execution) };
   return { type: 'assistant', message, parent_tool_use_id: null };
 }
 
@@ -85,8 +90,8 @@ function* lastLines(agent: Named, execution: GatewayExecution, line: (value: obj
     duration_ms: Math.max(0, durationMs),
     duration_api_ms: Math.max(0, durationMs),
     num_turns: 1,
-    total_cost_usd: null,
-    usage: NO_USAGE,
+    total_cost_usd: costOf(execution.usage),
+    usage: tokensOf(execution),
     execution_id: execution._id,
     ...(refusal === null ? {} : { error: { code: refusal.code, message: refusal.message } }),
   });

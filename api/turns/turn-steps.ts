@@ -6,7 +6,8 @@ import { settleReplies } from '../../store/gateway/replies';
 import { settleTeamStarted, teamFlowInputOf } from '../../store/gateway/team-turns';
 import type { GatewayExecution } from '../../store/schema/collections/gateway';
 import type { GuestReply } from '../../store/sending/send-types';
-import { flowInputOf, settleEnded, settleStarted, type EndedTurn } from '../../store/gateway/turns';
+import { type EndedTurn } from '../../store/gateway/turns';
+import { flowInputOf, settleEnded, settleStarted } from '../../store/gateway/turn-outbox';
 
 export interface TurnStepsDeps extends HandOverDeps {
   flows: Pick<Flows, 'startTurn' | 'signalTurn' | 'startTeamTurn' | 'signalTeamTurn'>;

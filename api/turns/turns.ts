@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import type { CancelReason } from '../../contract/turn-frames';
 import { failureAtDeadline } from '../../domain/turns';
 import type { Clock } from '../../platform/clock';
 import type { Flows } from '../../platform/flows/flows';
@@ -13,6 +14,7 @@ import type { Database } from '../../store/schema/database';
 import type { Committer } from '../../store/sending/committer';
 import { loadAgentTurn } from '../../store/gateway/turn-events';
 import { AppError } from '../../contract/errors';
+import { turnCancelFrame } from '../../presenters/turn-cancel';
 import type { Live } from '../realtime/broadcast/live';
 import { followTurn } from './follow-turn';
 import { createTurnSteps } from './turn-steps';
@@ -25,9 +27,6 @@ export interface TurnsDeps {
   flows: Pick<Flows, 'startTurn' | 'signalTurn' | 'startTeamTurn' | 'signalTeamTurn'>;
   log: Logger;
 }
-
-/** Why an agent need not answer any more (gateway.md §8.3). */
-export type CancelReason = 'user' | 'owner' | 'session_closed' | 'link_revoked';
 
 /** That an agent cannot answer. */
 export interface AgentError {
@@ -164,12 +163,6 @@ async function failTurn(
 }
 
 /** Only to sockets that know the gateway: all others see today's wire. One that does not hear it answers late. */
-function sayCancelled(
-  live: Live,
-  { _id: execution_id, agentId, messageId }: GatewayExecution,
-  reason: CancelReason,
-): void {
-  if (messageId === null) return;
-  const text = JSON.stringify({ type: 'turn.cancel', payload: { execution_id, reason } });
-  live.broadcast([agentId], { text, isForGateway: true });
+function sayCancelled(live: Live, { _id: id, agentId, messageId }: GatewayExecution, reason: CancelReason): void {
+  if (messageId !== null) live.broadcast([agentId], turnCancelFrame(id, reason));
 }

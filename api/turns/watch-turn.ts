@@ -12,6 +12,8 @@ export type TurnRecord =
   | { kind: 'status'; n: number; status: string; label: string | null }
   | { kind: 'tool'; n: number; tool: ToolRecord }
   | { kind: 'text'; n: number; text: string }
+  /** All text up to this event, for a caller that cannot have it piece by piece. */
+  | { kind: 'snapshot'; n: number; text: string }
   /** Nothing has happened for a while. */
   | { kind: 'silence' }
   /** This process ends: the caller goes on with another one. The last record. */

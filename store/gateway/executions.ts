@@ -1,10 +1,11 @@
 import type { Filter } from 'mongodb';
+import { SESSION_KINDS } from '../../contract/gateway';
 import { OPEN_STATUSES, type TurnStatus } from '../../domain/turns';
-import type { GatewayEvent, GatewayExecution } from '../schema/collections/gateway';
+import type { GatewayEvent, GatewayExecution, SessionKind } from '../schema/collections/gateway';
 import { envelopesOf } from '../schema/collections/messages';
 import { turnEventId } from '../schema/collections/gateway';
 import { withTransaction, type Database } from '../schema/database';
-import { READ, SAFE_READ } from '../schema/reads';
+import { READ, SAFE_READ, WRITE } from '../schema/reads';
 import { newEvent } from './events';
 import type { Principal } from './principals';
 
@@ -39,6 +40,8 @@ export function findOpenTurns(database: Database, sessionId: string): Promise<Ga
 
 export interface ExecutionsPage extends ExecutionScope {
   status?: TurnStatus;
+  /** Absent: those of all channels. */
+  channel?: SessionKind;
   sessionId?: string;
   since?: Date;
   limit: number;
@@ -46,30 +49,44 @@ export interface ExecutionsPage extends ExecutionScope {
   after?: { queuedAt: Date; id: string };
 }
 
+/** A turn as lists show it: without its answer, which may be large. */
+export type ListedExecution = Omit<GatewayExecution, 'response' | 'late'>;
+
 /** A page of executions, newest first. */
-export function listExecutions(database: Database, page: ExecutionsPage): Promise<GatewayExecution[]> {
-  const { status, sessionId, since, limit, after } = page;
+export function listExecutions(database: Database, page: ExecutionsPage): Promise<ListedExecution[]> {
+  const { status, channel, sessionId, since, limit, after } = page;
   const conditions: Filter<GatewayExecution>[] = [
     inScope(page),
+    // In the form that the indexes serve: those of each channel are in the order of lists.
+    ...(sessionId === undefined ? [{ channel: { $in: channel === undefined ? [...SESSION_KINDS] : [channel] } }] : []),
+    ...(sessionId === undefined ? [] : [{ sessionId, ...(channel === undefined ? {} : { channel }) }]),
     ...(status === undefined ? [] : [{ status }]),
-    ...(sessionId === undefined ? [] : [{ sessionId }]),
     ...(since === undefined ? [] : [{ queuedAt: { $gte: since } }]),
     ...(after === undefined
       ? []
-      : [{ $or: [{ queuedAt: { $lt: after.queuedAt } }, { queuedAt: after.queuedAt, _id: { $lt: after.id } }] }]),
+      : [
+          { queuedAt: { $lte: after.queuedAt } },
+          { $or: [{ queuedAt: { $lt: after.queuedAt } }, { _id: { $lt: after.id } }] },
+        ]),
   ];
   return database.gatewayExecutions
-    .find({ $and: conditions }, { ...SAFE_READ, sort: { queuedAt: -1, _id: -1 }, limit })
+    .find<ListedExecution>(
+      { $and: conditions },
+      { ...SAFE_READ, sort: { queuedAt: -1, _id: -1 }, limit, projection: { response: 0, late: 0 } },
+    )
     .toArray();
 }
 
-/** The executions that these messages of a session belong to, by the message's id. */
+/** A turn as what was said in it shows it: without its texts, which the messages have. */
+export type ExecutionOfMessage = Omit<GatewayExecution, 'message' | 'response' | 'late'>;
+
+/** The executions that these messages of sessions belong to, by the message's id. */
 export async function executionsOfMessages(
   database: Database,
   messageIds: string[],
-): Promise<Map<string, GatewayExecution>> {
+): Promise<Map<string, ExecutionOfMessage>> {
   const rows = await database.gatewayExecutions
-    .find(
+    .find<ExecutionOfMessage>(
       {
         $or: [
           { messageId: { $in: messageIds } },
@@ -77,7 +94,7 @@ export async function executionsOfMessages(
           { 'tries.messageIds': { $in: messageIds } },
         ],
       },
-      { ...READ, limit: messageIds.length },
+      { ...READ, limit: messageIds.length, projection: { message: 0, response: 0, late: 0 } },
     )
     .toArray();
   return new Map(
@@ -113,7 +130,11 @@ export async function noteAccepted(database: Database, execution: GatewayExecuti
   if (status !== 'queued' || place === undefined) return execution;
   const envelope = await database.envelopes.findOne(envelopesOf(agentId, place.conversationId, place.seq), SAFE_READ);
   const at = envelope?.deliveredAt ?? envelope?.readAt;
-  if (at === undefined) return execution;
+  return at === undefined ? execution : startRunning(database, execution, at);
+}
+
+/** A turn that its agent has taken; one that is not queued any more stays as it is. */
+function startRunning(database: Database, execution: GatewayExecution, at: Date): Promise<GatewayExecution> {
   return withTransaction(database, async (transaction) => {
     const running = await database.gatewayExecutions.findOneAndUpdate(
       { _id: execution._id, status: 'queued' },
@@ -125,4 +146,34 @@ export async function noteAccepted(database: Database, execution: GatewayExecuti
     await database.gatewayEvents.insertOne(event, { session: transaction });
     return running;
   });
+}
+
+/** Open turns of one conversation: those that nobody waits for any more, and the one that is being answered. */
+const OPEN_MAX = 20;
+
+/**
+ * Notes that the agent is typing in the conversation of its open turns: it has taken them, and is at work
+ * (gateway.md §8.2, §9.2). Costs a look at an index where there are none.
+ * @returns the turns that are running since
+ */
+export async function noteTyping(
+  database: Database,
+  { agentId, conversationId }: { agentId: string; conversationId: string },
+  at: Date,
+): Promise<string[]> {
+  const open = await database.gatewayExecutions
+    .find(
+      { agentId, status: { $in: [...OPEN_STATUSES] }, 'place.conversationId': conversationId },
+      { ...READ, limit: OPEN_MAX, hint: 'open_agent' },
+    )
+    .toArray();
+  const started: string[] = [];
+  for (const execution of open) {
+    const { _id, status } = execution;
+    if (status === 'queued') {
+      await startRunning(database, execution, at);
+      started.push(_id);
+    } else await database.gatewayExecutions.updateOne({ _id, status }, { $max: { activeAt: at } }, WRITE);
+  }
+  return started;
 }

@@ -1,4 +1,7 @@
 import type { ClientSession } from 'mongodb';
+import { TURN_ANSWER_BYTES_MAX } from '../../contract/limits';
+import { beginningOf } from '../../domain/cuts';
+import { goesOn, partOf } from '../../domain/split-replies';
 import { clientKey } from '../schema/client-keys';
 import type { GatewayExecution, GatewaySession } from '../schema/collections/gateway';
 import type { Message } from '../schema/collections/messages';
@@ -11,8 +14,9 @@ import {
   type ReplyEffect,
   type ReplyMarks,
 } from '../../domain/turns';
+import { readReport, type TurnReport } from '../../domain/turn-report';
 import { READ } from '../schema/reads';
-import { answerWith, type AnswerPart } from './answers';
+import { answerWith, isTooMuch, TURN_REPLIES_MAX, type AnswerPart } from './answers';
 import { beginNextTry } from './tries';
 import { endTurnIn, type EndedTurn } from './turns';
 
@@ -63,18 +67,24 @@ function settleReply(database: Database, rowId: string): Promise<SettledReply> {
     );
     if (session === null) return OF_NONE;
     const { createdAt } = message;
+    // The parse point of what `newMessage` wrote.
+    const metadata = JSON.parse(message.metadata) as Record<string, unknown>;
     await database.gatewaySessions.updateOne(
       { _id: session._id },
-      { $inc: { messageCount: 1 }, $max: { lastMessageAt: createdAt, activeAt: createdAt } },
+      {
+        // The parts of a split reply are one message, whose last one makes it.
+        $inc: { messageCount: goesOn(partOf(metadata)) ? 0 : 1 },
+        $max: { lastMessageAt: createdAt, activeAt: createdAt },
+      },
       { session: transaction },
     );
-    // The parse points of what `newMessage` wrote.
-    const marks = readMarks(JSON.parse(message.metadata) as Record<string, unknown>);
+    const marks = readMarks(metadata);
     const turns = await findTurns(database, session, marks, transaction);
     const effect = correlateReply(marks, turns);
     if (effect.kind === 'unsolicited') return OF_NONE;
     const askedBy = turns.find(({ executionId }) => executionId === effect.executionId)?.messageId ?? null;
-    const ended = await apply(database, effect, { message, marks, askedBy }, transaction);
+    const settled = { message, marks, report: readReport(metadata), askedBy };
+    const ended = await apply(database, effect, settled, transaction);
     return { executionId: effect.executionId, ended };
   });
 }
@@ -135,30 +145,32 @@ const keyOf = (guestId: string, { _id, tries }: GatewayExecution) =>
 async function apply(
   database: Database,
   effect: Exclude<ReplyEffect, { kind: 'unsolicited' }>,
-  { message, marks, askedBy }: { message: Message; marks: ReplyMarks; askedBy: string | null },
+  settled: { message: Message; marks: ReplyMarks; report: TurnReport; askedBy: string | null },
   transaction: ClientSession,
 ): Promise<EndedTurn | null> {
   const { executionId } = effect;
+  const { message, marks, report, askedBy } = settled;
   const { _id: messageId, createdAt: at } = message;
   // The parse point of what `newMessage` wrote.
-  const text = responseOf(JSON.parse(message.content) as { text?: unknown; data?: unknown });
-  const part = { text, messageId, isContinuation: marks.isContinuation };
+  const content = JSON.parse(message.content) as { text?: unknown; data?: unknown; attachment_id?: unknown };
+  const text = responseOf(content);
+  const attachmentId = typeof content.attachment_id === 'string' ? content.attachment_id : null;
+  const part = { text, messageId, isContinuation: marks.isContinuation, attachmentId };
   switch (effect.kind) {
     case 'completes':
-      return endTurnIn(database, executionId, { status: 'completed', part, at }, transaction);
+      return endTurnIn(database, executionId, { status: 'completed', part, report, at }, transaction);
     case 'fails': {
       const { code: agentCode, message: said, isRetryable } = effect.error;
       if (isRetryable && (await tryOnceMore(database, { executionId, messageId: askedBy }, at, transaction)))
         return null;
       const error = { code: 'agent_error', message: said || text, agentCode } as const;
-      return endTurnIn(database, executionId, { status: 'failed', error, at }, transaction);
+      return endTurnIn(database, executionId, { status: 'failed', error, report, at }, transaction);
     }
     case 'late':
-      await keepLate(database, executionId, { text, messageId, at }, transaction);
+      await keepLate(database, executionId, part, at, transaction);
       return null;
     case 'continues':
-      await continueTurn(database, executionId, part, at, transaction);
-      return null;
+      return continueTurn(database, executionId, part, at, transaction);
   }
 }
 
@@ -173,32 +185,48 @@ async function tryOnceMore(
   return execution !== null && beginNextTry(database, { ...execution, messageId }, at, transaction);
 }
 
-/** The first answer after the end is shown beside it; history has all of them. */
+/** The first answer after the end is shown beside it, with all of its parts; history has the others, too. */
 async function keepLate(
   database: Database,
   executionId: string,
-  { text, messageId, at }: { text: string; messageId: string; at: Date },
+  { text, messageId, isContinuation }: AnswerPart,
+  at: Date,
   transaction: ClientSession,
 ): Promise<void> {
-  const replies = { messageId, isLate: true };
-  await database.gatewayExecutions.updateOne({ _id: executionId }, { $push: { replies } }, { session: transaction });
+  const execution = await database.gatewayExecutions.findOne({ _id: executionId }, { session: transaction });
+  if (execution === null || execution.replies.length >= TURN_REPLIES_MAX) return;
+  const { late, replies } = execution;
+  const isOfFirst = isContinuation && replies.filter((one) => one.isLate && one.isContinuation !== true).length === 1;
+  const shown = late === undefined || isOfFirst ? beginningOf((late?.response ?? '') + text, LATE_LENGTH_MAX) : null;
   await database.gatewayExecutions.updateOne(
-    { _id: executionId, late: { $exists: false } },
-    { $set: { late: { response: text, at } } },
+    { _id: executionId },
+    {
+      $push: { replies: { messageId, isLate: true, ...(isContinuation ? { isContinuation } : {}) } },
+      ...(shown === null ? {} : { $set: { late: { response: shown, at: late?.at ?? at } } }),
+    },
     { session: transaction },
   );
 }
 
-/** A part of the answer: shown to those who watch, while the turn stays open. */
+/** As much of a late answer stands beside the turn as of any. */
+const LATE_LENGTH_MAX = TURN_ANSWER_BYTES_MAX;
+
+/**
+ * A part of the answer: shown to those who watch, while the turn stays open.
+ * @returns its end, when the answer is too large with it
+ */
 async function continueTurn(
   database: Database,
   executionId: string,
   part: AnswerPart,
   at: Date,
   transaction: ClientSession,
-): Promise<void> {
+): Promise<EndedTurn | null> {
   const execution = await database.gatewayExecutions.findOne({ _id: executionId }, { session: transaction });
-  if (execution === null) return;
+  if (execution === null) return null;
+  // It cannot have the part, and says so by failing.
+  if (isTooMuch(execution, part))
+    return endTurnIn(database, executionId, { status: 'completed', part, at }, transaction);
   const { fields, events } = answerWith(execution, part, at);
   const lastEvent = execution.lastEvent + events.length;
   await database.gatewayExecutions.updateOne(
@@ -207,4 +235,5 @@ async function continueTurn(
     { session: transaction },
   );
   if (events.length > 0) await database.gatewayEvents.insertMany(events, { session: transaction });
+  return null;
 }

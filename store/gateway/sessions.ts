@@ -3,6 +3,7 @@ import { AppError } from '../../contract/errors';
 import { newGatewayId, newGuestHandle, newId } from '../../platform/ids';
 import { inboxInId, senderGuardId } from '../../domain/guards';
 import { newAgentRow, newGuards } from '../accounts/create-agent';
+import { SESSION_KINDS } from '../../contract/gateway';
 import type { Agent } from '../schema/collections/agents';
 import type { GatewaySession, SessionKind } from '../schema/collections/gateway';
 import { makeOrFind } from '../schema/conflicts';
@@ -207,40 +208,41 @@ export interface SessionsPage {
   /** Absent: everybody's, for the agent's owner. */
   principal?: Principal;
   status?: GatewaySession['status'];
+  /** Absent: all. */
+  kinds?: readonly SessionKind[];
+  /** Those that began by then. */
+  startedBy?: Date;
   limit: number;
   /** The last row of the page before. */
   after?: { activeAt: Date; id: string };
 }
 
+/** In the form that the indexes serve: those of each kind are in the order of lists. */
+const inList = ({ agentId, principal, status, kinds = SESSION_KINDS, startedBy }: Omit<SessionsPage, 'limit'>) => ({
+  ...(principal === undefined ? {} : { principal: principal.key }),
+  agentId,
+  kind: { $in: [...kinds] },
+  ...(status === undefined ? NOT_DELETED : { status }),
+  ...(startedBy === undefined ? {} : { startedAt: { $lte: startedBy } }),
+});
+
 export function listSessions(database: Database, page: SessionsPage): Promise<GatewaySession[]> {
-  const { agentId, principal, status, limit, after } = page;
+  const { limit, after } = page;
   const older =
     after === undefined
       ? {}
-      : { $or: [{ activeAt: { $lt: after.activeAt } }, { activeAt: after.activeAt, _id: { $lt: after.id } }] };
+      : {
+          activeAt: { $lte: after.activeAt },
+          $or: [{ activeAt: { $lt: after.activeAt } }, { _id: { $lt: after.id } }],
+        };
   return database.gatewaySessions
-    .find(
-      {
-        ...(principal === undefined ? {} : { principal: principal.key }),
-        agentId,
-        ...(status === undefined ? NOT_DELETED : { status }),
-        ...older,
-      },
-      { ...READ, sort: { activeAt: -1, _id: -1 }, limit },
-    )
+    .find({ ...inList(page), ...older }, { ...READ, sort: { activeAt: -1, _id: -1 }, limit })
     .toArray();
 }
 
 /** How many sessions the caller, or everybody, has with the agent. */
-export function countSessions(database: Database, { agentId, principal, status }: SessionsPage): Promise<number> {
-  return database.gatewaySessions.countDocuments(
-    {
-      ...(principal === undefined ? {} : { principal: principal.key }),
-      agentId,
-      ...(status === undefined ? NOT_DELETED : { status }),
-    },
-    READ,
-  );
+export function countSessions(database: Database, page: Omit<SessionsPage, 'limit' | 'after'>): Promise<number> {
+  return database.gatewaySessions.countDocuments(inList(page), READ);
 }
 
 /**

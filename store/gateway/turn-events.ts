@@ -2,7 +2,7 @@ import { AppError } from '../../contract/errors';
 import { hasEnded } from '../../domain/turns';
 import { EMPTY_STREAM, takeFrames, type TakenFrames, type TurnFrame } from '../../domain/turn-stream';
 import { untilCommitted } from '../schema/conflicts';
-import type { GatewayEvent, GatewayExecution, GatewaySession } from '../schema/collections/gateway';
+import { turnEventId, type GatewayExecution, type GatewaySession } from '../schema/collections/gateway';
 import { withTransaction, type Database } from '../schema/database';
 import { READ, SAFE_READ } from '../schema/reads';
 import { newEvent } from './events';
@@ -36,6 +36,7 @@ export function takeTurnFrames(
           $set: {
             status: 'running',
             startedAt: execution.startedAt ?? at,
+            activeAt: at,
             lastEvent: lastEvent + taken.events.length,
             // Only deltas make an answer a stream.
             ...(taken.state.nextIndex === 0 ? {} : { stream: taken.state }),
@@ -89,25 +90,21 @@ export async function listOpenTurns(
   });
 }
 
-/** Events of tools that a turn shows at most. */
-const TOOL_EVENTS_MAX = 1_000;
-
-/** What the agent told of its tools, in its order; costs nothing for turns without any. */
-export function readToolEvents(database: Database, { _id: id, toolCalls }: GatewayExecution): Promise<GatewayEvent[]> {
-  if (toolCalls === undefined) return Promise.resolve([]);
-  return database.gatewayEvents
-    .find(
-      { _id: { $gt: `${id}:`, $lt: `${id};` }, type: { $in: ['tool_call', 'tool_result'] } },
-      { ...SAFE_READ, sort: { _id: 1 }, limit: TOOL_EVENTS_MAX },
-    )
-    .toArray();
-}
-
 /** The text that an agent has streamed so far. */
-export async function streamedText(database: Database, executionId: string): Promise<string> {
+export const streamedText = (database: Database, executionId: string): Promise<string> =>
+  textBefore(database, executionId, `${executionId};`);
+
+/** What those who watch a turn were shown of its text up to the event of this number. */
+export const textThrough = (
+  database: Database,
+  { _id: id }: Pick<GatewayExecution, '_id'>,
+  n: number,
+): Promise<string> => textBefore(database, id, turnEventId(id, n + 1));
+
+async function textBefore(database: Database, executionId: string, end: string): Promise<string> {
   const rows = await database.gatewayEvents
     .find(
-      { _id: { $gt: `${executionId}:`, $lt: `${executionId};` }, type: 'text' },
+      { _id: { $gt: `${executionId}:`, $lt: end }, type: 'text' },
       { ...SAFE_READ, sort: { _id: 1 }, projection: { data: 1 } },
     )
     .toArray();

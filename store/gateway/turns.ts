@@ -1,7 +1,8 @@
 import type { ClientSession } from 'mongodb';
 import { AppError } from '../../contract/errors';
 import { TURN_QUEUE_RETRY_MS, TURNS_PER_SESSION_MAX } from '../../contract/limits';
-import { OPEN_STATUSES, rankOf, type TurnStatus } from '../../domain/turns';
+import { callsOf, keptCalls, type TurnReport, type TurnUsage } from '../../domain/turn-report';
+import { isSilent, OPEN_STATUSES, rankOf, type TurnStatus } from '../../domain/turns';
 import { newGatewayId, newOutboxId } from '../../platform/ids';
 import { retry } from '../../platform/retry';
 import type { GatewayExecution, GatewaySession, SessionKind } from '../schema/collections/gateway';
@@ -9,10 +10,10 @@ import type { Message } from '../schema/collections/messages';
 import { isDuplicateKey } from '../schema/conflicts';
 import { withTransaction, withTransactionOn, type Database } from '../schema/database';
 import { READ } from '../schema/reads';
-import { answerWith, type AnswerPart } from './answers';
+import { answerWith, isTooMuch, type AnswerPart } from './answers';
 import { enterAgent, leaveAgent } from './agent-slots';
 import { takeContact } from './contacts';
-import { newEvent } from './events';
+import { newEvent, readToolEvents } from './events';
 import { takeLinkMessage, type LinkMessage } from './links';
 import { writeReceipt, type NewReceipt } from './receipts';
 
@@ -200,6 +201,8 @@ export interface TurnEnd {
   status: Exclude<TurnStatus, 'queued' | 'running'>;
   /** The message that answers it. */
   part?: AnswerPart;
+  /** What that message tells of how it came about. */
+  report?: TurnReport;
   error?: GatewayExecution['error'];
   at: Date;
 }
@@ -220,11 +223,26 @@ export function endTurn(database: Database, executionId: string, end: TurnEnd): 
   return withTransaction(database, (transaction) => endTurnIn(database, executionId, end, transaction));
 }
 
+/**
+ * Ends a turn whose agent has been silent for too long, decided in the transaction that ends it: a sign that comes at once
+ * conflicts with it, and one of the two finds the other.
+ * @returns null when it is not silent, or had ended before
+ */
+export function endSilentTurn(database: Database, executionId: string, at: Date): Promise<EndedTurn | null> {
+  return withTransaction(database, async (transaction) => {
+    const execution = await database.gatewayExecutions.findOne({ _id: executionId }, { session: transaction });
+    if (execution === null || !isSilent(execution, at)) return null;
+    return endTurnIn(database, executionId, { status: 'failed', error: SILENT, at }, transaction);
+  });
+}
+
+const SILENT = { code: 'agent_silent', message: 'The agent took the message and has said nothing since' } as const;
+
 /** `endTurn` as part of a transaction. Whoever else writes the turn at once conflicts, and finds it as it is then. */
 export async function endTurnIn(
   database: Database,
   executionId: string,
-  { status, part, error = null, at }: TurnEnd,
+  { status, part, report, error = null, at }: TurnEnd,
   transaction: ClientSession,
 ): Promise<EndedTurn | null> {
   const execution = await database.gatewayExecutions.findOne(
@@ -232,17 +250,21 @@ export async function endTurnIn(
     { session: transaction },
   );
   if (execution === null) return null;
+  if (part !== undefined && isTooMuch(execution, part)) {
+    return endTurnIn(database, executionId, { status: 'failed', error: TOO_LARGE, at }, transaction);
+  }
   const answer = part === undefined ? null : answerWith(execution, part, at);
   const texts = answer?.events ?? [];
+  const told = await toldOf(database, execution, report, transaction);
   const n = execution.lastEvent + texts.length + 1;
   await database.gatewayExecutions.updateOne(
     { _id: executionId },
-    { $set: { ...answer?.fields, status, error, completedAt: at, lastEvent: n }, $unset: { waitsFor: '' } },
+    { $set: { ...answer?.fields, ...told, status, error, completedAt: at, lastEvent: n }, $unset: { waitsFor: '' } },
     { session: transaction },
   );
   const end = newEvent(execution, { n, type: 'end', data: { status }, at });
   await database.gatewayEvents.insertMany([...texts, end], { session: transaction });
-  const nextId = await leavePlaces(database, execution, transaction);
+  const nextId = await leavePlaces(database, execution, transaction, told.usage);
   await database.outbox.insertOne(
     { _id: newOutboxId(), kind: 'turn.ended', executionId, nextId, createdAt: at },
     { session: transaction },
@@ -250,29 +272,63 @@ export async function endTurnIn(
   return { executionId, nextId };
 }
 
-/** Frees the turn's places in its session and with its agent. @returns the turn whose message is to be handed over now */
+/**
+ * Frees the turn's places in its session and with its agent.
+ * @param usage what it has cost, for the sums of its session
+ * @returns the turn whose message is to be handed over now
+ */
 async function leavePlaces(
   database: Database,
   execution: GatewayExecution,
   transaction: ClientSession,
+  usage?: TurnUsage,
 ): Promise<string | null> {
-  const nextInSession = await leaveSession(database, execution, transaction);
+  const nextInSession = await leaveSession(database, execution, transaction, usage);
   if (execution.team !== undefined) return nextInSession;
   return leaveAgent(database, execution, nextInSession, transaction);
 }
 
-/** Frees the turn's place in its session. @returns the turn that is the first from now on, if this one was */
+const TOO_LARGE = {
+  code: 'response_too_large',
+  message: 'The answer is too large',
+  agentCode: 'response_too_large',
+} as const;
+
+/** What stays known of how a turn came to its end: the events of its tools go after a day. */
+async function toldOf(
+  database: Database,
+  execution: GatewayExecution,
+  report: TurnReport | undefined,
+  transaction: ClientSession,
+): Promise<Pick<GatewayExecution, 'tools' | 'usage'>> {
+  const events = await readToolEvents(database, execution, transaction);
+  const tools = keptCalls(callsOf(events), report?.toolCalls ?? []);
+  const usage = report?.usage ?? null;
+  return { ...(tools.length === 0 ? {} : { tools }), ...(usage === null ? {} : { usage }) };
+}
+
+/**
+ * Frees the turn's place in its session, whose sums take in what the turn has cost.
+ * @returns the turn that is the first from now on, if this one was
+ */
 async function leaveSession(
   database: Database,
   { _id: executionId, sessionId }: Pick<GatewayExecution, '_id' | 'sessionId'>,
   transaction: ClientSession,
+  usage?: TurnUsage,
 ): Promise<string | null> {
   const before = await database.gatewaySessions.findOneAndUpdate(
     { _id: sessionId },
-    { $pull: { turns: executionId } },
+    { $pull: { turns: executionId }, ...(usage === undefined ? {} : sumsWith(usage)) },
     { session: transaction, returnDocument: 'before' },
   );
   return before?.turns[0] === executionId ? (before.turns[1] ?? null) : null;
+}
+
+function sumsWith({ costNanos, contextUsed, contextMax, model }: TurnUsage) {
+  const last = Object.entries({ contextUsed, contextMax, model }).filter(([, value]) => value !== null);
+  const $set = Object.fromEntries(last.map(([name, value]) => [`usage.${name}`, value]));
+  return { $inc: { 'usage.costNanos': costNanos ?? 0 }, ...(last.length === 0 ? {} : { $set }) };
 }
 
 /**
@@ -310,97 +366,33 @@ export async function loadTurn(
   return execution === null || session === null ? null : { execution, session };
 }
 
-/** Records that the user's message is with the agent. Repeating it changes nothing. */
-export async function noteHandedOver(
+/**
+ * Records that the user's message is with the agent, in one transaction: a crash in between would leave a session that
+ * does not know its conversation. Repeating it changes nothing.
+ */
+export function noteHandedOver(
   database: Database,
   execution: GatewayExecution,
   message: Pick<Message, '_id' | 'conversationId' | 'seq' | 'createdAt'>,
 ): Promise<void> {
   const { conversationId, seq, createdAt: at } = message;
   const { tries } = execution;
-  const { modifiedCount } = await database.gatewayExecutions.updateOne(
-    // Of the try that it was sent for: another one may have begun.
-    { _id: execution._id, messageId: null, ...(tries === undefined ? {} : { 'tries.attempt': tries.attempt }) },
-    { $set: { messageId: message._id, place: { conversationId, seq }, handedOverAt: at } },
-  );
-  if (modifiedCount === 0) return;
-  await database.gatewaySessions.updateOne(
-    { _id: execution.sessionId },
-    {
-      $set: { conversationId },
-      $max: { lastMessageAt: at, activeAt: at },
-      $inc: { messageCount: 1 },
-    },
-  );
-}
-
-/** Turns that end together; the others with the next round. */
-const CUT_MAX = 100;
-
-const GONE = { agent_suspended: 'The agent was suspended', agent_deleted: 'The agent was deleted' };
-
-/**
- * Ends the open turns of an agent that was suspended or deleted. Dies in the middle: those that are left end with the next
- * round, for the row of the outbox stays until there are none.
- * @returns true when there are none left
- */
-export async function cutTurns(
-  database: Database,
-  row: { _id: string; targetId: string; failure: keyof typeof GONE },
-  at: Date,
-): Promise<boolean> {
-  const { targetId: agentId, failure: code } = row;
-  const open = await database.gatewayExecutions
-    .find({ agentId, status: { $in: [...OPEN_STATUSES] } }, { ...READ, limit: CUT_MAX, projection: { _id: 1 } })
-    .toArray();
-  const error = { code, message: GONE[code] };
-  for (const { _id } of open) await endTurn(database, _id, { status: 'failed', error, at });
-  if (open.length === CUT_MAX) return false;
-  await database.outbox.deleteOne({ _id: row._id });
-  return true;
-}
-
-/** The row of the outbox by which a turn was started leaves it: its flow was started. */
-export async function settleStarted(database: Database, executionId: string): Promise<void> {
-  await database.outbox.deleteMany({ kind: 'turn.started', executionId });
-}
-
-/** The same for a turn that ended or was detached: its flow was told, and this next one was handed over. */
-export async function settleEnded(database: Database, { executionId, nextId }: EndedTurn): Promise<void> {
-  await database.outbox.deleteMany({ kind: 'turn.ended', executionId, nextId });
-}
-
-/** Turns of an agent that are handed over when its pause ends: as many as may wait for it. */
-const WAITING_MAX = 1_000;
-
-/** The turns of an agent whose message it has not got yet, oldest first. */
-export async function findWaitingTurns(database: Database, agentId: string): Promise<string[]> {
-  const rows = await database.gatewayExecutions
-    .find(
-      { agentId, status: { $in: [...OPEN_STATUSES] }, messageId: null },
-      { ...READ, sort: { queuedAt: 1 }, limit: WAITING_MAX, projection: { _id: 1 } },
-    )
-    .toArray();
-  return rows.map(({ _id }) => _id);
-}
-
-/** The end of a pause leaves the outbox: what waited for it was handed over. */
-export async function settleUnpaused(database: Database, rowId: string): Promise<void> {
-  await database.outbox.deleteOne({ _id: rowId });
-}
-
-/** What the flow of a turn is started with; null when the turn is gone. */
-export async function flowInputOf(database: Database, executionId: string) {
-  const execution = await database.gatewayExecutions.findOne({ _id: executionId }, READ);
-  if (execution === null) return null;
-  const agent = await database.agents.findOne({ _id: execution.agentId }, { ...READ, projection: { handle: 1 } });
-  return {
-    executionId,
-    sessionId: execution.sessionId,
-    agentHandle: agent?.handle ?? 'unknown',
-    waitUntil: execution.waitUntil.toISOString(),
-    deadlineAt: execution.deadlineAt.toISOString(),
-    ...(execution.callback === undefined ? {} : { hasCallback: true as const }),
-    ...(execution.paymentId === undefined ? {} : { paymentId: execution.paymentId }),
-  };
+  return withTransaction(database, async (transaction) => {
+    const { modifiedCount } = await database.gatewayExecutions.updateOne(
+      // Of the try that it was sent for: another one may have begun.
+      { _id: execution._id, messageId: null, ...(tries === undefined ? {} : { 'tries.attempt': tries.attempt }) },
+      { $set: { messageId: message._id, place: { conversationId, seq }, handedOverAt: at } },
+      { session: transaction },
+    );
+    if (modifiedCount === 0) return;
+    await database.gatewaySessions.updateOne(
+      { _id: execution.sessionId },
+      {
+        $set: { conversationId },
+        $max: { lastMessageAt: at, activeAt: at },
+        $inc: { messageCount: 1 },
+      },
+      { session: transaction },
+    );
+  });
 }

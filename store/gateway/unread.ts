@@ -1,22 +1,27 @@
 import type { Envelope, Message } from '../schema/collections/messages';
-import type { GatewayExecution, GatewaySession } from '../schema/collections/gateway';
+import type { GatewaySession } from '../schema/collections/gateway';
 import type { Database } from '../schema/database';
 import { READ, SAFE_READ } from '../schema/reads';
-import { executionsOfMessages } from './executions';
+import { executionsOfMessages, type ExecutionOfMessage } from './executions';
+import { wholeMessage } from './read-back';
 
 /** What an agent wrote and its user has not read: the envelopes of guests, like those of any reader (gateway.md §5.3). */
 export interface UnreadMessage {
   session: GatewaySession;
   message: Message;
-  execution: GatewayExecution | null;
+  execution: ExecutionOfMessage | null;
 }
 
-/** In the form that the index `recipient_conversation` serves: guests have one conversation each. */
+/**
+ * In the form that the index `recipient_conversation` serves: guests have one conversation each. A reply in several parts
+ * is unread once, when its last part is there.
+ */
 function unreadOf(sessions: GatewaySession[]) {
   return {
     recipientId: { $in: sessions.map(({ guestId }) => guestId) },
     conversationId: { $in: sessions.flatMap(({ conversationId }) => conversationId ?? []) },
     unread: 'shown' as const,
+    isPart: { $exists: false },
   };
 }
 
@@ -61,7 +66,8 @@ async function withMessages(
     database.messages.find({ _id: { $in: ids } }, SAFE_READ).toArray(),
     executionsOfMessages(database, ids),
   ]);
-  const messages = new Map(rows.map((message) => [message._id, message]));
+  const messages = new Map<string, Message>();
+  for (const message of rows) messages.set(message._id, await wholeMessage(database, message));
   const byGuest = new Map(sessions.map((session) => [session.guestId, session]));
   return envelopes.flatMap(({ messageId, recipientId }) => {
     const [session, message] = [byGuest.get(recipientId), messages.get(messageId)];

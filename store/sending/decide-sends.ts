@@ -1,5 +1,6 @@
 import { AppError } from '../../contract/errors';
 import { emptyPair, pairId, takesMessageIntents } from '../../domain/guards';
+import { goesOn, partOf } from '../../domain/split-replies';
 import { decideDirectSend, settleOpener, takeSlots, type Acceptance, type Refusal } from '../../domain/send';
 import { newId, newOutboxId } from '../../platform/ids';
 import type { AgentCard } from '../agents/agents';
@@ -189,10 +190,13 @@ function handToInbox(plan: SendPlan, { card, ...handed }: HandedOver & { card: A
  */
 function handToTurn(plan: SendPlan, { message, decision, recipientId, muted }: HandedOver): void {
   const { _id: messageId, seq, createdAt } = message;
+  // The parse point of the metadata that the call's schema let in.
+  const isPart = goesOn(partOf(JSON.parse(message.metadata) as Record<string, unknown>));
   plan.envelopes.push({
     ...newEnvelope(message, { recipientId, position: decision.position, muted }),
     status: 'delivered',
     deliveredAt: createdAt,
+    ...(isPart ? { isPart } : {}),
   });
   plan.outbox.push({ _id: newOutboxId(), kind: 'turn.replied', guestId: recipientId, messageId, seq, createdAt });
   plan.replies.push({ guestId: recipientId });

@@ -57,7 +57,7 @@ describe('request windows of the chat gateway', () => {
     expect((await user.chat(echo, 'Hi')).status).toBe(200);
   });
 
-  test('the 101st first contact of a day is a 429 that leaves nothing; agents one knows are still there', async () => {
+  test('gateway#8: the 101st first contact of a day is a 429 that leaves nothing; known agents stay', async () => {
     const user = await signInUser(stack);
     const [known, last, owned] = await Promise.all([newEcho(), newEcho(), newEcho()]);
     await claim(user.owner, owned.account);
@@ -74,5 +74,61 @@ describe('request windows of the chat gateway', () => {
     expect([refused.status, refused.body]).toMatchObject([429, { code: 'RATE_LIMITED', details: { limit: 100 } }]);
     expect(await database.gatewaySessions.countDocuments({ agentId: agent._id })).toBe(0);
     for (const mine of [known, last, owned]) expect((await user.chat(mine, 'Hello')).status).toBe(200);
+  });
+
+  test('gateway.md §13: the 121st turn of a minute with one agent is a 429, whoever calls', async () => {
+    const [owner, user, echo, other] = await Promise.all([signInUser(stack), signInUser(stack), newEcho(), newEcho()]);
+    await Promise.all([claim(owner.owner, echo.account), claim(user.owner, other.account)]);
+    await awayFromEdge();
+    for (let count = 1; count <= 119; count += 1) {
+      await hitRateWindow(database, 'gateway_agent_turns', echo.id, GATEWAY_LIMITS.agent_turns);
+    }
+    expect((await user.chat(echo, 'Hi')).status).toBe(200);
+    const refused = await owner.chat(echo, 'Hi', {}, 1);
+    expect([refused.status, refused.body]).toMatchObject([
+      429,
+      { code: 'RATE_LIMITED', details: { scope: 'gateway_agent_turns', limit: 120 } },
+    ]);
+    expect(refused.headers.get('retry-after')).not.toBeNull();
+    expect((await user.chat(other, 'Hi')).status).toBe(200);
+  });
+
+  test('gateway.md §13: the eleventh open stream of a caller is a 429 that starts no turn', async () => {
+    const [user, stranger] = await Promise.all([signInUser(stack), signInUser(stack)]);
+    const { agent, apiKey } = await createTestAgent(database);
+    await claim(user.owner, { apiKey });
+    await stranger.chat(agent, 'Hi', { timeout_seconds: 1 });
+    const path = `/api/agents/${agent.handle}`;
+    const open = async (index: number): Promise<Response> =>
+      index === 0
+        ? user.stream(`${path}/chat/stream`, { body: { message: 'Hi' } })
+        : user.stream(await streamOf(), { method: 'GET' });
+    const streamOf = async (): Promise<string> => {
+      const [{ id }] = (await user.call('GET', `${path}/executions?status=queued`)).body;
+      return `${path}/executions/${id}/stream`;
+    };
+    const streams: Response[] = [];
+    for (let index = 0; index < 10; index += 1) streams.push(await open(index));
+    expect(streams.map(({ status }) => status)).toEqual(streams.map(() => 200));
+    const before = await database.gatewayExecutions.countDocuments({ agentId: agent._id });
+    for (const [method, at, body] of [
+      ['POST', `${path}/chat/stream`, { message: 'More', new_session: true }],
+      ['POST', `${path}/chat`, { message: 'More', new_session: true, stream: true }],
+      ['GET', await streamOf(), undefined],
+    ] as const) {
+      const refused = await user.call(method, at, { body });
+      expect([at, refused.status, refused.body]).toMatchObject([at, 429, { code: 'TURN_QUEUE_FULL' }]);
+      expect(refused.headers.get('retry-after')).not.toBeNull();
+    }
+    expect(await database.gatewayExecutions.countDocuments({ agentId: agent._id })).toBe(before);
+    expect((await user.chat(agent, 'As JSON', { new_session: true, timeout_seconds: 1 })).status).toBe(504);
+    await streams.pop()?.body?.cancel();
+    const again = await waitFor(async () => {
+      const response = await user.stream(await streamOf(), { method: 'GET' });
+      if (response.status === 200) return response;
+      await response.body?.cancel();
+      return null;
+    });
+    for (const stream of [...streams, again]) await stream.body?.cancel();
   });
 });

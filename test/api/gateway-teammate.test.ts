@@ -81,7 +81,7 @@ describe('the teammate shape of the chat gateway', () => {
     return { user, guest: agent.received.at(-1)?.sender ?? '', sessionId: body.details.session_id };
   }
 
-  test('conversations are made, named, listed and deleted, and their guest is gone with them', async () => {
+  test('gateway#2: conversations are made, named, listed and deleted, and their guest is gone with them', async () => {
     const [user, echo] = await Promise.all([signInUser(stack), startEcho(database, url())]);
     const path = `/agents/${echo.handle}/conversations`;
     const made = await user.call('POST', path, { body: { title: 'Plans' } });

@@ -199,6 +199,13 @@ describe('gateway.md and code agree', () => {
     expect(paid).toContain(`\`Retry-After: ${limits.PAYMENT_RETRY_MS / 1_000}\``);
     expect(paid).toContain(`kept ${limits.WITHHELD_KEEP_MS / 3_600_000} h`);
     expect(paid).toContain(`?limit=${limits.PAYMENTS_PAGE.default}`);
+    expect(windows).toContain(`${GATEWAY_LIMITS.agent_turns.limit} turn starts/min per target agent`);
+    expect(windows).toContain(`${limits.GATEWAY_STREAMS_MAX} concurrent streams`);
+    const { default: hours, max: hoursMax } = limits.ACTIVITY_HOURS;
+    expect(gateway).toContain(`\`hours\` ${hours} (1-${hoursMax})`);
+    expect(gateway).toContain(`newest first, ≤ ${limits.ACTIVITY_ENTRIES_MAX}.`);
+    const { task, others } = limits.TURN_SILENCE_SECONDS;
+    expect(gateway).toContain(`message for ${others} s (tasks ${count(task)} s)`);
     const access = section(gateway, '### 1.2 Access');
     expect(access).toContain(`at most ${GATEWAY_LIMITS.first_contacts.limit} first contacts`);
   });

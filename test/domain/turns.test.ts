@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { refuseChat, type ChatAccess } from '../../domain/gateway-access';
 import { beginningOf, partsOf, piecesOf } from '../../domain/cuts';
-import { correlateReply, readMarks, responseOf, type ReplyMarks, type TurnOfSession } from '../../domain/turns';
+import {
+  correlateReply,
+  isSilent,
+  readMarks,
+  responseOf,
+  type ReplyMarks,
+  type TurnOfSession,
+  type TurnSigns,
+} from '../../domain/turns';
 
 const NO_MARKS: ReplyMarks = { replyTo: null, executionId: null, isFinal: true, isContinuation: false, error: null };
 const marked = (marks: Partial<ReplyMarks>): ReplyMarks => ({ ...NO_MARKS, ...marks });
@@ -226,5 +234,34 @@ describe('who may chat with an agent (gateway.md §1.2)', () => {
     ['a restricted one', { status: 'restricted' }, null],
   ])('%s', (_who, change, refusal) => {
     expect(refuseChat(change === null ? null : { ...open, ...change })).toEqual(refusal);
+  });
+});
+
+describe('agents that say nothing (gateway.md §9.2)', () => {
+  const at = (seconds: number) => new Date(1_000_000 + seconds * 1_000);
+  const signs = (change: Partial<TurnSigns> = {}): TurnSigns => ({
+    status: 'running',
+    channel: 'chat',
+    startedAt: at(0),
+    ...change,
+  });
+
+  test('300 s after the last sign of a running turn its agent is silent, 1,800 s for a task', () => {
+    for (const [channel, seconds] of [
+      ['chat', 300],
+      ['team', 300],
+      ['task', 1_800],
+    ] as const) {
+      expect(isSilent(signs({ channel }), at(seconds - 1))).toBe(false);
+      expect(isSilent(signs({ channel }), at(seconds))).toBe(true);
+      const active = signs({ channel, activeAt: at(100) });
+      expect([isSilent(active, at(seconds + 99)), isSilent(active, at(seconds + 100))]).toEqual([false, true]);
+    }
+  });
+
+  test('a turn that no agent has taken, or that has ended, is never silent', () => {
+    for (const status of ['queued', 'completed', 'failed', 'cancelled'] as const) {
+      expect(isSilent(signs({ status }), at(9_999))).toBe(false);
+    }
   });
 });

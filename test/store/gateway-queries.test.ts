@@ -31,15 +31,8 @@ import { findKey, insertKey, listKeys, deleteKey } from '../../store/gateway/key
 import { countUnread, findUnread } from '../../store/gateway/unread';
 import { listOpenTurns, loadAgentTurn, streamedText, takeTurnFrames } from '../../store/gateway/turn-events';
 import { renameSession } from '../../store/gateway/sessions';
-import {
-  detachTurn,
-  endTurn,
-  flowInputOf,
-  loadTurn,
-  settleEnded,
-  settleStarted,
-  startTurn,
-} from '../../store/gateway/turns';
+import { detachTurn, endTurn, loadTurn, startTurn } from '../../store/gateway/turns';
+import { flowInputOf, settleEnded, settleStarted } from '../../store/gateway/turn-outbox';
 import type { Agent } from '../../store/schema/collections/agents';
 import {
   turnEventId,

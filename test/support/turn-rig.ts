@@ -8,7 +8,9 @@ import { handOverFrom } from '../../store/gateway/hand-over';
 import { settleReplies } from '../../store/gateway/replies';
 import { ownerPrincipal } from '../../store/gateway/principals';
 import { createSession } from '../../store/gateway/sessions';
-import { flowInputOf, startTurn } from '../../store/gateway/turns';
+import { takeTurnFrames } from '../../store/gateway/turn-events';
+import { startTurn } from '../../store/gateway/turns';
+import { flowInputOf } from '../../store/gateway/turn-outbox';
 import type { GatewayExecution, GatewaySession } from '../../store/schema/collections/gateway';
 import { createCommitter } from '../../store/sending/committer';
 import type { turn } from '../../workflows/turn';
@@ -37,6 +39,8 @@ export interface TurnRig {
   ask(text: string, options?: { session?: GatewaySession; waitMs?: number }): Promise<RigTurn>;
   /** The agent confirms all that was handed to it. */
   take(): Promise<void>;
+  /** The agent says that it is at work on the turn. */
+  sign(turn: RigTurn): Promise<void>;
   /** The agent answers the oldest open turn of the session. `isTold`: the flow hears of it. */
   answer(turn: RigTurn, text: string, isTold: boolean): Promise<void>;
   /** The turn as it is stored. */
@@ -101,6 +105,11 @@ async function openTurnRig(time: SkippedTime): Promise<TurnRig> {
     take: () =>
       atServerTime(async () => {
         await committer.ackThrough({ recipientId: agent._id, upTo: Number.MAX_SAFE_INTEGER });
+      }),
+    sign: ({ execution }) =>
+      atServerTime(async () => {
+        const place = { agentId: agent._id, executionId: execution._id };
+        await takeTurnFrames(database, place, [{ type: 'progress', label: 'At work' }], clock.now());
       }),
     answer: ({ session, flow }, text, isTold) =>
       atServerTime(async () => {

@@ -36,13 +36,39 @@ describe('the timers of a turn', () => {
     });
   });
 
-  test('gateway.md §9.2: a turn that its agent had taken fails at its deadline with timeout', async () => {
+  test('gateway.md §9.2: a turn whose agent is at work until its deadline fails then, with timeout', async () => {
     await run(async () => {
       const turn = await rig.ask('Think about it');
       await untilHandedOver(turn);
       await rig.take();
+      const steps = [1, 2, 3, 4];
+      for (const _step of steps) {
+        await time.skip(200_000);
+        await rig.sign(turn);
+      }
       expect(await turn.flow.result()).toEqual({ status: 'failed', isHandedOver: true });
-      expect(await rig.stored(turn)).toMatchObject({ status: 'failed', error: { code: 'timeout' } });
+      const { status, error, completedAt, deadlineAt } = await rig.stored(turn);
+      expect([status, error?.code]).toEqual(['failed', 'timeout']);
+      expect((completedAt?.getTime() ?? 0) >= deadlineAt.getTime()).toBe(true);
+    });
+  });
+
+  test('gateway.md §9.2: a turn whose agent has taken it and says nothing for 300 s fails as agent_silent', async () => {
+    await run(async () => {
+      const turn = await rig.ask('Anybody at work?');
+      await untilHandedOver(turn);
+      await rig.take();
+      await time.skip(60_000);
+      await rig.sign(turn);
+      const signedMs = await time.nowMs();
+      expect(await turn.flow.result()).toEqual({ status: 'failed', isHandedOver: true });
+      const { error, completedAt } = await rig.stored(turn);
+      const silentMs = (completedAt?.getTime() ?? 0) - signedMs;
+      expect([error?.code, silentMs >= 299_000, silentMs < 300_000 + POLL_MS + 10_000]).toEqual([
+        'agent_silent',
+        true,
+        true,
+      ]);
     });
   });
 

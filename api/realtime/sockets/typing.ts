@@ -6,12 +6,20 @@ import { FanOuts } from '../broadcast/fan-outs';
 import { typingFrame, type TypingType } from '../wire/frames';
 import type { Live } from '../broadcast/live';
 
+interface TypingDeps {
+  database: Database;
+  live: Live;
+  log: Logger;
+  /** An agent began to type where it is an active participant: what waits for it there hears of it. Never throws. */
+  onTyping?: (agentId: string, conversationId: string) => Promise<void>;
+}
+
 /** Relays who is typing where. Nothing of it is stored; what is lost is lost. */
 export class TypingRelay {
   private readonly fanOuts: FanOuts;
   private lastVersion = 0;
 
-  constructor(private readonly deps: { database: Database; live: Live; log: Logger }) {
+  constructor(private readonly deps: TypingDeps) {
     this.fanOuts = new FanOuts((error) => deps.log.warn({ event: 'typing.not_broadcast', err: error }));
   }
 
@@ -31,6 +39,7 @@ export class TypingRelay {
         text: typingFrame(type, conversationId, agent.handle),
         order: { subject, version },
       });
+      if (type === 'typing.start') await this.deps.onTyping?.(agent._id, conversationId);
     });
   }
 }

@@ -1,9 +1,12 @@
 import { chat, chatBare, chatStream, chatStreamBare, EVENT_STREAM, NDJSON } from '../../../contract/endpoints-gateway';
 import { chatSchema, type ChatBody } from '../../../contract/gateway';
+import { AppError } from '../../../contract/errors';
 import { presentAnswer } from '../../../presenters/gateway';
-import { readToolEvents } from '../../../store/gateway/turn-events';
+import { readToolEvents } from '../../../store/gateway/events';
 import { loadSession } from '../../../store/gateway/sessions';
 import type { Agent } from '../../../store/schema/collections/agents';
+import type { PresenceService } from '../../realtime/presence/presence';
+import { hasWebhooks } from '../../../store/gateway/webhook-reach';
 import { gatewayRoute, type GatewayContext, type Reply, type Route } from '../../http/route';
 import { beginTurn } from '../../turns/begin-turn';
 import { nameTurn } from '../../turns/name-turn';
@@ -14,8 +17,10 @@ import { streamJson } from '../../turns/stream-json';
 import { awaitAnswer, watchWhileWaiting, type WaitingCaller } from '../../turns/waiting-caller';
 import type { GatewayDeps } from './gateway-deps';
 
+type Deps = GatewayDeps & { presence: PresenceService };
+
 /** Users talk to agents: gateway.md §3, §4.1, §5.1, §5.2. */
-export function chatRoutes(deps: GatewayDeps): Route[] {
+export function chatRoutes(deps: Deps): Route[] {
   return [
     gatewayRoute(chat, (ctx) => say(ctx, deps, (body) => representationOf(ctx, body))),
     gatewayRoute(chatBare, (ctx) => say(ctx, deps, () => 'json')),
@@ -36,10 +41,12 @@ function representationOf(ctx: GatewayContext, { stream }: ChatBody): Representa
   return ctx.principal.kind === 'key' ? 'json' : 'stream-json';
 }
 
-async function say(ctx: GatewayContext, deps: GatewayDeps, choose: (body: ChatBody) => Representation): Promise<Reply> {
+async function say(ctx: GatewayContext, deps: Deps, choose: (body: ChatBody) => Representation): Promise<Reply> {
   const body = ctx.validate(chatSchema, await ctx.readBody());
   const found = await findChatAgent(deps, ctx.principal, ctx.params.name ?? '');
+  if (body.fail_fast === true) await refuseOffline(deps, found.agent);
   const representation = choose(body);
+  if (representation !== 'json') deps.limiter.holdStream(ctx.principal.key, ctx.whenGone());
   const { principal, now } = ctx;
   const caller = { principal, now, receipt: await receiptOf(ctx, principal.key) };
   const begun = await beginTurn(deps, caller, found, body, representation !== 'json');
@@ -61,14 +68,24 @@ async function say(ctx: GatewayContext, deps: GatewayDeps, choose: (body: ChatBo
   };
 }
 
+/**
+ * gateway.md §10.2: a caller that would rather not wait for an agent to come back. Webhooks reach one without a socket.
+ * @throws AppError AGENT_UNAVAILABLE
+ */
+async function refuseOffline({ database, presence }: Deps, { _id: id }: Agent): Promise<void> {
+  const isOnline = ((await presence.read([id])).get(id)?.status ?? 'offline') !== 'offline';
+  if (!isOnline && !(await hasWebhooks(database, id))) throw new AppError('AGENT_UNAVAILABLE', { reason: 'offline' });
+}
+
 type Waiting = WaitingCaller & { agent: Agent; body: ChatBody };
 
 async function answer(deps: GatewayDeps, waiting: Waiting): Promise<Reply> {
   const execution = await awaitAnswer(deps.turns, waiting);
   const session = await loadSession(deps.database, execution.sessionId);
   const tools = await readToolEvents(deps.database, execution);
+  const files = await deps.filesOf(execution);
   waiting.ctx.onSent(() => deps.reads.answered(execution));
-  return { status: 200, body: presentAnswer(waiting.agent, execution, session, tools) };
+  return { status: 200, body: presentAnswer(waiting.agent, execution, session, tools, files) };
 }
 
 const lines = (deps: GatewayDeps, waiting: Waiting) => ({

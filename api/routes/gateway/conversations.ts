@@ -11,10 +11,11 @@ import {
   conversationsQuerySchema,
   createConversationSchema,
   renameConversationSchema,
+  TALK_KINDS,
   turnHistoryQuerySchema,
 } from '../../../contract/gateway';
 import { presentChatMessage, presentConversation } from '../../../presenters/gateway';
-import { readMessagesOf } from '../../../store/gateway/session-messages';
+import { oldestFirst, readMessagesOf, readSessionMessages } from '../../../store/gateway/session-messages';
 import {
   createSession,
   deleteSession,
@@ -59,6 +60,8 @@ async function requireChangeable(ctx: GatewayContext, deps: GatewayDeps, agentId
   if (session.memberOf !== undefined) throw new AppError('SESSION_NOT_FOUND');
   return session;
 }
+/** What a user knows as conversations with an agent, as lists of sessions show them (gateway.md §4.3). */
+const ownTalks = ({ principal }: GatewayContext, agentId: string) => ({ agentId, principal, kinds: TALK_KINDS });
 
 /** Sessions whose messages one call looks through: the last active. */
 const SESSIONS_MAX = 200;
@@ -72,9 +75,14 @@ export async function chooseSessions(ctx: GatewayContext, deps: GatewayDeps, age
 async function history(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
   const query = ctx.validate(turnHistoryQuerySchema, Object.fromEntries(ctx.query));
   const { agent } = await agentOf(ctx, deps);
-  const sessions = await chooseSessions(ctx, deps, agent._id, query.conversation_id);
+  const { conversation_id: id, limit, before } = query;
+  const isOne = id !== undefined && id !== '';
+  const session = isOne ? await requireOwnSession(ctx, deps, agent._id, id) : null;
   return ctx.answerPage(async () => {
-    const { rows } = await readMessagesOf(deps.database, sessions, { limit: query.limit, before: query.before });
+    const { rows } =
+      session === null
+        ? oldestFirst(await readMessagesOf(deps.database, ownTalks(ctx, agent._id), { limit, before }))
+        : await readSessionMessages(deps.database, session, { limit, before });
     const messages = rows.map(({ session, message, execution }) => {
       const { id, role, content, timestamp } = presentChatMessage(agent, session, message, execution, { email: null });
       return { id, role, content, created_at: timestamp, conversation_id: session._id };
@@ -88,8 +96,7 @@ async function list(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
   const { agent } = await agentOf(ctx, deps);
   const after = query.cursor === undefined ? undefined : parseCursor(query.cursor);
   const rows = await listSessions(deps.database, {
-    agentId: agent._id,
-    principal: ctx.principal,
+    ...ownTalks(ctx, agent._id),
     ...(after === undefined ? {} : { after: { activeAt: after.at, id: after.id } }),
     limit: query.limit + 1,
   });

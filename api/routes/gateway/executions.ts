@@ -4,21 +4,24 @@ import {
   getExecution,
   getExecutionLog,
   listExecutions,
+  NDJSON,
   streamExecution,
   terminateExecution,
 } from '../../../contract/endpoints-gateway';
 import { AppError } from '../../../contract/errors';
 import { executionLogQuerySchema, executionsQuerySchema, terminateSchema } from '../../../contract/gateway';
+import { executionStreamQuerySchema } from '../../../contract/gateway-views';
 import { presentExecution, presentExecutionSummary } from '../../../presenters/gateway';
 import { findExecution, listExecutions as readExecutions, readEvents } from '../../../store/gateway/executions';
+import { readToolEvents } from '../../../store/gateway/events';
 import { loadPayment } from '../../../store/gateway/payments';
-import { readToolEvents } from '../../../store/gateway/turn-events';
 import type { GatewayExecution } from '../../../store/schema/collections/gateway';
 import { nextLink, parseCursor } from '../../http/cursors';
 import { gatewayRoute, type GatewayContext, type Reply, type Route } from '../../http/route';
 import { eventStream } from '../../turns/event-stream';
 import { findGatewayAgent, type FoundAgent } from '../../turns/find-agent';
-import { watchTurn } from '../../turns/watch-turn';
+import { resumeTurn } from '../../turns/resume-turn';
+import { streamJson } from '../../turns/stream-json';
 import type { GatewayDeps } from './gateway-deps';
 
 /** Turns as they are and were: gateway.md §9.1, §9.3, §12.1. */
@@ -68,6 +71,7 @@ async function list(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
     agentId: agent._id,
     ...(seesAll ? {} : { principal: ctx.principal }),
     ...(query.status === undefined ? {} : { status: query.status === 'success' ? 'completed' : query.status }),
+    ...(query.triggered_by === undefined ? {} : { channel: query.triggered_by }),
     ...(query.session_id === undefined ? {} : { sessionId: query.session_id }),
     ...(hours > 0 ? { since: new Date(ctx.now.getTime() - Math.min(hours, HOURS_MAX) * HOUR_MS) } : {}),
     ...(after === undefined ? {} : { after: { queuedAt: after.at, id: after.id } }),
@@ -98,17 +102,24 @@ async function readLog(ctx: GatewayContext, { _id: id }: GatewayExecution, { dat
   return { status: 200, body: { events: rows, next: rows.at(-1)?.n ?? after } };
 }
 
+/** Null for an id that no event has. */
+const eventNumber = (id: string): number | null => (/^\d{1,8}$/.test(id) ? Number(id) : null);
+
 /** Goes on behind the event that the caller knows; the caller's going changes nothing. */
 function resume(ctx: GatewayContext, { agent }: FoundAgent, execution: GatewayExecution, deps: GatewayDeps): Reply {
-  const known = ctx.header('last-event-id');
-  const { after } = ctx.validate(executionLogQuerySchema.pick({ after: true }), {
-    after: known === '' ? (ctx.query.get('after') ?? undefined) : known,
-  });
-  const records = watchTurn(deps.turns, { execution, after, signal: ctx.whenGone() });
+  const query = ctx.validate(executionStreamQuerySchema, Object.fromEntries(ctx.query));
+  const known = ctx.header('last-event-id').trim();
+  const after = known === '' ? query.after : eventNumber(known);
+  const signal = ctx.whenGone();
+  deps.limiter.holdStream(ctx.principal.key, signal);
+  const records = resumeTurn(deps, { execution, after, signal });
+  const isLines = query.format === 'ndjson';
   return {
     status: 200,
     headers: { 'X-Execution-Id': execution._id, 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' },
-    stream: { type: `${EVENT_STREAM}; charset=utf-8`, records: eventStream(agent.handle, records, true) },
+    stream: isLines
+      ? { type: `${NDJSON}; charset=utf-8`, records: streamJson(agent, execution, records, true) }
+      : { type: `${EVENT_STREAM}; charset=utf-8`, records: eventStream(agent.handle, records, true) },
   };
 }
 

@@ -3,6 +3,7 @@ import type { AgentReader } from '../../../store/agents/agents';
 import type { Database } from '../../../store/schema/database';
 import type { Commands } from '../../commands/commands';
 import type { RateLimiter } from '../../http/rate-limiter';
+import type { AnswerFiles } from '../../turns/answer-files';
 import type { TurnReads } from '../../turns/read-turns';
 import type { Turns } from '../../turns/turns';
 
@@ -14,5 +15,6 @@ export interface GatewayDeps {
   limiter: RateLimiter;
   turns: Turns;
   reads: TurnReads;
+  filesOf: AnswerFiles;
   config: Config;
 }

@@ -2,6 +2,7 @@ import { getGatewayInbox, markTurnsRead } from '../../../contract/endpoints-team
 import { AppError } from '../../../contract/errors';
 import { gatewayInboxQuerySchema, markReadSchema } from '../../../contract/gateway';
 import { agentNameOf, presentChatMessage } from '../../../presenters/gateway';
+import { findParts } from '../../../store/gateway/read-back';
 import { placeOfMessage } from '../../../store/gateway/session-messages';
 import { countUnread, findUnread } from '../../../store/gateway/unread';
 import type { Agent } from '../../../store/schema/collections/agents';
@@ -36,7 +37,7 @@ async function show(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
   return ctx.answerPage(async () => {
     const rows = await findUnread(deps.database, sessions, {
       limit,
-      ...(end === null ? {} : { before: end.createdAt }),
+      ...(end === null ? {} : { before: end.message.createdAt }),
     });
     const messages = rows.map(({ session, message, execution }) => {
       const shown = presentChatMessage(agent, session, message, execution, { email: null });
@@ -81,7 +82,12 @@ async function markOne({ database, reads }: GatewayDeps, sessions: GatewaySessio
     if (error instanceof AppError) return null;
     throw error;
   });
-  if (place !== null) await reads.markMessages(place.session, [id]);
+  if (place === null) return;
+  const parts = await findParts(database, place.message);
+  await reads.markMessages(
+    place.session,
+    parts.map(({ _id }) => _id),
+  );
 }
 
 async function markUpTo(
@@ -96,6 +102,6 @@ async function markUpTo(
     if (session.conversationId !== null) await deps.reads.markThrough(session, Number.MAX_SAFE_INTEGER);
     return;
   }
-  const { session, seq } = await placeOfMessage(deps.database, sessions, upTo);
-  await deps.reads.markThrough(session, seq);
+  const { session, message } = await placeOfMessage(deps.database, sessions, upTo);
+  await deps.reads.markThrough(session, message.seq);
 }

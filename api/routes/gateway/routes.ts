@@ -1,5 +1,6 @@
 import type { PresenceService } from '../../realtime/presence/presence';
 import type { Route } from '../../http/route';
+import { activityRoutes } from './activity';
 import { gatewayAgentRoutes } from './agents';
 import { callbackRoutes } from './callbacks';
 import { chatRoutes } from './chat';
@@ -22,6 +23,7 @@ export function gatewayRoutes(deps: GatewayDeps & PaidDeps & { presence: Presenc
   return [
     ...gatewaySignInRoutes(deps),
     ...gatewayAgentRoutes(deps),
+    ...activityRoutes(deps),
     ...chatRoutes(deps),
     ...sessionRoutes(deps),
     ...executionRoutes(deps),

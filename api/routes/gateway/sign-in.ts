@@ -1,6 +1,6 @@
 import { logout, refreshBearer, requestEmailCode, verifyEmailCode } from '../../../contract/endpoints-gateway';
 import { AppError, isAppError } from '../../../contract/errors';
-import { emailVerifySchema, refreshBodySchema } from '../../../contract/gateway';
+import { emailVerifySchema, refreshBodySchema } from '../../../contract/gateway-sign-in';
 import { ACCESS_TOKEN_SECONDS, PENDING_LIFETIME_MS } from '../../../contract/limits';
 import { codeRequestSchema } from '../../../contract/owners';
 import { findOwnerOfRefreshToken } from '../../../store/owners/owner-sessions';

@@ -1,13 +1,18 @@
 import { createTask, retryExecution } from '../../../contract/endpoints-tasks';
 import { AppError } from '../../../contract/errors';
 import { taskSchema, type TaskBody, type TaskReceiptView } from '../../../contract/gateway-tasks';
-import { TURN_LIFE_SECONDS, TURN_MESSAGE_BYTES_MAX, TURN_WAIT_SECONDS_DEFAULT, TURN_WAIT_SECONDS_MAX } from '../../../contract/limits';
+import {
+  TURN_LIFE_SECONDS,
+  TURN_MESSAGE_BYTES_MAX,
+  TURN_WAIT_SECONDS_DEFAULT,
+  TURN_WAIT_SECONDS_MAX,
+} from '../../../contract/limits';
 import { acceptMsOf } from '../../../domain/turn-tries';
 import { hasEnded } from '../../../domain/turns';
 import { agentNameOf, presentAnswer } from '../../../presenters/gateway';
 import { startOnce } from '../../../store/gateway/receipts';
 import { createSideSession, loadSession } from '../../../store/gateway/sessions';
-import { readToolEvents } from '../../../store/gateway/turn-events';
+import { readToolEvents } from '../../../store/gateway/events';
 import type { Agent } from '../../../store/schema/collections/agents';
 import type { GatewayExecution, GatewaySession } from '../../../store/schema/collections/gateway';
 import { gatewayRoute, type GatewayContext, type Reply, type Route } from '../../http/route';
@@ -55,10 +60,11 @@ async function create(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
   });
   const session = await loadSession(deps.database, execution.sessionId);
   const tools = await readToolEvents(deps.database, execution);
+  const files = await deps.filesOf(execution);
   ctx.onSent(() => deps.reads.answered(execution));
   return {
     status: 200,
-    body: { ...presentAnswer(found.agent, execution, session, tools), task_execution_id: execution._id },
+    body: { ...presentAnswer(found.agent, execution, session, tools, files), task_execution_id: execution._id },
   };
 }
 

@@ -72,7 +72,12 @@ async function history(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
         ...(after === undefined ? {} : { after }),
         limit: TURNS_AT_ONCE,
       });
-      for (const turn of turns.filter(isTeamTurn)) {
+      // Lists leave the answers out.
+      const full = await findParts(
+        database,
+        turns.map(({ _id }) => _id),
+      );
+      for (const turn of turns.flatMap(({ _id }) => full.get(_id) ?? []).filter(isTeamTurn)) {
         const ids = turn.team.outcomes.map(({ executionId }) => executionId);
         messages.push(...presentTeamTurn(turn, await findParts(database, ids)));
         if (messages.length >= limit) break;

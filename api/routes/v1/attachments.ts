@@ -1,14 +1,12 @@
 import { getAttachment, getDownload } from '../../../contract/endpoints-attachments';
 import { AppError, isAppError } from '../../../contract/errors';
-import { DOWNLOAD_URL_SECONDS } from '../../../contract/limits';
 import type { AttachmentGuard } from '../../../domain/attachments';
 import { requestedRange } from '../../../domain/byte-range';
 import { contentDisposition } from '../../../domain/content-disposition';
-import type { BlobStore } from '../../../platform/blobs/blob-store';
-import type { UrlSigner } from '../../../platform/signed-urls';
 import { attachmentBlobKey, findAttachment, settleUpload } from '../../../store/attachments/attachments';
 import type { Database } from '../../../store/schema/database';
 import { getGroupOf } from '../../../store/groups/groups';
+import { downloadUrl, type DownloadDeps } from '../../http/download-urls';
 import {
   agentRoute,
   publicRoute,
@@ -18,11 +16,8 @@ import {
   type Route,
 } from '../../http/route';
 
-export interface AttachmentDeps {
+export interface AttachmentDeps extends DownloadDeps {
   database: Database;
-  blobs: BlobStore;
-  signer: UrlSigner;
-  publicBaseUrl: string;
 }
 
 /** Handing attachments out: messaging.md §12.3, §12.4. */
@@ -57,20 +52,6 @@ async function requireSight(database: Database, attachment: AttachmentGuard, age
     if (isAppError(error) && error.code === 'GROUP_NOT_FOUND') throw new AppError('ATTACHMENT_NOT_FOUND');
     throw error;
   });
-}
-
-async function downloadUrl(attachment: AttachmentGuard, now: Date, deps: AttachmentDeps): Promise<string> {
-  const { attachmentId, contentType, filename } = attachment;
-  if (deps.blobs.direct !== null) {
-    const disposition = contentDisposition(filename);
-    return deps.blobs.direct.download(attachmentBlobKey(attachmentId), {
-      contentType,
-      disposition,
-      expiresInS: DOWNLOAD_URL_SECONDS,
-    });
-  }
-  const expiresAt = new Date(now.getTime() + DOWNLOAD_URL_SECONDS * 1_000);
-  return `${deps.publicBaseUrl}/v1/downloads/${attachmentId}?${deps.signer.sign('download', attachmentId, expiresAt)}`;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { ToolCall, TurnUsage } from '../../../domain/turn-report';
 import type { TurnFailure, TurnStatus } from '../../../domain/turns';
 import type { SealedSecret } from './webhooks';
 import type { TeamPart, TeamTurn } from './gateway-teams';
@@ -43,6 +44,8 @@ export interface GatewaySession {
   activeAt: Date;
   lastMessageAt: Date | null;
   messageCount: number;
+  /** What its turns have cost together, and the context of the last that told. Absent: none has told anything. */
+  usage?: { costNanos?: number; contextUsed?: number; contextMax?: number; model?: string };
   title?: string;
   closedAt?: Date;
 }
@@ -78,8 +81,14 @@ export interface GatewayExecution {
   stream?: StreamState;
   /** How many calls of tools it has told of; absent: none. */
   toolCalls?: number;
-  /** What the agent wrote to it, oldest first; late: after the end. */
-  replies: { messageId: string; isLate: boolean }[];
+  /** The first of these calls with their results, once the turn has ended; absent: none. */
+  tools?: ToolCall[];
+  /** What its agent says that it has cost; absent: nothing. */
+  usage?: TurnUsage;
+  /** Ids of the files that came with its answer; absent: none. */
+  attachments?: string[];
+  /** What the agent wrote to it, oldest first; late: after the end; a continuation: the next part of the one before. */
+  replies: { messageId: string; isLate: boolean; isContinuation?: true }[];
   error: { code: TurnFailure; message: string; agentCode?: string } | null;
   /** The first answer that came after the end. */
   late?: { response: string; at: Date };
@@ -89,6 +98,8 @@ export interface GatewayExecution {
   queuedBehind: number;
   queuedAt: Date;
   startedAt: Date | null;
+  /** When its agent last gave a sign: a frame, typing or a message. Absent: not since it took the turn. */
+  activeAt?: Date;
   completedAt: Date | null;
   /** Until then the caller waits, and the turn holds its session. */
   waitUntil: Date;
@@ -208,9 +219,13 @@ export const gatewaySessions = collection<GatewaySession>({
       unique: true,
       partialFilterExpression: { isCurrent: true },
     },
-    // listSessions and countSessions of a caller, and of the agent's owner; those of a status are picked out of the index
-    { name: 'principal_active', key: { principal: 1, agentId: 1, activeAt: -1, _id: -1, status: 1 } },
-    { name: 'agent_active', key: { agentId: 1, activeAt: -1, _id: -1, status: 1 } },
+    // listSessions and countSessions of a caller, and of the agent's owner: lists of several kinds are merged; those of a
+    // status, and those that began by a time, are picked out of the index
+    {
+      name: 'principal_kind_active',
+      key: { principal: 1, agentId: 1, kind: 1, activeAt: -1, _id: -1, status: 1, startedAt: 1 },
+    },
+    { name: 'agent_kind_active', key: { agentId: 1, kind: 1, activeAt: -1, _id: -1, status: 1, startedAt: 1 } },
   ],
 });
 
@@ -268,10 +283,28 @@ export const gatewayExecutions = collection<GatewayExecution>({
       key: { 'tries.messageIds': 1 },
       partialFilterExpression: { 'tries.messageIds': { $exists: true } },
     },
-    // listExecutions of a caller, and of the agent's owner; those of a status are picked out of the index
-    { name: 'principal_queued', key: { principal: 1, agentId: 1, queuedAt: -1, _id: -1, status: 1 } },
-    { name: 'agent_queued', key: { agentId: 1, queuedAt: -1, _id: -1, status: 1 } },
-    // listExecutions of one session
+    // listExecutions of a caller, and of the agent's owner: those of several channels are merged; those of a status are
+    // picked out of the index. countTurns reads nothing else
+    {
+      name: 'principal_channel_queued',
+      key: { principal: 1, agentId: 1, channel: 1, queuedAt: -1, _id: -1, status: 1, 'error.code': 1 },
+    },
+    {
+      name: 'agent_channel_queued',
+      key: { agentId: 1, channel: 1, queuedAt: -1, _id: -1, status: 1, 'error.code': 1 },
+    },
+    // readTools of a caller, and of the agent's owner: the few turns that told of tools
+    {
+      name: 'principal_tools',
+      key: { principal: 1, agentId: 1, queuedAt: -1 },
+      partialFilterExpression: { toolCalls: { $exists: true } },
+    },
+    {
+      name: 'agent_tools',
+      key: { agentId: 1, queuedAt: -1 },
+      partialFilterExpression: { toolCalls: { $exists: true } },
+    },
+    // listExecutions, countTurns and readTools of one session
     { name: 'session_queued', key: { sessionId: 1, queuedAt: -1, _id: -1 } },
   ],
 });

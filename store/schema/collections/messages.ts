@@ -51,6 +51,8 @@ export interface Envelope {
   createdAt: Date;
   /** There when it counts as delivered without having been handed over: its group was left or deleted. */
   writtenOff?: true;
+  /** There when it is for a guest of the gateway, who reads it with the part of the reply that comes behind it. */
+  isPart?: true;
 }
 
 /**
