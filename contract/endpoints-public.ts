@@ -110,6 +110,8 @@ export const sayPublic: Endpoint = {
     202: { description: 'The message is durable; nobody waits', schema: publicAcceptedSchema },
   },
   errors: [
+    'IDEMPOTENCY_KEY_INVALID',
+    'IDEMPOTENCY_KEY_CONFLICT',
     'UNAUTHORIZED',
     'CONTENT_TOO_LARGE',
     'LINK_NOT_FOUND',

@@ -98,6 +98,8 @@ export const removeTeamAgent = bothPaths({
 
 /** What keeps a team's turn from starting, or becomes of it. */
 const TEAM_TURN_ERRORS: ErrorCode[] = [
+  'IDEMPOTENCY_KEY_INVALID',
+  'IDEMPOTENCY_KEY_CONFLICT',
   'CONTENT_TOO_LARGE',
   'FORBIDDEN',
   'TEAM_NOT_FOUND',

@@ -16,7 +16,7 @@ import {
 import { clamped, present } from './paging';
 import { paymentSchema } from './payments';
 import { boundedText } from './text';
-import { usageSchema } from './turn-frames';
+import { usageSchema } from './turn-usage';
 
 /** `null` counts as absent (conventions.md §1). */
 const optional = <Schema extends z.ZodType>(schema: Schema) =>

@@ -68,16 +68,6 @@ export const failTurnSchema = z.object({
   }),
 });
 
-/** What an agent says that an answer has cost (gateway.md §8.2). */
-export const usageSchema = z.object({
-  input_tokens: z.number().int(),
-  output_tokens: z.number().int(),
-  cost_usd: z.number().nullable(),
-  model: z.string().nullable(),
-  context_used: z.number().int().nullable(),
-  context_max: z.number().int().nullable(),
-});
-
 /** A turn as its agent sees it. */
 export const agentTurnSchema = z
   .object({
@@ -98,6 +88,5 @@ export const agentTurnsSchema = z.object({ turns: z.array(agentTurnSchema) });
 /** Why an agent need not answer any more. */
 export type CancelReason = 'user' | 'owner' | 'timeout' | 'session_closed' | 'link_revoked';
 
-export type UsageView = z.infer<typeof usageSchema>;
 export type CompleteTurnBody = z.output<typeof completeTurnSchema>;
 export type AgentTurnView = z.infer<typeof agentTurnSchema>;

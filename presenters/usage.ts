@@ -1,4 +1,4 @@
-import type { UsageView } from '../contract/turn-frames';
+import type { UsageView } from '../contract/turn-usage';
 import { dollarsOf, type TurnUsage } from '../domain/turn-report';
 
 /** What an answer has cost, in dollars; null where its agent told nothing. */

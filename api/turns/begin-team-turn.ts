@@ -12,12 +12,14 @@ import { agentNameOf } from '../../presenters/gateway';
 import type { AgentReader } from '../../store/agents/agents';
 import { isAcquainted } from '../../store/gateway/contacts';
 import type { AccountPrincipal } from '../../store/gateway/principals';
+import { startOnce, type TurnReceipt } from '../../store/gateway/receipts';
 import { currentSession, findSession } from '../../store/gateway/sessions';
 import { agentsOfTeams } from '../../store/gateway/teams';
-import type { GatewayExecution, GatewaySession } from '../../store/schema/collections/gateway';
+import type { GatewaySession } from '../../store/schema/collections/gateway';
 import type { GatewayTeam, TeamMember, TeamTurn } from '../../store/schema/collections/gateway-teams';
 import type { Database } from '../../store/schema/database';
 import type { RateLimiter } from '../http/rate-limiter';
+import type { BegunTurn } from './begin-turn';
 import { findMember } from './find-agent';
 import type { Turns } from './turns';
 
@@ -31,6 +33,8 @@ interface Deps {
 interface Caller {
   principal: AccountPrincipal;
   now: Date;
+  /** Of a call with an `Idempotency-Key`. */
+  receipt: TurnReceipt | null;
 }
 
 /** Besides the user's message: what says to a member what it is to do, and its role, whose characters may be escaped. */
@@ -39,32 +43,36 @@ const FRAME_BYTES_MAX = 512 + 6 * TEAM_ROLE_LENGTH_MAX;
 /**
  * Begins a turn of a caller with a team. Members that the caller may not chat with now are not asked, and stand among
  * the errors of the answer.
- * @throws AppError TEAM_EMPTY, CONTENT_TOO_LARGE, SESSION_NOT_FOUND, SESSION_CLOSED, TURN_QUEUE_FULL, RATE_LIMITED
+ * @throws AppError TEAM_EMPTY, CONTENT_TOO_LARGE, SESSION_NOT_FOUND, SESSION_CLOSED, TURN_QUEUE_FULL, RATE_LIMITED,
+ * IDEMPOTENCY_KEY_CONFLICT
  */
 export async function beginTeamTurn(
   deps: Deps,
   caller: Caller,
   team: GatewayTeam,
   body: TeamChatBody,
-): Promise<GatewayExecution> {
+): Promise<BegunTurn> {
   const { principal, now } = caller;
   if (team.members.length === 0) throw new AppError('TEAM_EMPTY');
   refuseOversize(body.message);
-  const named = await findNamed(deps.database, principal, team, body.conversation_id);
-  const plan = await planOf(deps, principal, team, body);
-  const session = named ?? (await currentSession(deps.database, principal, team._id, now, { kind: 'team' }));
   const deadlineAt = new Date(now.getTime() + body.timeout_seconds * 1_000);
-  return deps.turns.start({
-    session,
-    channel: 'team',
-    contactOf: null,
-    message: body.message,
-    wantsStream: false,
-    hints: {},
-    waitUntil: deadlineAt,
-    deadlineAt,
-    now,
-    team: plan,
+  return startOnce(deps.database, caller.receipt, now, async (receipt) => {
+    const named = await findNamed(deps.database, principal, team, body.conversation_id);
+    const plan = await planOf(deps, principal, team, body);
+    const session = named ?? (await currentSession(deps.database, principal, team._id, now, { kind: 'team' }));
+    return deps.turns.start({
+      session,
+      channel: 'team',
+      contactOf: null,
+      message: body.message,
+      wantsStream: false,
+      hints: {},
+      receipt,
+      waitUntil: deadlineAt,
+      deadlineAt,
+      now,
+      team: plan,
+    });
   });
 }
 

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { CancelReason } from '../../contract/turn-frames';
-import { failureAtDeadline } from '../../domain/turns';
+import { failureAtDeadline, hasEnded } from '../../domain/turns';
 import type { Clock } from '../../platform/clock';
 import type { Flows } from '../../platform/flows/flows';
 import type { Logger } from '../../platform/logger';
@@ -103,6 +103,7 @@ export function createTurns(deps: TurnsDeps): Turns {
     stored: (execution) => steps.started(execution),
     follow,
     awaitEnd: async (execution, signal) => {
+      if (hasEnded(execution.status)) return execution;
       for await (const event of follow(execution._id, execution.lastEvent, signal)) if (event?.type === 'end') break;
       return load(execution);
     },

@@ -31,7 +31,7 @@ interface Deps {
  */
 export async function awaitAnswer(turns: Turns, waiting: WaitingCaller): Promise<GatewayExecution> {
   const { agent } = waiting;
-  const execution = hasEnded(waiting.execution.status) ? waiting.execution : await awaitEnd(turns, waiting);
+  const execution = await awaitEnd(turns, waiting);
   if (!hasEnded(execution.status)) {
     if (turns.isClosing()) throw new AppError('SERVICE_UNAVAILABLE');
     await letGo(turns, waiting);

@@ -105,7 +105,9 @@ describe('gates', () => {
       clock: { now: () => new Date() },
       accessTokens: { check: (token: string) => (checked.push(token), null) } as never,
     };
-    const gate = requirePrincipal(endpointWith({ path: '/api/probe' }), deps, { publicBaseUrl: 'https://chat.example' });
+    const gate = requirePrincipal(endpointWith({ path: '/api/probe' }), deps, {
+      publicBaseUrl: 'https://chat.example',
+    });
     const through = async (authorization?: string, cookies: Given['cookies'] = {}, more: Given['headers'] = {}) => {
       const { outcome, ctx } = await pass(gate, {
         headers: { ...(authorization === undefined ? {} : { authorization }), ...more },

@@ -9,6 +9,8 @@ import { findParts, isTeamTurn } from '../../../store/gateway/team-turns';
 import { gatewayRoute, type GatewayContext, type Reply, type Route } from '../../http/route';
 import { beginTeamTurn } from '../../turns/begin-team-turn';
 import { findTeam } from '../../turns/find-team';
+import { nameTurn } from '../../turns/name-turn';
+import { receiptOf } from '../../turns/receipt-of';
 import { awaitTeam, teamEvents, type TeamCaller } from '../../turns/watch-team';
 import type { GatewayDeps } from './gateway-deps';
 
@@ -24,14 +26,12 @@ export function teamChatRoutes(deps: GatewayDeps): Route[] {
 async function say(ctx: GatewayContext, deps: GatewayDeps): Promise<TeamCaller> {
   const body = ctx.validate(teamChatSchema, await ctx.readBody());
   const team = await findTeam(deps.database, ctx.principal, ctx.params.id ?? '');
-  const execution = await beginTeamTurn(deps, ctx, team, body);
+  const { principal, now } = ctx;
+  const caller = { principal, now, receipt: await receiptOf(ctx, principal.key) };
+  const begun = await beginTeamTurn(deps, caller, team, body);
+  const { execution } = begun;
   if (!isTeamTurn(execution)) throw new Error('a turn of a team has its plan');
-  // Also of a refusal that comes later: the turn goes on.
-  ctx.setHeaders({
-    'X-Execution-Id': execution._id,
-    'X-Session-Id': execution.sessionId,
-    'Cache-Control': 'no-store',
-  });
+  nameTurn(ctx, begun);
   return { ctx, execution, waitMs: body.timeout_seconds * 1_000 };
 }
 

@@ -7,11 +7,14 @@ import { refuseChat } from '../../../domain/gateway-access';
 import { hashAddress } from '../../../platform/link-tokens';
 import { agentNameOf } from '../../../presenters/gateway';
 import { loadSession } from '../../../store/gateway/sessions';
+import { startOnce, type NewReceipt } from '../../../store/gateway/receipts';
 import { isBlocked, sessionOfVisit } from '../../../store/gateway/visits';
 import type { Agent } from '../../../store/schema/collections/agents';
 import type { GatewayExecution, GatewaySession } from '../../../store/schema/collections/gateway';
 import { publicRoute, type Reply, type RequestContext, type Route } from '../../http/route';
 import { refuseOversize } from '../../turns/begin-turn';
+import { nameTurn } from '../../turns/name-turn';
+import { receiptOf } from '../../turns/receipt-of';
 import { eventStream } from '../../turns/event-stream';
 import { awaitAnswer, watchWhileWaiting, type WaitingCaller } from '../../turns/waiting-caller';
 import type { GatewayDeps } from '../gateway/gateway-deps';
@@ -30,10 +33,14 @@ async function say(ctx: RequestContext, deps: GatewayDeps): Promise<Reply> {
   const visitor = await enter(ctx, deps, open, body);
   const session = await sessionOfVisit(deps.database, open.link, visitor.visit, ctx.now);
   if (await isBlocked(deps.database, session)) throw new AppError('BLOCKED');
-  const execution = await start(ctx, deps, { open, session, body });
+  // Who comes for the first time has no name yet that a repeat of the call could have, too.
+  const receipt = visitor.isNew === true ? null : await receiptOf(ctx, session.principal);
+  const { execution, isReplay } = await startOnce(deps.database, receipt, ctx.now, (given) =>
+    start(ctx, deps, { open, session, body, receipt: given }),
+  );
   const sessionId = visitor.nameOf(session);
   // Also of a refusal that comes later: the turn goes on, and its visitor finds it by its id.
-  ctx.setHeaders({ 'X-Execution-Id': execution._id, 'X-Session-Id': sessionId, 'Cache-Control': 'no-store' });
+  nameTurn(ctx, { execution: { ...execution, sessionId }, isReplay });
   if (body.async_mode === true) return accepted(open.agent, execution, sessionId);
   const waiting: WaitingCaller = {
     ctx,
@@ -87,7 +94,12 @@ async function enter(
 function start(
   { now, clientIp }: RequestContext,
   { turns, config }: GatewayDeps,
-  { open, session, body }: { open: OpenLink; session: GatewaySession; body: PublicChatBody },
+  {
+    open,
+    session,
+    body,
+    receipt,
+  }: { open: OpenLink; session: GatewaySession; body: PublicChatBody; receipt: NewReceipt | null },
 ): Promise<GatewayExecution> {
   const linkId = open.link._id;
   const waitMs = body.async_mode === true ? 0 : body.timeout_seconds * 1_000;
@@ -99,6 +111,7 @@ function start(
     message: body.message,
     wantsStream: body.stream === true && body.async_mode !== true,
     hints: {},
+    receipt,
     waitUntil: new Date(now.getTime() + waitMs),
     deadlineAt: new Date(now.getTime() + TURN_LIFE_SECONDS * 1_000),
     now,

@@ -21,9 +21,11 @@ export interface OpenLink {
   agent: Agent;
 }
 
-/** A visitor who was there before. */
+/** A visitor, as a call names it. */
 export interface KnownVisitor {
   visit: GatewayVisit;
+  /** It was never there before this call. */
+  isNew?: true;
   /** What the visitor knows its session by. */
   nameOf(session: GatewaySession): string;
 }
@@ -107,7 +109,7 @@ export function newVisitor(linkId: string, now: Date): KnownVisitor & { sessionI
     expiresAt: new Date(now.getTime() + VISITOR_TOKEN_HOURS * HOUR_MS),
     createdAt: now,
   };
-  return { sessionId, visit, nameOf: () => sessionId };
+  return { sessionId, visit, isNew: true, nameOf: () => sessionId };
 }
 
 /** The session that the visitor has with the agent now, or null. */

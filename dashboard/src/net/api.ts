@@ -56,7 +56,7 @@ export interface Api {
  */
 export function createApi(deps: ApiDeps): Api {
   const open: Api['open'] = (method, path, options = {}) => request(deps.fetch, method, path, options);
-  const send = <T,>(method: Method, path: string, body?: object): Promise<T> =>
+  const send = <T>(method: Method, path: string, body?: object): Promise<T> =>
     open(method, path, body === undefined ? {} : { body }).then((response) => readJson<T>(response));
   const forget = (): void => {
     deps.renewedAt.set(null);
@@ -92,7 +92,7 @@ export function createApi(deps: ApiDeps): Api {
 
   return {
     callOpen: send,
-    call: <T,>(method: Method, path: string, body?: object) => inSession(() => send<T>(method, path, body)),
+    call: <T>(method: Method, path: string, body?: object) => inSession(() => send<T>(method, path, body)),
     open: (method, path, options) => inSession(() => open(method, path, options)),
     renewInMs: renewIn,
     noteSignedIn: () => deps.renewedAt.set(deps.nowMs()),
