@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
 import type { WebSocket } from 'ws';
+import { AGENT_TURNS_MAX } from '../contract/limits';
 import { freePort } from '../local/ports';
 import { compiled } from '../local/root';
 import { createAccessTokens } from '../platform/access-tokens';
@@ -170,10 +171,12 @@ const openStream = (pool: Pool, { token }: User, { handle }: BenchAgent, more: o
     body: JSON.stringify({ message: TEXT, timeout_seconds: STREAM_SECONDS, ...more }),
   });
 
-/** Growth of an api process per stream that waits for an agent which does not answer, in bytes. */
+/**
+ * Growth of an api process per stream that waits for an agent which does not answer, in bytes. No agent has more of them
+ * than it may have turns at once.
+ */
 async function streamMemory(bench: Bench, secret: string): Promise<{ resident: number; held: number }> {
-  const [silent] = await makeAgents(bench.database, 1, 'silent');
-  if (silent === undefined) throw new Error('no agent');
+  const silent = await makeAgents(bench.database, Math.ceil((WARM_UP_STREAMS + STREAMS) / AGENT_TURNS_MAX), 'silent');
   const port = await freePort();
   const api = startMeasured(compiled('api/main'), {
     ...apiEnvironment(bench.mongoUri, port),
@@ -184,11 +187,17 @@ async function streamMemory(bench: Bench, secret: string): Promise<{ resident: n
   const pool = new Pool(`http://127.0.0.1:${port}`, { connections: STREAMS + WARM_UP_STREAMS });
   const user = userOf(bench, 0);
   // Many turns at once with somebody else's agent would wait for its first answer.
-  const claim = { agentId: silent.id, apiKeyHash: hashApiKey(silent.key), ownerId: user.ownerId, at: new Date() };
-  await claimAgent(bench.database, claim);
+  for (const { id: agentId, key } of silent) {
+    const claim = { agentId, apiKeyHash: hashApiKey(key), ownerId: user.ownerId, at: new Date() };
+    await claimAgent(bench.database, claim);
+  }
+  let opened = 0;
   const open = async (count: number) => {
     for (let index = 0; index < count; index += 1) {
-      const { statusCode, body } = await openStream(pool, user, silent, { new_session: true });
+      const agent = silent[Math.floor(opened / AGENT_TURNS_MAX)];
+      if (agent === undefined) throw new Error('no agent');
+      opened += 1;
+      const { statusCode, body } = await openStream(pool, user, agent, { new_session: true });
       if (statusCode !== 200) throw new Error(`a stream answered ${statusCode}`);
       body.on('error', () => undefined).on('data', () => undefined);
     }

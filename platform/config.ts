@@ -85,6 +85,7 @@ const variables = z.object({
   RATE_LIMITS: aSwitch.default(true),
   SOCKET_PING_SECONDS: count.default(30),
   SOCKETS_PER_AGENT: count.max(SOCKETS_PER_AGENT_MAX).default(SOCKETS_PER_AGENT),
+  GATEWAY_BARE_PATHS: aSwitch.default(true),
   X402_FACILITATOR: z.string().refine(isFacilitator, 'local, or an https:// URL').optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });

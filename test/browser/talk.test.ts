@@ -77,6 +77,8 @@ async function owned(agent: SdkAgent): Promise<{ user: GatewayUser; path: string
 const composer = (page: Page) => page.getByRole('textbox', { name: /^Message to/ });
 const send = async (page: Page, text: string): Promise<void> => {
   await composer(page).fill(text);
+  // An answer can show a moment before its turn has ended, and then the next one may be said.
+  await page.locator('button[aria-label="Send"]:enabled').waitFor();
   await composer(page).press('Enter');
 };
 const chatLinks = (page: Page) => page.getByRole('list', { name: 'Your chats' }).getByRole('link');
@@ -257,7 +259,8 @@ describe('gateway §2: keys of applications on the page', () => {
     await page.getByLabel('Name').fill('Shop assistant');
     await page.getByLabel('For').selectOption(agent.handle);
     await page.getByRole('button', { name: 'Create', exact: true }).click();
-    const key = await page.getByText(/^gwk_/).first().textContent();
+    // The list behind it shows the beginning of the key only.
+    const key = await page.getByText(/^gwk_[\w-]{43}$/).textContent();
     await picture(page, 'key-shown');
     const use = async (): Promise<number> =>
       (await fetch(`${url()}/api/agents/${agent.handle}`, { headers: { authorization: `Bearer ${key ?? ''}` } }))

@@ -60,6 +60,7 @@ async function requireChangeable(ctx: GatewayContext, deps: GatewayDeps, agentId
   if (session.memberOf !== undefined) throw new AppError('SESSION_NOT_FOUND');
   return session;
 }
+
 /** What a user knows as conversations with an agent, as lists of sessions show them (gateway.md §4.3). */
 const ownTalks = ({ principal }: GatewayContext, agentId: string) => ({ agentId, principal, kinds: TALK_KINDS });
 
@@ -77,11 +78,14 @@ async function history(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
   const { agent } = await agentOf(ctx, deps);
   const { conversation_id: id, limit, before } = query;
   const isOne = id !== undefined && id !== '';
+  // Of all that the caller has with the agent, also what lists leave out: tasks, and its part of a team's talk.
   const session = isOne ? await requireOwnSession(ctx, deps, agent._id, id) : null;
   return ctx.answerPage(async () => {
     const { rows } =
       session === null
-        ? oldestFirst(await readMessagesOf(deps.database, ownTalks(ctx, agent._id), { limit, before }))
+        ? oldestFirst(
+            await readMessagesOf(deps.database, { agentId: agent._id, principal: ctx.principal }, { limit, before }),
+          )
         : await readSessionMessages(deps.database, session, { limit, before });
     const messages = rows.map(({ session, message, execution }) => {
       const { id, role, content, timestamp } = presentChatMessage(agent, session, message, execution, { email: null });

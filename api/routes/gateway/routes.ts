@@ -20,7 +20,7 @@ import { teamRoutes } from './teams';
 
 /** Every route of the chat gateway. */
 export function gatewayRoutes(deps: GatewayDeps & PaidDeps & { presence: PresenceService }): Route[] {
-  return [
+  const routes = [
     ...gatewaySignInRoutes(deps),
     ...gatewayAgentRoutes(deps),
     ...activityRoutes(deps),
@@ -38,4 +38,6 @@ export function gatewayRoutes(deps: GatewayDeps & PaidDeps & { presence: Presenc
     ...paymentRoutes(deps),
     ...paidRoutes(deps),
   ];
+  // Their twins are always there (gateway.md §16).
+  return deps.config.GATEWAY_BARE_PATHS ? routes : routes.filter(({ endpoint }) => endpoint.path.startsWith('/api/'));
 }
