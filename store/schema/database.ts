@@ -2,6 +2,7 @@ import { MongoClient, type ClientSession, type Db, type TransactionOptions } fro
 import { DatabaseTimeout, within } from './deadline';
 import { COLLECTIONS, type Collections } from './registry';
 import { createInTurnOf, type InTurnOf } from './turns';
+import { mendWriteCommand } from './write-command';
 
 /** The typed collections of one database. */
 export interface Database extends Collections {
@@ -33,6 +34,7 @@ export const SERVING_SILENCE_MS_MAX = 6_000;
  * Does not wait for the server: the first call does.
  */
 export function openDatabase(options: DatabaseOptions): Database {
+  mendWriteCommand();
   const client = new MongoClient(options.uri, {
     maxPoolSize: options.poolSize ?? 32,
     serverSelectionTimeoutMS: options.serverSelectionTimeoutMs ?? 5_000,

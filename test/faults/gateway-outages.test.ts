@@ -2,8 +2,10 @@ import { ownerPrincipal } from '../../store/gateway/principals';
 import { createSession } from '../../store/gateway/sessions';
 import { startTurn } from '../../store/gateway/turns';
 import { turnId } from '../../workflows/messages/turn';
-import { signInUser, type GatewayUser } from '../support/gateway';
-import { commitAnswer, expectDoneOnce, LATE, startAnsweringAgent } from '../support/gateway-faults';
+import { recordsOf, signInUser, type GatewayUser } from '../support/gateway';
+import { commitAnswer, expectDoneOnce, LATE, startAnsweringAgent, untilCompleted } from '../support/gateway-faults';
+import { claim } from '../support/owners';
+import { pace } from '../support/pace';
 import { sequence } from '../support/releases';
 import { testServers } from '../support/servers';
 import { use } from '../support/use';
@@ -125,4 +127,32 @@ describe('turns of the chat gateway while the database is out of reach', () => {
       agent.agent.disconnect();
     },
   );
+
+  test('gateway.md §11: while mongod is away streams wait, and who waits for JSON gets 503 with its turn', async () => {
+    const user = await signInUser(stack);
+    const agent = await startAnsweringAgent(used, url());
+    await claim(user.owner, agent.agent.account);
+    // Each in a session of its own, whichever comes first.
+    const own = { new_session: true, ...LATE };
+    const waiting = user.chat(agent, 'as JSON', own);
+    const body = { message: 'as events', ...own };
+    const stream = await user.stream(`/agents/${agent.handle}/chat/stream`, { body });
+    await agent.untilAsked(2);
+    wire.cut();
+    const refused = await waiting;
+    expect([refused.status, refused.body.code]).toEqual([503, 'SERVICE_UNAVAILABLE']);
+    expect(refused.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
+    await pace(7_000, 'the outage is longer than one read waits for a server');
+    wire.mend();
+    await untilBack(user);
+    for (const index of [0, 1]) await waitFor(() => agent.answer(index));
+    const records = recordsOf(await stream.text());
+    expect(records.map(({ type, content }) => [type, content])).toEqual([
+      ['text', 'You said: as events'],
+      ['done', ''],
+    ]);
+    const { response } = await untilCompleted(user, agent, refused.headers.get('x-execution-id') ?? '');
+    expect(response).toBe('You said: as JSON');
+    agent.agent.disconnect();
+  });
 });

@@ -7,6 +7,8 @@ export interface Wire {
   cut(): void;
   /** Takes connections and bytes and never answers: a server that hangs. */
   hang(): void;
+  /** Takes no more bytes of what is open, as a server whose buffers are full. */
+  stall(): void;
   /** The busiest connections, so many of them, fall silent without an end until `mend`; all others go on. */
   silence(count: number): void;
   /** New connections get through again; what hung is broken, as a router that comes back would do. */
@@ -51,6 +53,10 @@ export async function startWire(target: number): Promise<Wire> {
     hang: () => {
       state = 'silent';
       for (const socket of open) socket.unpipe().resume();
+    },
+    stall: () => {
+      state = 'partly silent';
+      for (const socket of open) socket.unpipe().pause();
     },
     silence: (count) => {
       const busiest = [...farEnds].sort(([one], [other]) => other.bytesRead - one.bytesRead).slice(0, count);
