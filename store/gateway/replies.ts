@@ -18,7 +18,7 @@ import { readReport, type TurnReport } from '../../domain/turn-report';
 import { READ } from '../schema/reads';
 import { answerWith, isTooMuch, TURN_REPLIES_MAX, type AnswerPart } from './answers';
 import { beginNextTry } from './tries';
-import { endTurnIn, type EndedTurn } from './turns';
+import { endTurnIn, noteHandedOverIn, type EndedTurn } from './turns';
 
 /** What makes the sending of a turn's message repeatable. */
 export const turnClientMsgId = (executionId: string, attempt = 1): string => `${executionId}:${attempt}`;
@@ -79,11 +79,13 @@ function settleReply(database: Database, rowId: string): Promise<SettledReply> {
       { session: transaction },
     );
     const marks = readMarks(metadata);
-    const turns = await findTurns(database, session, marks, transaction);
+    const { turns, unnoted } = await findTurns(database, session, marks, transaction);
     const effect = correlateReply(marks, turns);
     if (effect.kind === 'unsolicited') return OF_NONE;
-    const askedBy = turns.find(({ executionId }) => executionId === effect.executionId)?.messageId ?? null;
-    const settled = { message, marks, report: readReport(metadata), askedBy };
+    // Who handed it over may be dead, and nobody hands over a turn that has ended: this is the last chance to note it.
+    const asked = unnoted.get(effect.executionId);
+    if (asked !== undefined) await noteHandedOverIn(database, asked.execution, asked.message, transaction);
+    const settled = { message, marks, report: readReport(metadata) };
     const ended = await apply(database, effect, settled, transaction);
     return { executionId: effect.executionId, ended };
   });
@@ -113,14 +115,17 @@ async function findTurns(
       ? []
       : await database.gatewayExecutions.find({ $or: named }, { session: transaction, limit: 2 }).toArray();
   const known = new Set(open.map(({ _id }) => _id));
-  const handedOver = await findUnnoted(database, guestId, open, transaction);
-  return [...ended.filter(({ _id }) => !known.has(_id)), ...open].map((turn) => ({
+  const unnoted = await findUnnoted(database, guestId, open, transaction);
+  const turns = [...ended.filter(({ _id }) => !known.has(_id)), ...open].map((turn) => ({
     executionId: turn._id,
     status: turn.status,
-    messageId: turn.messageId ?? handedOver.get(turn._id) ?? null,
+    messageId: turn.messageId ?? unnoted.get(turn._id)?.message._id ?? null,
     ...(turn.tries === undefined ? {} : { earlierMessageIds: turn.tries.messageIds }),
   }));
+  return { turns, unnoted };
 }
+
+type Asked = Pick<Message, '_id' | 'clientKey' | 'conversationId' | 'seq' | 'createdAt'>;
 
 /** An agent may answer before it was written down that it has the message: that the message is there says it. */
 async function findUnnoted(
@@ -128,15 +133,23 @@ async function findUnnoted(
   guestId: string,
   open: GatewayExecution[],
   transaction: ClientSession,
-): Promise<Map<string, string>> {
+): Promise<Map<string, { execution: GatewayExecution; message: Asked }>> {
   const unnoted = open.filter(({ messageId }) => messageId === null);
   if (unnoted.length === 0) return new Map();
-  const byKey = new Map(unnoted.map((turn) => [keyOf(guestId, turn).toString('base64'), turn._id] as const));
+  const byKey = new Map(unnoted.map((turn) => [keyOf(guestId, turn).toString('base64'), turn] as const));
   const keys = unnoted.map((turn) => keyOf(guestId, turn));
   const found = await database.messages
-    .find({ clientKey: { $in: keys } }, { session: transaction, projection: { clientKey: 1 } })
+    .find<Asked>(
+      { clientKey: { $in: keys } },
+      { session: transaction, projection: { clientKey: 1, conversationId: 1, seq: 1, createdAt: 1 } },
+    )
     .toArray();
-  return new Map(found.map((message) => [byKey.get(message.clientKey.toString('base64')) ?? '', message._id]));
+  return new Map(
+    found.flatMap((message) => {
+      const execution = byKey.get(message.clientKey.toString('base64'));
+      return execution === undefined ? [] : [[execution._id, { execution, message }] as const];
+    }),
+  );
 }
 
 const keyOf = (guestId: string, { _id, tries }: GatewayExecution) =>
@@ -145,11 +158,11 @@ const keyOf = (guestId: string, { _id, tries }: GatewayExecution) =>
 async function apply(
   database: Database,
   effect: Exclude<ReplyEffect, { kind: 'unsolicited' }>,
-  settled: { message: Message; marks: ReplyMarks; report: TurnReport; askedBy: string | null },
+  settled: { message: Message; marks: ReplyMarks; report: TurnReport },
   transaction: ClientSession,
 ): Promise<EndedTurn | null> {
   const { executionId } = effect;
-  const { message, marks, report, askedBy } = settled;
+  const { message, marks, report } = settled;
   const { _id: messageId, createdAt: at } = message;
   // The parse point of what `newMessage` wrote.
   const content = JSON.parse(message.content) as { text?: unknown; data?: unknown; attachment_id?: unknown };
@@ -161,8 +174,7 @@ async function apply(
       return endTurnIn(database, executionId, { status: 'completed', part, report, at }, transaction);
     case 'fails': {
       const { code: agentCode, message: said, isRetryable } = effect.error;
-      if (isRetryable && (await tryOnceMore(database, { executionId, messageId: askedBy }, at, transaction)))
-        return null;
+      if (isRetryable && (await tryOnceMore(database, executionId, at, transaction))) return null;
       const error = { code: 'agent_error', message: said || text, agentCode } as const;
       return endTurnIn(database, executionId, { status: 'failed', error, report, at }, transaction);
     }
@@ -174,15 +186,15 @@ async function apply(
   }
 }
 
-/** @param messageId of the try that failed, also where nobody has noted it yet. @returns false when the turn has no try left */
+/** @returns false when the turn has no try left */
 async function tryOnceMore(
   database: Database,
-  { executionId, messageId }: { executionId: string; messageId: string | null },
+  executionId: string,
   at: Date,
   transaction: ClientSession,
 ): Promise<boolean> {
   const execution = await database.gatewayExecutions.findOne({ _id: executionId }, { session: transaction });
-  return execution !== null && beginNextTry(database, { ...execution, messageId }, at, transaction);
+  return execution !== null && beginNextTry(database, execution, at, transaction);
 }
 
 /** The first answer after the end is shown beside it, with all of its parts; history has the others, too. */
