@@ -9,6 +9,7 @@ import { createAvatarPool } from '../platform/images/avatar-pool';
 import type { Logger } from '../platform/logger';
 import { createMetrics, type Metrics } from '../platform/metrics';
 import { announceReady } from '../platform/ready';
+import { createUrlSigner } from '../platform/signed-urls';
 import { stopOnSignal, untilReady } from '../platform/shutdown';
 import { startProcess } from '../platform/start';
 import { createAgentReader, type AgentReader } from '../store/agents/agents';
@@ -26,7 +27,9 @@ import { answerHttpFaults } from './http/http-faults';
 import { createRateLimiter } from './http/rate-limiter';
 import { joinNodes, type LiveNode } from './realtime/node';
 import { PresenceService } from './realtime/presence/presence';
+import { createTurnReads } from './turns/read-turns';
 import { createTurns, type Turns } from './turns/turns';
+import { Voices } from './voice/voices';
 import { attachRealtime, type Realtime } from './realtime/attach';
 
 /** Open requests get this long at a shutdown; sockets are closed within the first two seconds of it. */
@@ -60,7 +63,8 @@ async function main(): Promise<void> {
   const node = await joinNodes(joining);
   const presence = buildPresence({ database, node, clock, log });
   const turns = createTurns({ database, committer, live: node, clock, flows, log });
-  const shared = { config, database, agents, committer, turns, presence, clock, log, metrics };
+  const voices = buildVoices({ config, database, agents, clock, log }, { committer, node });
+  const shared = { config, database, agents, committer, turns, voices, presence, clock, log, metrics };
   const app = createApp({
     ...shared,
     commands: buildCommands({ config, database, agents, clock, flows, log, orders: node.orders }),
@@ -113,6 +117,15 @@ function buildPresence({ node, ...deps }: Pick<GraphDeps, 'database' | 'clock' |
     live: node,
     nodeId: node.connections.nodeId,
   });
+}
+
+function buildVoices(
+  { config, ...graph }: GraphDeps,
+  { committer, node }: { committer: Committer; node: LiveNode },
+): Voices {
+  const signer = createUrlSigner(config.SECRET_KEYS);
+  const reads = createTurnReads({ ...graph, live: node });
+  return new Voices({ ...graph, committer, reads, signer, nodeId: node.connections.nodeId });
 }
 
 function listen(realtime: Realtime, config: Config, log: Logger): Server {

@@ -51,8 +51,8 @@ export interface Endpoint {
   errors: ErrorCode[];
   /** Served, but not part of the public surface. */
   isInternal?: boolean;
-  /** Begins a turn of the chat gateway, or of a team of it: each has a window of its own (gateway.md §13). */
-  startsTurn?: true | 'team';
+  /** Begins a turn of the chat gateway, one of a team of it, or a talk: each has a window of its own (gateway.md §13). */
+  startsTurn?: true | 'team' | 'voice';
   /** Has an answer of its own while the database is out of reach; all others are 503 then. */
   answersInOutage?: boolean;
 }

@@ -16,6 +16,7 @@ import { LINK_ENDPOINTS, PUBLIC_ENDPOINTS } from './endpoints-public';
 import { PAYMENT_ENDPOINTS } from './endpoints-payments';
 import { TEAMMATE_ENDPOINTS } from './endpoints-teammate';
 import { TEAM_ENDPOINTS } from './endpoints-teams';
+import { VOICE_ENDPOINTS } from './endpoints-voice';
 import { SEND_BODY_BYTES_MAX } from './limits';
 import { ackedSchema, ackSchema, messageSchema, sendMessageSchema, syncQuerySchema } from './messages';
 import { registerSchema, registeredSchema, verifiedSchema, verifySchema } from './registration';
@@ -204,5 +205,6 @@ export const ENDPOINTS: Endpoint[] = [
   ...LINK_ENDPOINTS,
   ...PUBLIC_ENDPOINTS,
   ...PAYMENT_ENDPOINTS,
+  ...VOICE_ENDPOINTS,
   ...AGENT_TURN_ENDPOINTS,
 ];

@@ -27,6 +27,7 @@ export const GATEWAY_ID_PREFIX = {
   team: 'team_',
   link: 'lnk_',
   payment: 'pay_',
+  voice: 'vse_',
 } as const;
 
 /** `del_` + 32 lowercase hex: 12 of the position, 20 of a keyed hash. */

@@ -344,6 +344,7 @@ export const GATEWAY_LIMITS = {
   turns: { limit: 60, windowMs: 60_000, window: 'fixed' },
   reads: { limit: 600, windowMs: 60_000, window: 'fixed' },
   team_turns: { limit: 10, windowMs: 60_000, window: 'fixed' },
+  voice_starts: { limit: 20, windowMs: 3_600_000, window: 'fixed' },
   /** Turns with one agent, of all callers together. */
   agent_turns: { limit: 120, windowMs: 60_000, window: 'fixed' },
   /** gateway.md §1.2: first turns with agents of others. */

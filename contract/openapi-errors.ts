@@ -17,7 +17,9 @@ export function codesByStatus(endpoint: Endpoint): Map<number, Set<ErrorCode>> {
   return byStatus;
 }
 
-function statusesOf(code: ErrorCode, { auth }: Endpoint): number[] {
+function statusesOf(code: ErrorCode, { auth, startsTurn }: Endpoint): number[] {
+  // gateway.md §7: no codec that both sides take.
+  if (code === 'VALIDATION_ERROR' && startsTurn === 'voice') return [400, 422];
   if (code === 'INVALID_API_KEY' && auth === 'principal') return [401];
   // gateway.md §6.3: one that is malformed, and one that was used for something else.
   return code === 'PAYMENT_INVALID' ? [400, 409] : [ALL_ERRORS[code].status];

@@ -82,10 +82,12 @@ export function decideDirectSend(
   const rate = isGuest ? { sender: state.sender, refusal: null } : takeSlot(state.sender, command);
   if (rate.refusal) return rate.refusal;
   const sender = pruneOpeners(rate.sender, command.now);
+  // Nobody is a stranger to its guest: an agent may speak first, and again (gateway.md §7).
+  const isWithGuest = isGuest || recipient.guard.guestOf !== undefined;
   const late =
-    (isGuest ? null : refuseByColdCap(sender, pair, command)) ??
+    (isWithGuest ? null : refuseByColdCap(sender, pair, command)) ??
     (attachmentRefusal === null ? null : refuse(attachmentRefusal)) ??
-    (isGuest ? null : refuseByAwaitingReply(pair, command)) ??
+    (isWithGuest ? null : refuseByAwaitingReply(pair, command)) ??
     refuseByBacklog(recipient, command);
   return late ? { ...late, sender } : accept({ sender, recipient, pair }, command);
 }
@@ -112,7 +114,8 @@ function refuseByAccount(state: DirectSendState, command: DirectSendCommand): Re
     return refuse('AGENT_PAUSED_BY_OWNER', { paused_by_owner: sender.pausedByOwner });
   }
   if (pair.blockedBy.length > 0) return refuse('BLOCKED');
-  if (sender.status === 'restricted' && pair.conversationId === null) {
+  const isToGuest = recipient.guard.guestOf !== undefined;
+  if (sender.status === 'restricted' && pair.conversationId === null && !isToGuest) {
     return refuse('RESTRICTED', { threshold: RESTRICTION_BLOCKS, window_hours: RESTRICTION_WINDOW_HOURS });
   }
   // Whether a guest may write is decided where its turn begins (gateway.md §1.2).

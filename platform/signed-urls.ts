@@ -2,7 +2,7 @@ import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import type { SecretKey } from './config';
 
 /** What a signed URL lets its holder do. */
-export type UrlPurpose = 'upload' | 'download';
+export type UrlPurpose = 'upload' | 'download' | 'voice';
 
 /**
  * Signs and checks URLs that work without an API key, for one thing each until they expire. The key's id is part of the

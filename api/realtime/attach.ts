@@ -36,6 +36,9 @@ import { TypingRelay } from './sockets/typing';
 import { createTypingSigns } from '../turns/typing-signs';
 import { createWarnings } from './broadcast/warnings';
 import { createVerify, Waiting, type Accepted } from './sockets/upgrade';
+import { VoiceFrames } from './sockets/voice-frames';
+import { createVoiceEntrance } from '../voice/entrance';
+import type { Voices } from '../voice/voices';
 
 export interface RealtimeDeps {
   node: LiveNode;
@@ -46,6 +49,7 @@ export interface RealtimeDeps {
   clock: Clock;
   committer: Committer;
   turns: Turns;
+  voices: Voices;
   log: Logger;
   metrics: Metrics;
 }
@@ -89,7 +93,8 @@ export function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Realtime
   const accepted = new WeakMap<IncomingMessage, Accepted>();
   const ip = { trustedHeader: config.TRUSTED_IP_HEADER, trustProxy: config.TRUST_PROXY };
   const origins = { publicBaseUrl: config.PUBLIC_BASE_URL, allowed: config.DASHBOARD_ORIGINS };
-  const verifyClient = createVerify({ agents, waiting, accepted, ip, origins });
+  const voice = createVoiceEntrance({ ...deps, nodeId: connections.nodeId });
+  const verifyClient = createVerify({ agents, waiting, accepted, ip, origins, readOrder: voice.readOrder });
 
   const shared = sessionDeps(deps, admission, waiting);
   const ofDashboards = dashboardDeps(deps);
@@ -102,6 +107,7 @@ export function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Realtime
     const { req: request, websocket: socket } = ctx;
     const from = accepted.get(request);
     if (from === undefined || !(socket instanceof AgentSocket)) return socket.terminate();
+    if (from.voice !== null) return voice.letIn(socket, from.voice, () => waiting.hold(from.address));
     waiting.enter(from.address);
     if (from.ticket === null) return startSession(new Session(socket, from.address, shared), from, request);
     void new DashboardSession(socket, () => waiting.leave(from.address), ofDashboards).open(from.ticket);
@@ -111,15 +117,24 @@ export function attachRealtime(app: Koa<ApiState>, deps: RealtimeDeps): Realtime
 
   const rounds = startRounds(deps);
   return {
-    listen: (port, host) => sockets.listen(port, host) as Server,
+    listen: (port, host) => tellingWhere(sockets.listen(port, host) as Server, (at) => voice.listensOn(host, at)),
     close: async () => {
       rounds.stop();
+      await ended(deps.voices.close(), log);
       await ended(presence.leave(), log);
       await goodbye(node);
       await ended(Promise.all([shared.reads.idle(), presence.idle()]), log);
       await node.close();
     },
   };
+}
+
+/** Tells of the port, which the system may have chosen. */
+function tellingWhere(server: Server, tell: (port: number) => void): Server {
+  return server.once('listening', () => {
+    const address = server.address();
+    if (typeof address === 'object' && address !== null) tell(address.port);
+  });
 }
 
 /** What is gone through again and again: sockets, how far they have come, and what is counted of them. */
@@ -162,6 +177,7 @@ function sessionDeps(deps: RealtimeDeps, admission: Admission, waiting: Waiting)
   const streams = new TurnStreams({ database, clock, log });
   const turnFrames = new TurnFrames({ database, agents, committer, turns: deps.turns, streams, log });
   const reads = new ReadAcks({ database, live: node, clock, log });
+  const voice = new VoiceFrames({ voices: deps.voices, log });
   return {
     database,
     agents,
@@ -170,7 +186,8 @@ function sessionDeps(deps: RealtimeDeps, admission: Admission, waiting: Waiting)
     admission,
     presence,
     reads,
-    inbound: new Inbound({ presence, typing, reads, turns: turnFrames }),
+    inbound: new Inbound({ presence, typing, reads, turns: turnFrames, voice }),
+    noteGateway: (id, codecs) => node.connections.noteGateway(id, codecs),
     onSettled: (address) => waiting.leave(address),
     inTurn: createInTurn(PUMP_READS_MAX),
     mayPush: node.lease.isHeld,

@@ -19,6 +19,7 @@ import type { Live } from '../realtime/broadcast/live';
 import { createAnswerFiles } from '../turns/answer-files';
 import { createTurnReads } from '../turns/read-turns';
 import type { Turns } from '../turns/turns';
+import type { Voices } from '../voice/voices';
 import type { PresenceService } from '../realtime/presence/presence';
 import { createUrlSigner } from '../../platform/signed-urls';
 import { createWebhookSecrets } from '../../store/webhooks/webhook-secrets';
@@ -79,6 +80,7 @@ export interface RouteDeps {
   blobs: BlobStore;
   avatars: Avatars;
   turns: Turns;
+  voices: Voices;
   /** Of paid chat: asks for what is withheld. */
   flows: Pick<Flows, 'askSettlement'>;
   health: Health;

@@ -121,11 +121,6 @@ async function send(
 
 /** What the agent is told of the turn (gateway.md §8.1); only the gateway can send it from a guest's handle. */
 async function metadataOf(database: Database, execution: GatewayExecution, session: GatewaySession): Promise<object> {
-  const { ownerId } = session;
-  const [guest, claim] = await Promise.all([
-    database.agents.findOne({ _id: session.guestId }, { ...READ, projection: { displayName: 1 } }),
-    ownerId === null ? null : database.claims.findOne({ _id: execution.agentId, ownerId }, READ),
-  ]);
   return {
     v: 1,
     execution_id: execution._id,
@@ -135,15 +130,25 @@ async function metadataOf(database: Database, execution: GatewayExecution, sessi
     deadline_at: execution.deadlineAt.toISOString(),
     attempt: execution.tries?.attempt ?? 1,
     max_attempts: execution.tries?.max ?? 1,
-    user: {
-      id: userIdOf(session),
-      name: guest?.displayName ?? null,
-      kind: userKindOf(session, claim !== null),
-      is_owner: claim !== null,
-      verified_email: session.verifiedEmail ?? null,
-    },
+    user: await describeUser(database, session, execution.agentId),
     ...(Object.keys(execution.hints).length === 0 ? {} : { hints: execution.hints }),
     ...(execution.teamPart === undefined ? {} : { team: teamOf(execution.teamPart) }),
+  };
+}
+
+/** What an agent is told of whom it has to do with (gateway.md §8.1). */
+export async function describeUser(database: Database, session: GatewaySession, agentId: string): Promise<object> {
+  const { ownerId } = session;
+  const [guest, claim] = await Promise.all([
+    database.agents.findOne({ _id: session.guestId }, { ...READ, projection: { displayName: 1 } }),
+    ownerId === null ? null : database.claims.findOne({ _id: agentId, ownerId }, READ),
+  ]);
+  return {
+    id: userIdOf(session),
+    name: guest?.displayName ?? null,
+    kind: userKindOf(session, claim !== null),
+    is_owner: claim !== null,
+    verified_email: session.verifiedEmail ?? null,
   };
 }
 

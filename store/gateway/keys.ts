@@ -52,3 +52,8 @@ export async function deleteKey(database: Database, ownerId: string, id: string)
   const { deletedCount } = await database.gatewayKeys.deleteOne({ _id: id, ownerId }, WRITE);
   return deletedCount === 1;
 }
+
+/** Whether the key was not revoked. */
+export async function hasKey(database: Database, id: string): Promise<boolean> {
+  return (await database.gatewayKeys.countDocuments({ _id: id }, { ...READ, limit: 1 })) === 1;
+}

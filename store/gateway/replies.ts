@@ -15,10 +15,12 @@ import {
   type ReplyMarks,
 } from '../../domain/turns';
 import { readReport, type TurnReport } from '../../domain/turn-report';
+import { talkOf } from '../../domain/voice-session';
 import { READ } from '../schema/reads';
 import { answerWith, isTooMuch, TURN_REPLIES_MAX, type AnswerPart } from './answers';
 import { beginNextTry } from './tries';
 import { endTurnIn, noteHandedOverIn, type EndedTurn } from './turns';
+import { countLine } from './voice-lines';
 
 /** What makes the sending of a turn's message repeatable. */
 export const turnClientMsgId = (executionId: string, attempt = 1): string => `${executionId}:${attempt}`;
@@ -61,12 +63,11 @@ function settleReply(database: Database, rowId: string): Promise<SettledReply> {
     const { messageId } = row;
     const message = await database.messages.findOne({ _id: messageId }, { session: transaction });
     if (message === null) return OF_NONE;
-    const session = await database.gatewaySessions.findOne(
-      { guestId: row.guestId, agentId: message.senderId },
-      { session: transaction },
-    );
+    const isOfGuest = message.senderId === row.guestId;
+    const agentId = isOfGuest ? (message.recipientId ?? '') : message.senderId;
+    const session = await database.gatewaySessions.findOne({ guestId: row.guestId, agentId }, { session: transaction });
     if (session === null) return OF_NONE;
-    const { createdAt } = message;
+    const { createdAt, conversationId } = message;
     // The parse point of what `newMessage` wrote.
     const metadata = JSON.parse(message.metadata) as Record<string, unknown>;
     await database.gatewaySessions.updateOne(
@@ -75,9 +76,16 @@ function settleReply(database: Database, rowId: string): Promise<SettledReply> {
         // The parts of a split reply are one message, whose last one makes it.
         $inc: { messageCount: goesOn(partOf(metadata)) ? 0 : 1 },
         $max: { lastMessageAt: createdAt, activeAt: createdAt },
+        // In a talk the agent may be the first to speak.
+        $set: { conversationId },
       },
       { session: transaction },
     );
+    const talk = talkOf(metadata);
+    if (talk !== null)
+      await countLine(database, { voiceId: talk, sessionId: session._id, seq: message.seq }, transaction);
+    // What is said in a talk is no answer to what was written.
+    if (talk !== null || isOfGuest) return OF_NONE;
     const marks = readMarks(metadata);
     const { turns, unnoted } = await findTurns(database, session, marks, transaction);
     const effect = correlateReply(marks, turns);

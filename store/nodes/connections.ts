@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../../platform/logger';
-import type { Connection } from '../schema/collections/nodes';
+import type { Connection, VoiceCodecs } from '../schema/collections/nodes';
 import type { Database } from '../schema/database';
-import { READ } from '../schema/reads';
+import { READ, WRITE } from '../schema/reads';
 import { within } from '../schema/deadline';
-import { findOthers, type Lease } from './lease';
+import { findLeased, findOthers, type Lease } from './lease';
 
 /** What was released meanwhile waits behind it. */
 const RELEASE_MS_MAX = 10_000;
@@ -18,6 +18,8 @@ export interface Registered {
   agentId: string;
   /** The delivery position up to which its pump has gone. */
   cursor: number;
+  /** There when its client knows the chat gateway. */
+  gateway?: VoiceCodecs;
 }
 
 /** Which sockets exist on which node. Rows of dead nodes do not count and are removed by whoever meets them. */
@@ -37,6 +39,8 @@ export interface Connections {
   reconcile(registered: () => Registered[]): Promise<void>;
   /** Writes down how far these sockets have come; rows that are gone stay so. */
   noteCursors(sockets: Registered[]): Promise<void>;
+  /** Writes down that a socket's client knows the chat gateway, and which codecs its voice takes. */
+  noteGateway(connectionId: string, codecs: VoiceCodecs): Promise<void>;
   /** Nodes other than this one that hold sockets of any of these agents. */
   nodesOf(agentIds: string[]): Promise<Map<string, string[]>>;
   close(): Promise<void>;
@@ -56,6 +60,8 @@ export function createConnections(deps: {
     release,
     reconcile: (registered) => reconcile(database, nodeId, registered),
     noteCursors: (sockets) => noteCursors(database, sockets),
+    noteGateway: async (id, gateway) =>
+      void (await database.connections.updateOne({ _id: id }, { $set: { gateway } }, WRITE)),
     nodesOf: (agentIds) => nodesOf(database, agentIds, lease.otherNodes()),
     close: async () => void (await database.connections.deleteMany({ nodeId })),
   };
@@ -136,9 +142,19 @@ async function noteCursors(database: Database, sockets: Registered[]): Promise<v
   await within(NOTE_MS_MAX, database.connections.bulkWrite(notes, { ordered: false }));
 }
 
-function newConnection(nodeId: string, { id, agentId, cursor }: Registered): Connection {
+function newConnection(nodeId: string, { id, agentId, cursor, gateway }: Registered): Connection {
   const now = new Date();
-  return { _id: id, agentId, nodeId, cursor, connectedAt: now, notedAt: now };
+  const knowing = gateway === undefined ? {} : { gateway };
+  return { _id: id, agentId, nodeId, cursor, connectedAt: now, notedAt: now, ...knowing };
+}
+
+/** The codecs of each socket of an agent that knows the chat gateway, on nodes that are alive: who can be called. */
+export async function findGatewaySockets(database: Database, agentId: string): Promise<VoiceCodecs[]> {
+  const rows = await database.connections
+    .find({ agentId, gateway: { $exists: true } }, { ...READ, projection: { nodeId: 1, gateway: 1 }, limit: 1_000 })
+    .toArray();
+  const alive = new Set(await findLeased(database, [...new Set(rows.map(({ nodeId }) => nodeId))]));
+  return rows.flatMap(({ nodeId, gateway }) => (alive.has(nodeId) && gateway !== undefined ? [gateway] : []));
 }
 
 async function nodesOf(database: Database, agentIds: string[], others: string[]): Promise<Map<string, string[]>> {

@@ -31,6 +31,7 @@ import { blocks, contacts, mutes } from './collections/relations';
 import { schemaState } from './collections/schema-state';
 import { wsTickets } from './collections/tickets';
 import { codeCounters, pendings, rateWindows } from './collections/verification';
+import { gatewayVoices } from './collections/voice';
 import { webhooks } from './collections/webhooks';
 
 /**
@@ -65,6 +66,7 @@ export const COLLECTIONS = {
   gatewayLinkAddresses,
   gatewayLinks,
   gatewayVisits,
+  gatewayVoices,
   groupDeletions,
   guards,
   hiddenRanges,

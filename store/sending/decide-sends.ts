@@ -148,8 +148,10 @@ function applyAcceptance(
   plan.messages.push(message);
   // Before the recipient's: who owns both sees the sender's first (dashboard#15).
   noteSent(plan, message, state);
-  if (decision.recipient.guestOf === undefined) handToInbox(plan, { message, decision, recipientId, muted, card });
-  else handToTurn(plan, { message, decision, recipientId, muted });
+  const handed = { message, decision, recipientId, muted };
+  if (decision.recipient.guestOf !== undefined) handToTurn(plan, handed);
+  else if (item.command.isHeard === true) keepHeard(plan, handed);
+  else handToInbox(plan, { ...handed, card });
   // A second item of this batch with the same key is a replay of this one.
   state.replays.set(item.clientKeyText, message);
   state.answered.add(message._id);
@@ -200,6 +202,20 @@ function handToTurn(plan: SendPlan, { message, decision, recipientId, muted }: H
   });
   plan.outbox.push({ _id: newOutboxId(), kind: 'turn.replied', guestId: recipientId, messageId, seq, createdAt });
   plan.replies.push({ guestId: recipientId });
+}
+
+/**
+ * A line of a talk by its user: the agent has heard it, so it is in its history and goes to no socket or webhook. The row
+ * makes certain that it is counted.
+ */
+function keepHeard(plan: SendPlan, { message, decision, recipientId, muted }: HandedOver): void {
+  const { _id: messageId, senderId: guestId, seq, createdAt } = message;
+  const { position, recipient } = decision;
+  const envelope = newEnvelope(message, { recipientId, position, muted });
+  plan.envelopes.push({ ...envelope, status: 'delivered', deliveredAt: createdAt, isHeard: true });
+  plan.outbox.push({ _id: newOutboxId(), kind: 'turn.replied', guestId, messageId, seq, createdAt });
+  plan.replies.push({ guestId });
+  noteReceived(plan, recipient, { message, agentId: recipientId, position });
 }
 
 /** Both are reachable at this commit, or it would have been refused: neither is hidden. */

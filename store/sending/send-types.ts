@@ -30,6 +30,8 @@ interface Send {
 export interface SendCommand extends Send {
   /** Normalised handle of the recipient. */
   to: string;
+  /** Its recipient has heard it already: a line of a talk, by a guest (gateway.md §7). It is history, and not pushed. */
+  isHeard?: true;
 }
 
 export interface GroupSendCommand extends Send {

@@ -144,10 +144,15 @@ describe('gates', () => {
       countGateway: (scope: string, principal: string) => Promise.resolve(void counted.push(`${scope} ${principal}`)),
     } as unknown as RateLimiter;
     const state = { principal: ownerPrincipal({ id: 'olga', displayName: null }) };
-    for (const startsTurn of [true, 'team', undefined] as const) {
+    for (const startsTurn of [true, 'team', 'voice', undefined] as const) {
       expect((await pass(limitPrincipal(startsTurn, limiter), { state })).outcome).toBe('reached');
     }
-    expect(counted).toEqual(['turns owner:olga', 'team_turns owner:olga', 'reads owner:olga']);
+    expect(counted).toEqual([
+      'turns owner:olga',
+      'team_turns owner:olga',
+      'voice_starts owner:olga',
+      'reads owner:olga',
+    ]);
     const full = { countGateway: () => Promise.reject(Object.assign(new Error('full'), { code: 'RATE_LIMITED' })) };
     expect((await pass(limitPrincipal(true, full as unknown as RateLimiter), { state })).outcome).toBe('RATE_LIMITED');
   });

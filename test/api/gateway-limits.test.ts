@@ -131,4 +131,23 @@ describe('request windows of the chat gateway', () => {
     });
     for (const stream of [...streams, again]) await stream.body?.cancel();
   });
+
+  test('gateway.md §13: the 21st start of a talk in an hour is a 429 that calls nobody', async () => {
+    const [user, { agent }] = await Promise.all([signInUser(stack), createTestAgent(database)]);
+    await waitFor(() => 3_600_000 - (Date.now() % 3_600_000) > 15_000, { describe: 'an hour with time in it' });
+    for (let count = 1; count <= 19; count += 1) {
+      await hitRateWindow(database, 'gateway_voice_starts', `owner:${user.owner.id}`, GATEWAY_LIMITS.voice_starts);
+    }
+    const path = `/api/agents/${agent.handle}/voice`;
+    const answers = [
+      await user.call('POST', `${path}/start`),
+      await user.call('POST', `${path}/start`, { node: 1, body: { max_duration_seconds: 1 } }),
+      await user.call('GET', `${path}/status`),
+    ];
+    expect(answers.map(({ status, body }) => [status, body.details?.scope])).toEqual([
+      [503, undefined],
+      [429, 'gateway_voice_starts'],
+      [200, undefined],
+    ]);
+  });
 });

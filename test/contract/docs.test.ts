@@ -6,6 +6,7 @@ import { ENDPOINTS } from '../../contract/endpoints';
 import { isHandle, isReservedHandle } from '../../contract/handles';
 import { GATEWAY_ID_PREFIX, ID_PREFIX } from '../../contract/ids';
 import * as limits from '../../contract/limits';
+import * as voiceLimits from '../../contract/voice-limits';
 import { ADDRESS_LIMITS, AGENT_LIMITS, SERVICE_LIMITS } from '../../contract/limits';
 import { CONFIG_NAMES } from '../../platform/config';
 
@@ -126,8 +127,6 @@ describe('docs and code agree', () => {
 });
 
 describe('gateway.md and code agree', () => {
-  /** Parts of gateway.md that the server does not have yet. */
-  const LATER = /^(VOICE)_/;
   /** Codes that a text names with their status, in either order: `403 `BLOCKED``, ``BLOCKED` 403`. */
   const named = (text: string): [string, number][] => [
     ...[...text.matchAll(/\b([45]\d\d) \**`([A-Z][A-Z_]+)`/g)].map(
@@ -143,14 +142,14 @@ describe('gateway.md and code agree', () => {
   };
   const isKnown = (code: string): code is keyof typeof ALL_ERRORS => code in ALL_ERRORS;
 
-  test('§2.1 and §1.2 name every code of the gateway with its status, and no other but those of later parts', () => {
+  test('§2.1 and §1.2 name every code of the gateway with its status, and no other', () => {
     const access = named(section(gateway, '### 1.2 Access')).filter(([code]) => !(code in ERRORS));
     // One code stands where agents speak of turns.
     const ofAgents = named(section(gateway, '### 8.3 Streaming frames')).filter(([code]) => code === 'TURN_CLOSED');
     const listed = new Map([...newCodes(), ...access, ...ofAgents]);
     expect(listed.size).toBeGreaterThan(15);
     const known = Object.entries(GATEWAY_ERRORS).map(([code, { status }]) => [code, status] as const);
-    expect([...listed].filter(([code]) => !LATER.test(code)).sort()).toEqual([...known].sort());
+    expect([...listed].sort()).toEqual([...known].sort());
     for (const code of Object.keys(GATEWAY_ERRORS)) expect([code, code in ERRORS]).toEqual([code, false]);
   });
 
@@ -250,6 +249,31 @@ describe('gateway.md and code agree', () => {
     const hours = limits.LINK_COMPLAINTS_WINDOW_MS / 3_600_000;
     expect(gateway).toContain(`${limits.LINK_COMPLAINTS_MAX} distinct guests of one link`);
     expect(gateway).toContain(`within ${hours} h → link disabled`);
+  });
+
+  test('numbers of voice are those of the code', () => {
+    const text = section(gateway, '## 7. Voice');
+    const count = (value: number) => value.toLocaleString('en-US');
+    const seconds = (ms: number) => `${ms / 1_000} s`;
+    const { default: usual, min, max } = voiceLimits.VOICE_SECONDS;
+    expect(text).toContain(`max_duration_seconds? (${min}-${max}, ${usual})`);
+    expect(text).toContain(`(single use, ${seconds(voiceLimits.VOICE_TOKEN_MS)})`);
+    expect(text).toContain(`within ${seconds(voiceLimits.VOICE_HELLO_MS)}`);
+    expect(text).toContain(`No agent within ${seconds(voiceLimits.VOICE_CONNECT_MS)}`);
+    expect(text).toContain(`≤ ${count(voiceLimits.VOICE_AUDIO_BYTES_MAX)} bytes of audio per frame`);
+    expect(text).toContain(`text frame ≤ ${count(voiceLimits.VOICE_TEXT_FRAME_BYTES_MAX)}`);
+    expect(text).toContain(`≤ ${voiceLimits.VOICE_FRAMES_PER_SECOND} frames/s`);
+    expect(text).toContain(`≤ ${voiceLimits.VOICE_BYTES_PER_SECOND / 1_024} KiB/s sustained`);
+    const { msMax, bytesMax } = voiceLimits.VOICE_QUEUE;
+    expect(text).toContain(`≤ ${seconds(msMax)} or ${bytesMax / 1_024} KiB queued`);
+    expect(text).toContain(`\`bufferedAmount\` ≤ ${voiceLimits.VOICE_BUFFER_BYTES_MAX / 1_048_576} MiB`);
+    expect(text).toContain(`Ping ${seconds(voiceLimits.VOICE_PING_MS)}, pong ${seconds(voiceLimits.VOICE_PONG_MS)}`);
+    expect(text).toContain(`(no audio either way) ${seconds(voiceLimits.VOICE_IDLE_MS)}`);
+    expect(text).toContain(`${seconds(voiceLimits.VOICE_ENDING_MS)} before it`);
+    expect(text).toContain(`within ${seconds(voiceLimits.VOICE_RECONNECT_MS)} resumes`);
+    expect(text).toContain(`repeat within ${voiceLimits.VOICE_KEEP_MS / 3_600_000} h`);
+    const { voice_starts: starts } = limits.GATEWAY_LIMITS;
+    expect(gateway).toContain(`${starts.limit} voice starts/h`);
   });
 
   test('§1 lists the prefix of every id of the gateway', () => {

@@ -250,6 +250,14 @@ describe('guests of the gateway', () => {
     expect(ofAgent).toMatchObject({ initiatorId: 'agt_b', pair: { contactsOf: ['agt_a', 'agt_b'] } });
   });
 
+  test('gateway.md §7: an agent speaks to its guest first, and again, whatever waits for it elsewhere', () => {
+    const spent = sender({ coldOpeners: openers(100, NOW), status: 'restricted' });
+    for (const pair of [emptyPair(PAIR), thread()]) {
+      expect(codeOf(decideDirectSend(state({ sender: spent, guard: toGuest(), pair }), command()))).toBe('accepted');
+      expect(codeOf(decideDirectSend(state({ sender: spent, pair }), command()))).not.toBe('accepted');
+    }
+  });
+
   test('what an agent writes to a guest takes a slot of its second, and none of its day', () => {
     const decision = decideDirectSend(state({ guard: toGuest() }), command());
     expect(decision).toMatchObject({ sender: { window: { count: 1 }, coldOpeners: [] } });

@@ -9,12 +9,14 @@ import type { PresenceService } from '../presence/presence';
 import type { ReadAcks } from './read-acks';
 import type { TurnFrames } from './turn-frames';
 import type { TypingRelay } from './typing';
+import type { VoiceFrames } from './voice-frames';
 
 export interface InboundDeps {
   presence: PresenceService;
   typing: TypingRelay;
   reads: ReadAcks;
   turns: TurnFrames;
+  voice: VoiceFrames;
 }
 
 /** The socket that a frame came over. */
@@ -49,6 +51,7 @@ export class Inbound {
         return refuse(socket, 'UNSUPPORTED_ACTION', 'Send with POST /v1/messages', frame);
       default:
         if (frame.type.startsWith('turn.')) this.handleTurn(socket, frame);
+        else if (frame.type.startsWith('voice.')) this.deps.voice.handle(socket.agent, frame);
     }
   }
 

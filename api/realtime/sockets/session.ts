@@ -1,5 +1,6 @@
 import { FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_HELLO, HELLO_TIMEOUT_MS } from '../../../contract/limits';
 import type { Agent } from '../../../store/schema/collections/agents';
+import type { VoiceCodecs } from '../../../store/schema/collections/nodes';
 import type { Registered } from '../../../store/nodes/connections';
 import type { InboxRow } from '../../../store/inbox/inbox';
 import type { AgentSockets } from './agent-sockets';
@@ -11,6 +12,7 @@ import type { Hub } from './hub';
 import type { Inbound } from './inbound';
 import type { LiveSocket, PresenceService } from '../presence/presence';
 import { TurnFrames } from './turn-frames';
+import { voiceCodecsOf } from './voice-frames';
 import { Pump, type PumpDeps, type PumpOwner } from '../pumps/pump';
 import type { AgentSocket, SocketHandler } from '../wire/socket';
 
@@ -20,6 +22,8 @@ export interface SessionDeps extends PumpDeps {
   presence: PresenceService;
   inbound: Inbound;
   onPush: (row: InboxRow) => void;
+  /** Writes down that a socket's client knows the chat gateway. */
+  noteGateway: (connectionId: string, codecs: VoiceCodecs) => Promise<void>;
   /** Called once, when the socket from this address stops being an unauthenticated one: live or closed. */
   onSettled: (address: string) => void;
 }
@@ -36,10 +40,13 @@ export class Session implements OpenSocket, SocketHandler, PumpOwner {
   /** True from our close on: what the peer still sends is only taken if it is an ack. */
   private isClosing = false;
   private hasAck = false;
-  knowsGateway = false;
+  /** What the client's voice takes, once it has said that it knows the chat gateway. */
+  private gateway: VoiceCodecs | null = null;
   /** A second hello that came while the key of the first was checked. */
   private laterHello: Frame | null = null;
   private entered = SETTLED;
+  /** Notes of the gateway are written in their order. */
+  private noted = SETTLED;
   private left: Promise<void> | null = null;
   private lastLifeMs = Date.now();
   /** Not read from the clock again: later than the last sign of life, it would be a ping that nobody answered. */
@@ -90,7 +97,8 @@ export class Session implements OpenSocket, SocketHandler, PumpOwner {
   /** This socket as the registry knows it; null before its registration and after it gave up its place. */
   registered(): Registered | null {
     if (this.agent === null || this.connectionId === null) return null;
-    return { id: this.connectionId, agentId: this.agent._id, cursor: this.pump?.position ?? 0 };
+    const knowing = this.gateway === null ? {} : { gateway: this.gateway };
+    return { id: this.connectionId, agentId: this.agent._id, cursor: this.pump?.position ?? 0, ...knowing };
   }
 
   /** This socket as proof of life of its agent, if something came from the peer since `sinceMs`. */
@@ -163,16 +171,31 @@ export class Session implements OpenSocket, SocketHandler, PumpOwner {
     this.state = 'live';
     this.settle();
     this.hasAck = capabilities?.includes('ack') ?? false;
-    this.knowsGateway = capabilities?.includes('gateway') ?? false;
     this.socket.send(helloOk(capabilities));
     const { agent, shared } = this.deps.hub.add(admitted, this);
     this.agent = agent;
     this.shared = shared;
     this.pump = new Pump(this.socket, agent, this.deps, this);
     this.pump.wake();
+    if (capabilities?.includes('gateway') === true) this.learnGateway({});
     this.entered = this.deps.presence.connect(agent, connectionId).then(() => void (this.entered = SETTLED));
     if (this.laterHello !== null) this.onLiveFrame(this.laterHello);
     this.laterHello = null;
+  }
+
+  get knowsGateway(): boolean {
+    return this.gateway !== null;
+  }
+
+  /** The registry is told once, and when the client says which codecs its voice takes. @param codecs null: it says nothing of them */
+  private learnGateway(codecs: VoiceCodecs | null): void {
+    if (this.gateway !== null && codecs === null) return;
+    this.gateway = codecs ?? {};
+    const { connectionId, gateway } = this;
+    if (connectionId === null) return;
+    this.noted = this.noted
+      .then(() => this.deps.noteGateway(connectionId, gateway))
+      .catch((error: unknown) => this.deps.log.warn({ event: 'gateway.not_noted', err: error }));
   }
 
   /** An answer to the client's own frame: a client that asks without reading is not waited for. */
@@ -197,7 +220,7 @@ export class Session implements OpenSocket, SocketHandler, PumpOwner {
     const socket = { agent, shared, reply: (text: string) => this.reply(text) };
     if (frame?.type !== 'hello') {
       if (frame === null) return;
-      if (TurnFrames.isOfGateway(frame)) this.knowsGateway = true;
+      if (TurnFrames.isOfGateway(frame)) this.learnGateway(voiceCodecsOf(frame));
       this.deps.inbound.handle(socket, frame);
     } else if (this.deps.inbound.takesHello(socket, frame)) void this.renegotiate(parseHello(frame));
     if (shared.isFull()) this.holdBack(shared);
@@ -217,6 +240,7 @@ export class Session implements OpenSocket, SocketHandler, PumpOwner {
     if (agent === 'unknown') return this.close(1011, 'Internal error');
     if (hello === null || agent === null || agent._id !== this.agent?._id) return this.close(1008, 'Invalid token');
     this.hasAck = hello.capabilities?.includes('ack') ?? false;
+    if (hello.capabilities?.includes('gateway') === true) this.learnGateway(null);
     this.socket.send(helloOk(hello.capabilities));
   }
 

@@ -12,6 +12,7 @@ import { clientIpOf, type ClientIpOptions } from '../../middleware/client-ip';
 import { collapseSlashes } from '../../middleware/target-path';
 import { requestIdOf } from '../../middleware/request-id';
 import { DASHBOARD_SOCKET_PATH, SOCKET_PATH } from '../../middleware/upgrade-required';
+import { voiceTargetOf, type VoiceTarget } from '../../voice/doors';
 
 /** How the `ws` server asks whether to accept an upgrade. */
 export type Verify = (
@@ -26,6 +27,8 @@ export interface Accepted {
   address: string;
   /** Of a dashboard: what its query names, checked after the handshake; null = an agent's socket. */
   ticket: string | null;
+  /** Of a talk: who comes, and where to; null = it is none. */
+  voice: VoiceTarget | null;
 }
 
 /** Counts sockets that have not said hello yet, by address. */
@@ -38,6 +41,16 @@ export class Waiting {
 
   enter(address: string): void {
     this.counts.set(address, (this.counts.get(address) ?? 0) + 1);
+  }
+
+  /** @returns what lets go of it, however often it is called */
+  hold(address: string): () => void {
+    let isHeld = true;
+    this.enter(address);
+    return () => {
+      if (isHeld) this.leave(address);
+      isHeld = false;
+    };
   }
 
   leave(address: string): void {
@@ -57,6 +70,8 @@ export function createVerify(deps: {
   accepted: WeakMap<IncomingMessage, Accepted>;
   ip: ClientIpOptions;
   origins: OwnOrigin;
+  /** An order of another process of ours; null: it is none of this process's. */
+  readOrder: (path: string, query: string) => VoiceTarget | null;
 }): Verify {
   return ({ req }, answer) => {
     const address = clientIpOf(req, deps.ip);
@@ -78,7 +93,7 @@ export function createVerify(deps: {
 }
 
 async function decide(
-  deps: { agents: AgentReader; waiting: Waiting; origins: OwnOrigin },
+  deps: Omit<Parameters<typeof createVerify>[0], 'accepted' | 'ip'>,
   req: IncomingMessage,
   address: string,
 ): Promise<Omit<Accepted, 'address'>> {
@@ -87,19 +102,26 @@ async function decide(
   if (path === DASHBOARD_SOCKET_PATH) {
     if (!isFromOwnOrigin(req.headers, deps.origins)) throw new AppError('FORBIDDEN');
     refuseFlood(deps.waiting, address);
-    return { agent: null, ticket: new URLSearchParams(query).get('ticket') ?? '' };
+    return { agent: null, voice: null, ticket: new URLSearchParams(query).get('ticket') ?? '' };
+  }
+  const order = deps.readOrder(path, query ?? '');
+  if (order !== null) return { agent: null, ticket: null, voice: order };
+  const voice = voiceTargetOf(path, query ?? '', req.headers.authorization);
+  if (voice !== null) {
+    refuseFlood(deps.waiting, address);
+    return { agent: null, ticket: null, voice };
   }
   if (path !== SOCKET_PATH) throw new AppError('NOT_FOUND');
   const header = req.headers.authorization;
   if (header === undefined) {
     refuseFlood(deps.waiting, address);
-    return { agent: null, ticket: null };
+    return { agent: null, ticket: null, voice: null };
   }
   const key = bearerKey(header);
   const agent = key === null ? null : await deps.agents.findByKeyHash(hashApiKey(key));
   if (agent === null || agent.status === 'deleted') throw new AppError('UNAUTHORIZED');
   if (agent.status === 'suspended') throw suspended(agent);
-  return { agent, ticket: null };
+  return { agent, ticket: null, voice: null };
 }
 
 /** @throws AppError RATE_LIMITED while too many sockets of the address have not said yet who they are */

@@ -16,9 +16,11 @@ export interface SocketHandler {
 export class AgentSocket extends WebSocket {
   private handler: SocketHandler | null = null;
 
-  /** Tells `handler` of everything from now on. */
+  /** Tells `handler` of everything from now on, and nobody else any more. */
   attach(handler: SocketHandler): void {
+    const isFirst = this.handler === null;
     this.handler = handler;
+    if (!isFirst) return;
     // Whoever made the socket put a listener there that only traces.
     this.removeAllListeners('error');
     this.on('error', ignore).on('message', onMessage).on('pong', onPong).on('ping', onPing).on('close', onClose);

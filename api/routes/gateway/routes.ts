@@ -17,9 +17,10 @@ import { gatewaySignInRoutes } from './sign-in';
 import { taskRoutes } from './tasks';
 import { teamChatRoutes } from './team-chat';
 import { teamRoutes } from './teams';
+import { voiceRoutes, type VoiceRouteDeps } from './voice';
 
 /** Every route of the chat gateway. */
-export function gatewayRoutes(deps: GatewayDeps & PaidDeps & { presence: PresenceService }): Route[] {
+export function gatewayRoutes(deps: GatewayDeps & PaidDeps & VoiceRouteDeps & { presence: PresenceService }): Route[] {
   const routes = [
     ...gatewaySignInRoutes(deps),
     ...gatewayAgentRoutes(deps),
@@ -37,6 +38,7 @@ export function gatewayRoutes(deps: GatewayDeps & PaidDeps & { presence: Presenc
     ...linkRoutes(deps),
     ...paymentRoutes(deps),
     ...paidRoutes(deps),
+    ...voiceRoutes(deps),
   ];
   // Their twins are always there (gateway.md §16).
   return deps.config.GATEWAY_BARE_PATHS ? routes : routes.filter(({ endpoint }) => endpoint.path.startsWith('/api/'));

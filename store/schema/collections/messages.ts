@@ -53,6 +53,8 @@ export interface Envelope {
   writtenOff?: true;
   /** There when it is for a guest of the gateway, who reads it with the part of the reply that comes behind it. */
   isPart?: true;
+  /** There when its recipient had heard it before it was sent: it is pushed nowhere. */
+  isHeard?: true;
 }
 
 /**

@@ -19,6 +19,14 @@ export interface Connection {
   cursor: number;
   connectedAt: Date;
   notedAt: Date;
+  /** There when its client knows the chat gateway, with the codecs of its voice. */
+  gateway?: VoiceCodecs;
+}
+
+/** What an agent's voice takes; absent: everything (gateway.md §7). */
+export interface VoiceCodecs {
+  input?: string[];
+  output?: string[];
 }
 
 /** A small note to one node, read by its change stream and gone in a minute. Never a message. `_id` random. */
