@@ -15,6 +15,12 @@ const countOf = ({ channel }: Pick<Turn, 'channel'>): 'chats' | 'tasks' => (chan
 const WAITING_MAX = { chats: AGENT_CHATS_WAITING_MAX, tasks: AGENT_TASKS_WAITING_MAX };
 
 /**
+ * Whoever writes an agent's slots does so in turns with all others of its process (`Database.inTurnOf`): at once they
+ * would collide on the one row, and wait longer for their next try than the row is written.
+ */
+export const inSlotsOf = (agentId: string): string => `turns:${agentId}`;
+
+/**
  * Takes one of the agent's slots for a turn that starts, or lets it wait (gateway.md §9.2). In the transaction that makes
  * the turn durable: of any number at once, over all processes, no more than the limit run.
  * @param isFirst it need not wait for its session
@@ -27,24 +33,31 @@ export async function enterAgent(
   isFirst: boolean,
   transaction: ClientSession,
 ): Promise<GatewayExecution['waitsFor']> {
-  const _id = turn.agentId;
   const count = countOf(turn);
-  const slots = await database.gatewaySlots.findOneAndUpdate(
-    { _id },
-    { $setOnInsert: { running: [], chats: 0, tasks: 0 }, $inc: { version: 1 } },
-    { upsert: true, returnDocument: 'after', session: transaction },
+  const hasRoom = isFirst ? { $lt: [{ $size: '$running' }, AGENT_TURNS_MAX] } : false;
+  const waiting = { $min: [{ $add: [`$${count}`, 1] }, WAITING_MAX[count]] };
+  const before = await database.gatewaySlots.findOneAndUpdate(
+    { _id: turn.agentId },
+    [
+      { $set: { running: orElse('$running', []), chats: orElse('$chats', 0), tasks: orElse('$tasks', 0) } },
+      {
+        $set: {
+          running: { $cond: [hasRoom, { $concatArrays: ['$running', [turn._id]] }, '$running'] },
+          [count]: { $cond: [hasRoom, `$${count}`, waiting] },
+        },
+      },
+    ],
+    { upsert: true, returnDocument: 'before', session: transaction },
   );
-  if (slots === null) throw new Error('an upsert was answered without its document');
-  if (isFirst && slots.running.length < AGENT_TURNS_MAX) {
-    await database.gatewaySlots.updateOne({ _id }, { $push: { running: turn._id } }, { session: transaction });
-    return undefined;
-  }
-  if (slots[count] >= WAITING_MAX[count]) {
+  // As the statement has decided.
+  if (isFirst && (before?.running.length ?? 0) < AGENT_TURNS_MAX) return undefined;
+  if ((before?.[count] ?? 0) >= WAITING_MAX[count]) {
     throw new AppError('TURN_QUEUE_FULL', { retry_after_ms: TURN_QUEUE_RETRY_MS }, TURN_QUEUE_RETRY_MS);
   }
-  await database.gatewaySlots.updateOne({ _id }, { $inc: { [count]: 1 } }, { session: transaction });
   return isFirst ? 'agent' : 'session';
 }
+
+const orElse = (value: string, otherwise: unknown) => ({ $ifNull: [value, otherwise] });
 
 /**
  * A turn runs and waits no more: its slot goes to the one that has waited for it in the order of gateway.md §9.2: chats

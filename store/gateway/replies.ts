@@ -5,7 +5,7 @@ import { goesOn, partOf } from '../../domain/split-replies';
 import { clientKey } from '../schema/client-keys';
 import type { GatewayExecution, GatewaySession } from '../schema/collections/gateway';
 import type { Message } from '../schema/collections/messages';
-import { withTransaction, type Database } from '../schema/database';
+import { withTransactionOn, type Database } from '../schema/database';
 import {
   correlateReply,
   OPEN_STATUSES,
@@ -16,7 +16,8 @@ import {
 } from '../../domain/turns';
 import { readReport, type TurnReport } from '../../domain/turn-report';
 import { talkOf } from '../../domain/voice-session';
-import { READ } from '../schema/reads';
+import { READ, SAFE_READ, WRITE } from '../schema/reads';
+import { inSlotsOf } from './agent-slots';
 import { answerWith, isTooMuch, TURN_REPLIES_MAX, type AnswerPart } from './answers';
 import { beginNextTry } from './tries';
 import { endTurnIn, noteHandedOverIn, type EndedTurn } from './turns';
@@ -43,8 +44,12 @@ export function settleReplies(database: Database, guestId: string): Promise<Sett
     const rows = await database.outbox
       .find({ kind: 'turn.replied', guestId }, { ...READ, sort: { seq: 1 }, limit: REPLIES_MAX })
       .toArray();
+    const replies = rows.flatMap((row) => (row.kind === 'turn.replied' ? [row] : []));
+    const messageIds = replies.map(({ messageId }) => messageId);
+    const messages = await database.messages.find({ _id: { $in: messageIds } }, SAFE_READ).toArray();
+    const byId = new Map(messages.map((message) => [message._id, message]));
     const settled: SettledReply[] = [];
-    for (const { _id } of rows) settled.push(await settleReply(database, _id));
+    for (const row of replies) settled.push(await settleReply(database, row, byId.get(row.messageId)));
     return settled;
   });
 }
@@ -56,16 +61,22 @@ const REPLIES_MAX = 100;
  * Settles one message: ends its turn, continues it, or keeps the message beside one that has ended. All in one transaction
  * with the row of the outbox that asked for it, so however many processes do it, and wherever they die, it is done once.
  */
-function settleReply(database: Database, rowId: string): Promise<SettledReply> {
-  return withTransaction(database, async (transaction) => {
-    const row = await database.outbox.findOneAndDelete({ _id: rowId }, { session: transaction });
-    if (row?.kind !== 'turn.replied') return OF_NONE;
-    const { messageId } = row;
-    const message = await database.messages.findOne({ _id: messageId }, { session: transaction });
-    if (message === null) return OF_NONE;
-    const isOfGuest = message.senderId === row.guestId;
-    const agentId = isOfGuest ? (message.recipientId ?? '') : message.senderId;
-    const session = await database.gatewaySessions.findOne({ guestId: row.guestId, agentId }, { session: transaction });
+async function settleReply(
+  database: Database,
+  { _id: rowId, guestId }: { _id: string; guestId: string },
+  message: Message | undefined,
+): Promise<SettledReply> {
+  if (message === undefined) {
+    // Its conversation is gone.
+    await database.outbox.deleteOne({ _id: rowId }, WRITE);
+    return OF_NONE;
+  }
+  const isOfGuest = message.senderId === guestId;
+  const agentId = isOfGuest ? (message.recipientId ?? '') : message.senderId;
+  return withTransactionOn(database, inSlotsOf(agentId), async (transaction) => {
+    const { deletedCount } = await database.outbox.deleteOne({ _id: rowId }, { session: transaction });
+    if (deletedCount === 0) return OF_NONE;
+    const session = await database.gatewaySessions.findOne({ guestId, agentId }, { session: transaction });
     if (session === null) return OF_NONE;
     const { createdAt, conversationId } = message;
     // The parse point of what `newMessage` wrote.

@@ -11,7 +11,7 @@ import { isDuplicateKey } from '../schema/conflicts';
 import { withTransaction, withTransactionOn, type Database } from '../schema/database';
 import { READ } from '../schema/reads';
 import { answerWith, isTooMuch, type AnswerPart } from './answers';
-import { enterAgent, leaveAgent } from './agent-slots';
+import { enterAgent, inSlotsOf, leaveAgent } from './agent-slots';
 import { takeContact } from './contacts';
 import { newEvent, readToolEvents } from './events';
 import { takeLinkMessage, type LinkMessage } from './links';
@@ -164,7 +164,7 @@ export function whileOneIsCurrent(
   agentId: string,
   work: (transaction: ClientSession) => Promise<void>,
 ): Promise<void> {
-  return retry(() => withTransactionOn(database, `turns:${agentId}`, work), {
+  return retry(() => withTransactionOn(database, inSlotsOf(agentId), work), {
     triesMax: FIRST_ONES_MAX,
     isWorthIt: isFirstOne,
   });

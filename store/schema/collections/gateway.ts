@@ -147,8 +147,6 @@ export interface GatewaySlots {
   running: string[];
   chats: number;
   tasks: number;
-  /** Of its writes by turns that start: two at once collide. */
-  version: number;
 }
 
 /** Which turn a call with an `Idempotency-Key` has started (gateway.md §9.4). `_id`: SHA-256 of caller, call and key, hex. */
