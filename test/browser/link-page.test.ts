@@ -110,7 +110,19 @@ describe('the page of a share link', () => {
     const silent = await SdkAgent.create(database, url());
     await silent.connect();
     const page = await openLink(await newLink(await ownerOf(stack, silent), silent));
+    // Stopped while the page does not know yet which turn it is of.
+    let letThrough = (): void => undefined;
+    const stopped = new Promise<void>((resolve) => (letThrough = resolve));
+    await page.route('**/api/public/chat/*', async (route) => {
+      await stopped;
+      await route.continue();
+    });
     await say(page, 'Are you there?');
+    await page.getByRole('button', { name: 'Stop' }).click();
+    letThrough();
+    await page.getByRole('status').getByText('You stopped this answer').waitFor();
+    await say(page, 'And now?');
+    await waitFor(() => silent.received.some(({ content }) => content.text === 'And now?'));
     await page.getByRole('button', { name: 'Stop' }).click();
     await page.getByRole('status').getByText('You stopped this answer').waitFor();
     silent.onMessage(({ sender }) =>

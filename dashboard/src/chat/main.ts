@@ -11,6 +11,8 @@ const client = new LinkClient(token);
 const place = `agentchat.link.${token}`;
 let link: LinkState | null = null;
 let kept: Kept = readKept();
+/** Whoever stops an answer before the page knows which turn it is of stops it as soon as it does. */
+let isStopAsked = false;
 
 /** What an earlier visit left; a browser that keeps nothing has a new visitor each time. */
 function readKept(): Kept {
@@ -63,6 +65,7 @@ async function send(): Promise<void> {
   if (message.trim() === '' || !view.stop.hidden) return;
   say('');
   setBusy(true);
+  isStopAsked = false;
   try {
     const turn = await client.say(message, kept);
     view.message.value = '';
@@ -71,6 +74,7 @@ async function send(): Promise<void> {
     // A visitor with a proven address is known by that alone.
     if (kept.session_token === undefined) keep({ session_id: turn.sessionId });
     keep({ execution_id: turn.executionId });
+    if (isStopAsked) stop();
     await follow(turn.executionId, turn.events);
   } catch (error) {
     problem(error);
@@ -150,6 +154,11 @@ function problem(error: unknown): void {
   say(wordsFor(refusal), true);
 }
 
+function stop(): void {
+  if (kept.execution_id === undefined) isStopAsked = true;
+  else void client.stop(kept.execution_id, kept).catch(problem);
+}
+
 async function restart(): Promise<void> {
   try {
     keep({ session_id: await client.restart(kept), execution_id: undefined });
@@ -198,9 +207,7 @@ view.message.addEventListener('keydown', (event) => {
   event.preventDefault();
   void send();
 });
-view.stop.addEventListener('click', () => {
-  if (kept.execution_id !== undefined) void client.stop(kept.execution_id, kept).catch(problem);
-});
+view.stop.addEventListener('click', stop);
 view.restart.addEventListener('click', () => void restart());
 
 void open().catch(problem);
