@@ -18,7 +18,8 @@ export type RelayOrder =
 const PATH = /^\/internal\/voice\/([\w-]+)\/([\w-]+)\/(caller|agent|stop|reject)\/(\d+)$/;
 /** Longer than two processes need to connect, and than their clocks differ. */
 const ORDER_MS = 30_000;
-const CONNECT_MS = 2_000;
+/** A home that lives must not be taken for dead because it is busy: both sides would be sent away. */
+const CONNECT_MS = 4_000;
 /** A home that has to end a talk first saves what was said. */
 const ENDED_MS = 8_000;
 /** What may wait between two sockets: little, or audio would wait here instead of in the talk's queue. */

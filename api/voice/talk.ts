@@ -59,6 +59,8 @@ export class Talk {
   private isWarned = false;
   private heldAtMs: number;
   private holding: Promise<void> | null = null;
+  /** Who is there has changed since the note that is being written was made. */
+  private isNoteOld = false;
   private ending: Promise<void> | null = null;
 
   /** @param voice as this process took it over */
@@ -186,7 +188,7 @@ export class Talk {
       this.state = 'listening';
     }
     this.caller?.send(statusFrame(this.state));
-    void (this.holding ??= this.hold());
+    this.noteSides();
   }
 
   private onCallerFrame(peer: VoicePeer, data: Buffer, isBinary: boolean): void {
@@ -305,11 +307,18 @@ export class Talk {
       this.agent = null;
       this.times.agentGoneAtMs = goneAtMs;
     } else return;
-    if (this.ending === null) this.holding ??= this.hold();
+    if (this.ending === null) this.noteSides();
+  }
+
+  /** Writes down who is there, at once: it is what remains when this process dies. */
+  private noteSides(): void {
+    if (this.holding === null) this.holding = this.hold();
+    else this.isNoteOld = true;
   }
 
   private async hold(): Promise<void> {
     const startedMs = this.nowMs();
+    this.isNoteOld = false;
     try {
       const isOurs = await this.deps.hold(this.note());
       if (isOurs) this.heldAtMs = startedMs;
@@ -319,6 +328,7 @@ export class Talk {
       this.deps.log.warn({ event: 'voice.not_held', voice: this.voice._id, err: error });
     } finally {
       this.holding = null;
+      if (this.isNoteOld && this.ending === null) this.noteSides();
     }
   }
 
