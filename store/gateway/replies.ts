@@ -16,7 +16,7 @@ import {
 } from '../../domain/turns';
 import { readReport, type TurnReport } from '../../domain/turn-report';
 import { talkOf } from '../../domain/voice-session';
-import { READ, SAFE_READ, WRITE } from '../schema/reads';
+import { READ, WRITE } from '../schema/reads';
 import { inSlotsOf } from './agent-slots';
 import { answerWith, isTooMuch, TURN_REPLIES_MAX, type AnswerPart } from './answers';
 import { beginNextTry } from './tries';
@@ -46,7 +46,8 @@ export function settleReplies(database: Database, guestId: string): Promise<Sett
       .toArray();
     const replies = rows.flatMap((row) => (row.kind === 'turn.replied' ? [row] : []));
     const messageIds = replies.map(({ messageId }) => messageId);
-    const messages = await database.messages.find({ _id: { $in: messageIds } }, SAFE_READ).toArray();
+    // As new as the rows, with which they were committed: an older look would miss some, and drop their rows for good.
+    const messages = await database.messages.find({ _id: { $in: messageIds } }, READ).toArray();
     const byId = new Map(messages.map((message) => [message._id, message]));
     const settled: SettledReply[] = [];
     for (const row of replies) settled.push(await settleReply(database, row, byId.get(row.messageId)));
