@@ -1,3 +1,4 @@
+import type { CancelReason } from '../contract/turn-frames';
 import { hasEnded, type TurnStatus } from '../domain/turns';
 import type { Logger } from '../platform/logger';
 import type { HandOverDeps } from '../store/gateway/hand-over';
@@ -16,6 +17,7 @@ import { endTurn } from '../store/gateway/turns';
 import { flowInputOf } from '../store/gateway/turn-outbox';
 import type { Database } from '../store/schema/database';
 import type { TurnInput } from '../workflows/messages/turn';
+import { followEnd } from './ended-turn';
 import { createGuarded } from './guarded';
 
 export interface TeamTurnActivityDeps extends HandOverDeps {
@@ -89,23 +91,30 @@ export function createTeamTurnActivities(deps: TeamTurnActivityDeps) {
         return turn === null ? [] : inputsOf(database, await askForSummary(deps, turn, new Date(until)));
       }),
 
-    /** Ends the turn with what there is. */
+    /** Ends the turn with what there is. Of one that was cancelled meanwhile nothing stays open, whenever that was. */
     finishTeamTurn: ({ executionId }: Of): Promise<TeamTurnEnd> =>
       guarded(executionId, async () => {
         const turn = await loadOpen(database, executionId);
         if (turn !== null) await finishTeam(deps, turn.execution);
+        await cancelMembers(deps, executionId, 'user');
         return endOf(database, executionId);
       }),
 
     /** The turn was cancelled, by its caller or by an operator: so are the turns of its members. */
     cancelTeamTurn: ({ executionId }: Of): Promise<TeamTurnEnd> =>
       guarded(executionId, async () => {
-        await endTurn(database, executionId, { status: 'cancelled', at: clock.now() });
-        const turn = await loadTeamTurn(database, executionId);
-        if (turn !== null) await cancelParts(deps, turn.execution);
+        const ended = await endTurn(database, executionId, { status: 'cancelled', at: clock.now() });
+        await cancelMembers(deps, executionId, ended === null ? 'user' : 'owner');
         return endOf(database, executionId);
       }),
   };
+}
+
+/** Cancels the open turns of the members of a turn that was cancelled; their agents hear of it. */
+async function cancelMembers(deps: TeamTurnActivityDeps, executionId: string, reason: CancelReason): Promise<void> {
+  const turn = await loadTeamTurn(deps.database, executionId);
+  if (turn?.execution.status !== 'cancelled') return;
+  for (const ended of await cancelParts(deps, turn.execution)) await followEnd(deps, ended, reason);
 }
 
 async function loadOpen(database: Database, executionId: string) {

@@ -1,14 +1,13 @@
 import type { CancelReason } from '../contract/turn-frames';
 import { failureAtDeadline, hasEnded } from '../domain/turns';
 import type { Logger } from '../platform/logger';
-import { turnCancelFrame } from '../presenters/turn-cancel';
 import { loadExecution, noteAccepted } from '../store/gateway/executions';
 import { handOverFrom, type HandOverDeps } from '../store/gateway/hand-over';
 import { nextLookOf, retryUntaken } from '../store/gateway/tries';
 import type { Database } from '../store/schema/database';
 import { detachTurn, endSilentTurn, endTurn, type EndedTurn, type TurnEnd } from '../store/gateway/turns';
-import { broadcastFrame } from '../store/nodes/broadcast-frame';
 import type { TurnView } from '../workflows/messages/turn';
+import { followEnd } from './ended-turn';
 import { createGuarded } from './guarded';
 
 export interface TurnActivityDeps extends HandOverDeps {
@@ -21,17 +20,7 @@ function createSteps(deps: TurnActivityDeps) {
   const guarded = createGuarded(log);
 
   const look = (executionId: string): Promise<TurnView> => lookAt(database, executionId);
-
-  /** Behind the end of a turn: its agent hears that it need not answer any more, and the next one is handed over. */
-  async function follow(ended: EndedTurn | null, reason: CancelReason): Promise<void> {
-    if (ended === null) return;
-    const { executionId, nextId } = ended;
-    const execution = await loadExecution(database, executionId);
-    if (execution !== null && execution.messageId !== null) {
-      await broadcastFrame(deps, execution.agentId, turnCancelFrame(executionId, reason));
-    }
-    await handOverFrom(deps, nextId);
-  }
+  const follow = (ended: EndedTurn | null, reason: CancelReason): Promise<void> => followEnd(deps, ended, reason);
 
   async function end(executionId: string, how: TurnEnd, reason: CancelReason): Promise<TurnView> {
     await follow(await endTurn(database, executionId, how), reason);

@@ -122,7 +122,7 @@ async function untilEnded(run: Run, parts: PartInput[], untilMs: number): Promis
   }
   try {
     while (waiting.open > 0 && Date.now() < untilMs) {
-      run.isChanged = false;
+      // What was told while the members were asked counts, too: it is looked at before anything is waited for.
       await condition(() => waiting.open === 0 || run.isChanged, Math.max(1, untilMs - Date.now()));
       if (run.isChanged && !(await isOpen(run))) return false;
     }
@@ -134,6 +134,7 @@ async function untilEnded(run: Run, parts: PartInput[], untilMs: number): Promis
 
 async function isOpen(run: Run): Promise<boolean> {
   const { executionId } = run.input;
+  run.isChanged = false;
   const { status } = await activities.openTeamTurn({ executionId });
   if (!hasEnded(status)) return true;
   await activities.cancelTeamTurn({ executionId });

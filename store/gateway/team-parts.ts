@@ -15,7 +15,7 @@ import { loadExecution, noteAccepted } from './executions';
 import { handOverFrom, type HandOverDeps } from './hand-over';
 import { memberSessions } from './team-sessions';
 import { endTeamTurn, findAnswers, findParts, noteOutcome, partId, startPart, type TeamExecution } from './team-turns';
-import { detachTurn, endTurn } from './turns';
+import { detachTurn, endTurn, type EndedTurn } from './turns';
 
 /**
  * The turns that a team's turn consists of. Each function may be repeated after a crash anywhere: a part has an id of its
@@ -214,13 +214,17 @@ async function readSummary(deps: Deps, summaryId: string, answers: TeamAnswer[])
     : { source: 'fallback' as const, executionId, text: fallbackSummary(answers) };
 }
 
-/** Cancels all that is still open of a team's turn. */
-export async function cancelParts({ database, clock }: Deps, execution: TeamExecution): Promise<void> {
+/** Cancels all that is still open of a team's turn. @returns those that this call has ended */
+export async function cancelParts({ database, clock }: Deps, execution: TeamExecution): Promise<EndedTurn[]> {
   const ids = stepsOfTurn(execution).flatMap(({ round, memberIds }) =>
     memberIds.map((agentId) => partId(execution._id, { agentId, round })),
   );
   const found = await findParts(database, [...ids, partId(execution._id, 'summary')]);
+  const cancelled: EndedTurn[] = [];
   for (const { _id, status } of found.values()) {
-    if (!hasEnded(status)) await endTurn(database, _id, { status: 'cancelled', at: clock.now() });
+    if (hasEnded(status)) continue;
+    const ended = await endTurn(database, _id, { status: 'cancelled', at: clock.now() });
+    if (ended !== null) cancelled.push(ended);
   }
+  return cancelled;
 }

@@ -3,6 +3,7 @@ import { createTestAgent, type Parsed } from '../support/agents';
 import { signInUser } from '../support/gateway';
 import { claim } from '../support/owners';
 import { SocketClient } from '../realtime/socket-client';
+import { makeTeam } from '../support/teams';
 import { useStack } from '../support/use-stack';
 import { waitFor } from '../support/wait';
 
@@ -59,5 +60,20 @@ describe('signs of agents', () => {
     expect([body.status, body.error_code]).toEqual(['failed', 'agent_silent']);
     expect(plain.frames.filter(({ type }) => type === 'turn.cancel')).toEqual([]);
     [socket, plain].forEach((one) => one.end());
+  });
+
+  test('gateway.md §9.3: when the turn of a team is cancelled, its members hear that nobody waits for them', async () => {
+    const [user, agent] = await Promise.all([signInUser(stack), createTestAgent(database)]);
+    await claim(user.owner, agent);
+    const socket = await SocketClient.hello(url(1), agent.apiKey, ['ack', 'gateway']);
+    const team = await makeTeam(user, [agent.agent]);
+    const waiting = team.chat('At work?');
+    await waitFor(() => socket.frames.find(({ type }) => type === 'message.new') ?? null);
+    await user.call('DELETE', `/teams/${team.id}`);
+    expect((await waiting).body.code).toBe('TURN_CANCELLED');
+    const { payload } = await waitFor(() => socket.frames.find(({ type }) => type === 'turn.cancel') ?? null);
+    const own = await database.gatewayExecutions.findOne({ agentId: agent.agent._id });
+    expect(payload).toEqual({ execution_id: own?._id, reason: 'user' });
+    socket.end();
   });
 });

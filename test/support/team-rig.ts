@@ -10,12 +10,12 @@ import { ownerPrincipal } from '../../store/gateway/principals';
 import { settleReplies } from '../../store/gateway/replies';
 import { currentSession } from '../../store/gateway/sessions';
 import { loadTeamTurn, teamFlowInputOf, type TeamExecution } from '../../store/gateway/team-turns';
-import { startTurn } from '../../store/gateway/turns';
+import { endTurn, startTurn } from '../../store/gateway/turns';
 import type { Agent } from '../../store/schema/collections/agents';
 import type { GatewayExecution } from '../../store/schema/collections/gateway';
 import { createCommitter } from '../../store/sending/committer';
 import type { teamTurn } from '../../workflows/team-turn';
-import { teamTurnId } from '../../workflows/messages/team-turn';
+import { teamTurnChangedSignal, teamTurnId } from '../../workflows/messages/team-turn';
 import { turnChangedSignal, turnId } from '../../workflows/messages/turn';
 import { createTestAgents } from './agents';
 import { openTestDatabase } from './database';
@@ -50,6 +50,8 @@ export interface TeamRig {
   untilAsked(turn: RigTeamTurn, count: number): Promise<GatewayExecution[]>;
   /** The agent of this turn answers it; its flow hears of that. Unmarked: the message does not say which turn it answers. */
   answer(part: GatewayExecution | undefined, text: string, isMarked?: boolean): Promise<void>;
+  /** The caller cancels it, and its flow is told, as the api does. */
+  cancel(id: string): Promise<void>;
   stored(turn: RigTeamTurn): Promise<TeamExecution>;
   close(): Promise<void>;
 }
@@ -152,6 +154,11 @@ async function openTeamRig(time: SkippedTime): Promise<TeamRig> {
         }
         const flow = time.client.workflow.getHandle(turnId(part._id));
         await waitFor(() => flow.signal(turnChangedSignal).then(() => true), { describe: 'the flow of the member' });
+      }),
+    cancel: (id) =>
+      atServerTime(async () => {
+        await endTurn(database, id, { status: 'cancelled', at: clock.now() });
+        await time.client.workflow.getHandle(teamTurnId(id)).signal(teamTurnChangedSignal);
       }),
     stored: async ({ id }) => {
       const turn = await loadTeamTurn(database, id);

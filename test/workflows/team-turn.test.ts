@@ -151,6 +151,44 @@ describe('the flow of a team turn', () => {
     );
   });
 
+  test('gateway.md §9.3: a turn that is cancelled while its members are being asked cancels theirs, too', async () => {
+    const beginTeamStep: RigActivities['beginTeamStep'] = async (input) => {
+      const parts = await rig.activities.beginTeamStep(input);
+      await rig.cancel(input.executionId);
+      return parts;
+    };
+    await run(
+      async () => {
+        const turn = await rig.ask('Never mind');
+        const askedMs = await time.nowMs();
+        await untilEnded(turn);
+        expect((await time.nowMs()) - askedMs).toBeLessThan(30_000);
+        expect(await turn.flow.result()).toMatchObject({ status: 'cancelled' });
+        expect((await rig.parts(turn)).map(({ status }) => status)).toEqual(['cancelled', 'cancelled', 'cancelled']);
+      },
+      { beginTeamStep },
+    );
+  });
+
+  test('gateway.md §9.3: the members of a turn that was cancelled are let go, also when the worker died then', async () => {
+    let hasCrashed = false;
+    const beginTeamStep: RigActivities['beginTeamStep'] = async (input) => {
+      const parts = await rig.activities.beginTeamStep(input);
+      if (hasCrashed) return parts;
+      hasCrashed = true;
+      await rig.cancel(input.executionId);
+      throw new Error('killed');
+    };
+    await run(
+      async () => {
+        const turn = await rig.ask('Never mind');
+        await untilEnded(turn);
+        expect((await rig.parts(turn)).map(({ status }) => status)).toEqual(['cancelled', 'cancelled', 'cancelled']);
+      },
+      { beginTeamStep },
+    );
+  });
+
   test('gateway.md §11: a member whose flow the relay has started is waited for all the same', async () => {
     const beginTeamStep: RigActivities['beginTeamStep'] = async (input) => {
       const parts = await rig.activities.beginTeamStep(input);
