@@ -3,7 +3,7 @@ import { ATTACHMENT_BYTES_MAX, FILENAME_LENGTH_MAX, UPLOAD_URL_SECONDS } from '.
 import { boundedText } from './text';
 
 /** messaging.md §12.2: what may be sent; exact, without parameters. */
-const CONTENT_TYPES = [
+export const CONTENT_TYPES = [
   'image/png',
   'image/jpeg',
   'image/gif',

@@ -37,6 +37,7 @@ import {
   persistentHistoryQuerySchema,
   persistentHistorySchema,
 } from './gateway-views';
+import { TURN_BODY_BYTES_MAX } from './limits';
 import { codeRequestSchema } from './owners';
 
 /** gateway.md: people and applications chat with agents. */
@@ -149,9 +150,10 @@ export const chat: Endpoint = {
   operationId: 'chat',
   summary: 'Say something to an agent and get its answer: as JSON, stream-json or server-sent events (gateway.md §3)',
   startsTurn: true,
+  bodyBytesMax: TURN_BODY_BYTES_MAX,
   request: { body: chatSchema },
   responses: { 200: { description: 'The answer', schema: chatAnswerSchema, streams: [NDJSON, EVENT_STREAM] } },
-  errors: TURN_ERRORS,
+  errors: [...TURN_ERRORS, 'STORAGE_UNAVAILABLE'],
 };
 export const chatBare = twin(
   { ...chat, responses: { 200: { description: 'The answer', schema: chatAnswerSchema } } },
@@ -166,9 +168,10 @@ export const chatStream: Endpoint = {
   operationId: 'chatStream',
   summary: 'Say something to an agent and get its answer as server-sent events',
   startsTurn: true,
+  bodyBytesMax: TURN_BODY_BYTES_MAX,
   request: { body: chatSchema },
   responses: { 200: { description: 'The events', mediaType: EVENT_STREAM } },
-  errors: TURN_ERRORS,
+  errors: [...TURN_ERRORS, 'STORAGE_UNAVAILABLE'],
 };
 export const chatStreamBare = twin(chatStream, '/agents/:name/chat/stream', 'chatStreamBare');
 

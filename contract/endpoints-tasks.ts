@@ -1,6 +1,7 @@
 import type { Endpoint } from './endpoint';
 import { gateway, TURN_ERRORS } from './endpoints-gateway';
 import { callbackSecretSchema, taskAnswerSchema, taskReceiptSchema, taskSchema } from './gateway-tasks';
+import { TURN_BODY_BYTES_MAX } from './limits';
 
 /** gateway.md §9.1, §12.5: work that nobody has to wait for. */
 
@@ -11,13 +12,14 @@ export const createTask: Endpoint = {
   operationId: 'createTask',
   summary: 'Give an agent a task; it is durable with the answer, and done while nobody waits',
   startsTurn: true,
+  bodyBytesMax: TURN_BODY_BYTES_MAX,
   bodyCode: 'CONTENT_TOO_LARGE',
   request: { body: taskSchema },
   responses: {
     200: { description: 'Its answer, for `async_mode: false`', schema: taskAnswerSchema },
     202: { description: 'It was taken', schema: taskReceiptSchema },
   },
-  errors: TURN_ERRORS,
+  errors: [...TURN_ERRORS, 'STORAGE_UNAVAILABLE'],
 };
 
 export const retryExecution: Endpoint = {

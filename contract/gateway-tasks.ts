@@ -11,6 +11,7 @@ import {
   WEBHOOK_URL_LENGTH_MAX,
 } from './limits';
 import { boundedText } from './text';
+import { turnFilesSchema } from './turn-files';
 
 /** Tasks: gateway.md §9.1, §12.5. */
 
@@ -49,6 +50,7 @@ export const taskSchema = z.object({
   system_prompt: optional(boundedText({ max: TURN_PROMPT_LENGTH_MAX })),
   model: optional(boundedText({ max: TURN_MODEL_LENGTH_MAX })),
   metadata: optional(metadataSchema),
+  files: optional(turnFilesSchema),
 });
 
 /** A task that was taken: it is durable. */

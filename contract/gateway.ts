@@ -16,6 +16,7 @@ import {
 import { clamped, present } from './paging';
 import { paymentSchema } from './payments';
 import { boundedText } from './text';
+import { turnFilesSchema } from './turn-files';
 import { usageSchema } from './turn-usage';
 
 /** `null` counts as absent (conventions.md §1). */
@@ -43,6 +44,7 @@ export const chatSchema = z.object({
   system_prompt: optional(boundedText({ max: TURN_PROMPT_LENGTH_MAX })),
   model: optional(boundedText({ max: TURN_MODEL_LENGTH_MAX })),
   events: optional(z.enum(['text', 'all'])),
+  files: optional(turnFilesSchema),
 });
 
 const time = z.iso.datetime();

@@ -234,6 +234,11 @@ export const DASHBOARD_SOCKETS_PER_OWNER = 100;
 
 /** gateway.md §4.1: UTF-8 bytes of a user's message; with its metadata it must fit into a platform message. */
 export const TURN_MESSAGE_BYTES_MAX = 24_576;
+/** gateway.md §4.1: files with a message. */
+export const TURN_FILES_MAX = 3;
+export const TURN_FILE_BYTES_MAX = 5_242_880;
+/** The largest files as base64, and a usual body beside them. */
+export const TURN_BODY_BYTES_MAX = JSON_BODY_BYTES_MAX + TURN_FILES_MAX * 4 * Math.ceil(TURN_FILE_BYTES_MAX / 3);
 export const TURN_PROMPT_LENGTH_MAX = 4_096;
 export const TURN_MODEL_LENGTH_MAX = 100;
 /** gateway.md §4.1, §10: for how long a caller waits for its answer. */

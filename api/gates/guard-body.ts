@@ -1,6 +1,11 @@
 import type { Endpoint } from '../../contract/endpoint';
+import { JSON_BODY_BYTES_MAX } from '../../contract/limits';
 import { bodyCapOf, createBodyReader, refuseOversize } from '../http/body';
+import { LargeBodies } from '../http/large-bodies';
 import type { ApiMiddleware } from '../http/state';
+
+/** Of this process, as its memory is. */
+const largeBodies = new LargeBodies();
 
 /** Refuses an oversize body by its length, and gives all that follows one reading of the body between them. */
 export function guardBody(endpoint: Endpoint): ApiMiddleware {
@@ -13,7 +18,10 @@ export function guardBody(endpoint: Endpoint): ApiMiddleware {
       if (ctx.state.isCachedCaller) await ctx.state.loadAgent();
       throw error;
     }
-    ctx.state.readBytes = createBodyReader(ctx.req, cap);
+    const body = createBodyReader(ctx.req, cap, largeBodies);
+    ctx.state.readBytes = () => body.read();
+    ctx.state.forgetBody = () => body.forget();
+    if (cap.bytesMax > JSON_BODY_BYTES_MAX) ctx.res.once('close', () => body.forget());
     await next();
   };
 }

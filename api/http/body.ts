@@ -10,6 +10,7 @@ import {
   JSON_BODY_DEPTH_MAX,
   JSON_BODY_KEYS_MAX,
 } from '../../contract/limits';
+import type { LargeBodies } from './large-bodies';
 
 type OversizeCode = 'PAYLOAD_TOO_LARGE' | 'CONTENT_TOO_LARGE';
 
@@ -32,10 +33,32 @@ export function refuseOversize(request: IncomingMessage, cap: BodyCap): void {
   if (Number(request.headers['content-length'] ?? 0) > cap.bytesMax) throw tooLarge(cap);
 }
 
-/** Reads the body when it is first asked for, and never twice. @throws AppError 413 */
-export function createBodyReader(request: IncomingMessage, cap: BodyCap): () => Promise<Buffer> {
+/** A request's body, for all who ask for it. */
+export interface BodyReader {
+  /** Reads it when it is first asked for, and never twice. @throws AppError 413, SERVICE_UNAVAILABLE */
+  read(): Promise<Buffer>;
+  /** Nobody asks any more: what it holds in memory can go. Called again it does nothing. */
+  forget(): void;
+}
+
+export function createBodyReader(request: IncomingMessage, cap: BodyCap, large: LargeBodies): BodyReader {
   let bytes: Promise<Buffer> | null = null;
-  return () => (bytes ??= readBytes(request, cap));
+  let held = 0;
+  const count = (total: number): void => {
+    const more = total - JSON_BODY_BYTES_MAX - held;
+    if (more <= 0) return;
+    large.hold(more);
+    held += more;
+  };
+  return {
+    read: () => (bytes ??= readBytes(request, cap, count)),
+    forget: () => {
+      bytes = Promise.reject(new Error('a body was read after it was forgotten'));
+      bytes.catch(() => undefined);
+      large.release(held);
+      held = 0;
+    },
+  };
 }
 
 /** The body as it comes in. Not destroyed with its reader: a refusal still has to reach the caller over the socket. */
@@ -44,7 +67,7 @@ export function streamBody(request: IncomingMessage): Readable {
 }
 
 /** Reads the body up to the cap, counting streamed bytes, so that chunked uploads cannot pass it. */
-async function readBytes(request: IncomingMessage, cap: BodyCap): Promise<Buffer> {
+async function readBytes(request: IncomingMessage, cap: BodyCap, count: (total: number) => void): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   // Not destroyed on the way out: the refusal still has to reach the caller over the same socket.
@@ -52,6 +75,7 @@ async function readBytes(request: IncomingMessage, cap: BodyCap): Promise<Buffer
   for await (const chunk of stream) {
     bytes += chunk.length;
     if (bytes > cap.bytesMax) throw tooLarge(cap);
+    count(bytes);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

@@ -83,6 +83,10 @@ function contextOf(ctx: ApiContext, { endpoint }: Route, deps: CallDeps): Reques
     streamBody: () => streamBody(ctx.req),
     readText,
     readBody: () => (body ??= parseBody()),
+    forgetBody: () => {
+      ctx.state.forgetBody();
+      text = body = null;
+    },
     validate,
     answerPage: async (read) => {
       const callerId = ctx.state.agent?._id ?? ctx.state.owner?.id ?? '';

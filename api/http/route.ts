@@ -43,6 +43,8 @@ export interface RequestContext {
    * @throws AppError 400 VALIDATION_ERROR for anything else and for one that is too intricate, 413
    */
   readBody(): Promise<Record<string, unknown>>;
+  /** Lets go of a body that may be large, before a long wait: nobody can read it any more. */
+  forgetBody(): void;
   /** `value` as `schema` outputs it. @throws AppError 400 VALIDATION_ERROR with formErrors and fieldErrors */
   validate<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema>;
   /**

@@ -28,6 +28,8 @@ export interface ApiState {
   workMs?: number;
   /** The body, read once whoever asks. @throws AppError 413 */
   readBytes: () => Promise<Buffer>;
+  /** The body's bytes are not needed any more. */
+  forgetBody: () => void;
 }
 
 export type ApiMiddleware = Middleware<ApiState>;

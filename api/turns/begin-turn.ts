@@ -1,6 +1,8 @@
 import { AppError } from '../../contract/errors';
 import type { ChatBody } from '../../contract/gateway';
 import { CONTENT_BYTES_MAX, TURN_LIFE_SECONDS, TURN_MESSAGE_BYTES_MAX } from '../../contract/limits';
+import { wireFile } from '../../domain/turn-files';
+import type { BlobStore } from '../../platform/blobs/blob-store';
 import { isAcquainted } from '../../store/gateway/contacts';
 import type { Principal } from '../../store/gateway/principals';
 import { startOnce, type TurnReceipt } from '../../store/gateway/receipts';
@@ -9,12 +11,14 @@ import type { GatewayExecution, GatewaySession } from '../../store/schema/collec
 import type { Database } from '../../store/schema/database';
 import type { RateLimiter } from '../http/rate-limiter';
 import type { FoundAgent } from './find-agent';
+import { keepFiles, type GivenFile } from './given-files';
 import type { Turns } from './turns';
 
 interface Deps {
   database: Database;
   limiter: RateLimiter;
   turns: Turns;
+  blobs: BlobStore;
 }
 
 /** Who begins a turn. */
@@ -31,27 +35,33 @@ export interface BegunTurn {
   isReplay: boolean;
 }
 
-/** What stands beside the text of a turn's message, but for the caller's hints (gateway.md §8.1). */
+/** What a caller says in a chat. */
+export interface Said {
+  body: Omit<ChatBody, 'files'>;
+  files: GivenFile[];
+  wantsStream: boolean;
+}
+
+/** What stands beside the text of a turn's message, but for what comes from its caller (gateway.md §8.1). */
 const METADATA_BYTES_MAX = 1_024;
 
 /**
  * Begins a turn of a caller with an agent: its session, then the turn. Whoever is refused has left no session behind, but
  * for who lost a race.
  * @throws AppError CONTENT_TOO_LARGE, SESSION_NOT_FOUND, SESSION_CLOSED, TURN_QUEUE_FULL, AWAITING_REPLY, RATE_LIMITED,
- * IDEMPOTENCY_KEY_CONFLICT
+ * IDEMPOTENCY_KEY_CONFLICT, STORAGE_UNAVAILABLE
  */
 export function beginTurn(
   deps: Deps,
   caller: TurnCaller,
   found: FoundAgent,
-  body: ChatBody,
-  wantsStream: boolean,
+  { body, files, wantsStream }: Said,
 ): Promise<BegunTurn> {
   const { database, turns } = deps;
   const { principal, now } = caller;
   const agentId = found.agent._id;
   const hints = hintsOf(body);
-  refuseOversize(body.message, TURN_MESSAGE_BYTES_MAX, hints);
+  refuseOversize(body.message, TURN_MESSAGE_BYTES_MAX, { hints, files: files.map(wireFile) });
   const waitMs = body.timeout_seconds * 1_000;
   return startOnce(database, caller.receipt, now, async (receipt) => {
     const named = await findNamed(database, principal, agentId, body.session_id ?? body.conversation_id);
@@ -62,6 +72,7 @@ export function beginTurn(
       channel: session.kind,
       contactOf,
       message: body.message,
+      files: await keepFiles(deps, session, files, now),
       wantsStream,
       hints,
       receipt,
@@ -84,7 +95,7 @@ export const hintsOf = ({ model, system_prompt: prompt }: Pick<ChatBody, 'model'
  * @throws AppError AWAITING_REPLY, RATE_LIMITED
  */
 export async function countContact(
-  { database, limiter }: Deps,
+  { database, limiter }: Pick<Deps, 'database' | 'limiter'>,
   principal: Principal,
   { agent, isOwned }: FoundAgent,
 ): Promise<string | null> {
@@ -100,8 +111,8 @@ export async function countContact(
  * Escapes can make a text larger than it is: it is measured as it will be stored, too.
  * @throws AppError CONTENT_TOO_LARGE
  */
-export function refuseOversize(message: string, bytesMax: number, hints: object = {}): void {
-  const stored = Buffer.byteLength(JSON.stringify({ text: message })) + Buffer.byteLength(JSON.stringify(hints));
+export function refuseOversize(message: string, bytesMax: number, beside: object = {}): void {
+  const stored = Buffer.byteLength(JSON.stringify({ text: message })) + Buffer.byteLength(JSON.stringify(beside));
   if (Buffer.byteLength(message) <= bytesMax && stored + METADATA_BYTES_MAX <= CONTENT_BYTES_MAX) return;
   throw new AppError('CONTENT_TOO_LARGE', { max_bytes: bytesMax });
 }

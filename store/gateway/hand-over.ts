@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ErrorCode } from '../../contract/codes';
 import { isAppError } from '../../contract/errors';
 import { wireTranscript } from '../../domain/team-text';
+import { wireFile, type TurnFile } from '../../domain/turn-files';
 import { hasEnded, type TurnFailure } from '../../domain/turns';
 import type { Clock } from '../../platform/clock';
 import type { GatewayExecution, GatewaySession } from '../schema/collections/gateway';
@@ -10,9 +11,11 @@ import type { Message } from '../schema/collections/messages';
 import type { Database } from '../schema/database';
 import { READ } from '../schema/reads';
 import type { Committer } from '../sending/committer';
+import type { SendCommand } from '../sending/send-types';
+import { noteHandedOver } from './handed-over';
 import { turnClientMsgId } from './replies';
 import { tryAgain } from './tries';
-import { detachTurn, endTurn, loadTurn, noteHandedOver, type EndedTurn } from './turns';
+import { detachTurn, endTurn, loadTurn, type EndedTurn } from './turns';
 
 export interface HandOverDeps {
   database: Database;
@@ -100,23 +103,47 @@ async function send(
   // Its owner's unpause hands over what waits (gateway.md §1.2); of what somebody waits for, the pause came later.
   if (execution.channel === 'task' && agent.pausedByOwner !== 'none') return 'paused';
   const metadata = await metadataOf(database, execution, session);
+  const sender = { id: session.guestId, handle: session.guestHandle, isSystem: false, keyVersion: 1, isCached: false };
+  const say = async (said: Said): Promise<Message> => {
+    const outcome = await committer.send({ sender, to: agent.handle, ...said });
+    if (outcome.kind === 'unproven') throw new Error('a guest was not proven');
+    return outcome.message;
+  };
   try {
-    const outcome = await committer.send({
-      sender: { id: session.guestId, handle: session.guestHandle, isSystem: false, keyVersion: 1, isCached: false },
-      to: agent.handle,
+    // The text last: whichever process sends which of them, they come in this order.
+    for (const [index, file] of (execution.files ?? []).entries()) {
+      await say(fileOf(execution, file, index)).catch(unlessGone);
+    }
+    return await say({
       clientMsgId: turnClientMsgId(execution._id, execution.tries?.attempt),
       type: 'text',
       content: JSON.stringify({ text: execution.message }),
       metadata: JSON.stringify({ gateway: metadata }),
       attachmentId: null,
     });
-    if (outcome.kind === 'unproven') throw new Error('a guest was not proven');
-    return outcome.message;
   } catch (error) {
     const failure = isAppError(error) ? FAILURES[error.code] : undefined;
     if (failure === undefined || !isAppError(error)) throw error;
     return { failure, text: error.message };
   }
+}
+
+type Said = Pick<SendCommand, 'clientMsgId' | 'type' | 'content' | 'metadata' | 'attachmentId'>;
+
+/** A file is a message of its own before the text that it came with (gateway.md §8.1). */
+function fileOf({ _id, sessionId, tries }: GatewayExecution, { attachmentId }: TurnFile, index: number): Said {
+  return {
+    clientMsgId: `${turnClientMsgId(_id, tries?.attempt)}:file:${index}`,
+    type: 'file',
+    content: JSON.stringify({ attachment_id: attachmentId }),
+    metadata: JSON.stringify({ gateway: { v: 1, execution_id: _id, session_id: sessionId } }),
+    attachmentId,
+  };
+}
+
+/** A file that nothing referred to for a week is removed: what it came with is not held up by it. */
+function unlessGone(error: unknown): void {
+  if (!isAppError(error) || error.code !== 'ATTACHMENT_NOT_FOUND') throw error;
 }
 
 /** What the agent is told of the turn (gateway.md §8.1); only the gateway can send it from a guest's handle. */
@@ -132,6 +159,7 @@ async function metadataOf(database: Database, execution: GatewayExecution, sessi
     max_attempts: execution.tries?.max ?? 1,
     user: await describeUser(database, session, execution.agentId),
     ...(Object.keys(execution.hints).length === 0 ? {} : { hints: execution.hints }),
+    ...(execution.files === undefined ? {} : { files: execution.files.map(wireFile) }),
     ...(execution.teamPart === undefined ? {} : { team: teamOf(execution.teamPart) }),
   };
 }

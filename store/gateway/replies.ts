@@ -19,8 +19,9 @@ import { talkOf } from '../../domain/voice-session';
 import { READ, WRITE } from '../schema/reads';
 import { inSlotsOf } from './agent-slots';
 import { answerWith, isTooMuch, TURN_REPLIES_MAX, type AnswerPart } from './answers';
+import { noteHandedOverIn } from './handed-over';
 import { beginNextTry } from './tries';
-import { endTurnIn, noteHandedOverIn, type EndedTurn } from './turns';
+import { endTurnIn, type EndedTurn } from './turns';
 import { countLine } from './voice-lines';
 
 /** What makes the sending of a turn's message repeatable. */

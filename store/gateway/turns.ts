@@ -1,12 +1,12 @@
 import type { ClientSession } from 'mongodb';
 import { AppError } from '../../contract/errors';
 import { TURN_QUEUE_RETRY_MS, TURNS_PER_SESSION_MAX } from '../../contract/limits';
+import type { TurnFile } from '../../domain/turn-files';
 import { callsOf, keptCalls, type TurnReport, type TurnUsage } from '../../domain/turn-report';
 import { isSilent, OPEN_STATUSES, rankOf, type TurnStatus } from '../../domain/turns';
 import { newGatewayId, newOutboxId } from '../../platform/ids';
 import { retry } from '../../platform/retry';
 import type { GatewayExecution, GatewaySession, SessionKind } from '../schema/collections/gateway';
-import type { Message } from '../schema/collections/messages';
 import { isDuplicateKey } from '../schema/conflicts';
 import { withTransaction, withTransactionOn, type Database } from '../schema/database';
 import { READ } from '../schema/reads';
@@ -26,6 +26,8 @@ export interface NewTurn {
   /** The share link whose message it is (`takeLinkMessage`). Absent: none's. */
   link?: LinkMessage;
   message: string;
+  /** What comes with it. Absent: nothing. */
+  files?: TurnFile[];
   /** Somebody watches the answer come. */
   wantsStream: boolean;
   /** Of tasks only. */
@@ -74,6 +76,7 @@ export function newExecution(turn: NewTurn): GatewayExecution {
     channel: turn.channel,
     status: 'queued',
     message: turn.message,
+    ...(turn.files === undefined || turn.files.length === 0 ? {} : { files: turn.files }),
     wantsStream: turn.wantsStream,
     hints: turn.hints,
     messageId: null,
@@ -364,36 +367,4 @@ export async function loadTurn(
   const session =
     execution === null ? null : await database.gatewaySessions.findOne({ _id: execution.sessionId }, READ);
   return execution === null || session === null ? null : { execution, session };
-}
-
-/** What says that a turn's message is with its agent. */
-type HandedOver = Pick<Message, '_id' | 'conversationId' | 'seq' | 'createdAt'>;
-
-/**
- * Records that the user's message is with the agent, in one transaction: a crash in between would leave a session that
- * does not know its conversation. Repeating it changes nothing.
- */
-export function noteHandedOver(database: Database, execution: GatewayExecution, message: HandedOver): Promise<void> {
-  return withTransaction(database, (transaction) => noteHandedOverIn(database, execution, message, transaction));
-}
-
-/** The same in a transaction: an answer may come before it was recorded, or after whoever was to record it has died. */
-export async function noteHandedOverIn(
-  database: Database,
-  { _id, sessionId, tries }: GatewayExecution,
-  { _id: messageId, conversationId, seq, createdAt: at }: HandedOver,
-  transaction: ClientSession,
-): Promise<void> {
-  const { modifiedCount } = await database.gatewayExecutions.updateOne(
-    // Of the try that it was sent for: another one may have begun.
-    { _id, messageId: null, ...(tries === undefined ? {} : { 'tries.attempt': tries.attempt }) },
-    { $set: { messageId, place: { conversationId, seq }, handedOverAt: at } },
-    { session: transaction },
-  );
-  if (modifiedCount === 0) return;
-  await database.gatewaySessions.updateOne(
-    { _id: sessionId },
-    { $set: { conversationId }, $max: { lastMessageAt: at, activeAt: at }, $inc: { messageCount: 1 } },
-    { session: transaction },
-  );
 }

@@ -1,5 +1,5 @@
 import { chat, chatBare, chatStream, chatStreamBare, EVENT_STREAM, NDJSON } from '../../../contract/endpoints-gateway';
-import { chatSchema, type ChatBody } from '../../../contract/gateway';
+import { chatSchema } from '../../../contract/gateway';
 import { AppError } from '../../../contract/errors';
 import { presentAnswer } from '../../../presenters/gateway';
 import { readToolEvents } from '../../../store/gateway/events';
@@ -8,7 +8,8 @@ import type { Agent } from '../../../store/schema/collections/agents';
 import type { PresenceService } from '../../realtime/presence/presence';
 import { hasWebhooks } from '../../../store/gateway/webhook-reach';
 import { gatewayRoute, type GatewayContext, type Reply, type Route } from '../../http/route';
-import { beginTurn } from '../../turns/begin-turn';
+import { beginTurn, type Said } from '../../turns/begin-turn';
+import { givenFiles } from '../../turns/given-files';
 import { nameTurn } from '../../turns/name-turn';
 import { receiptOf } from '../../turns/receipt-of';
 import { eventStream } from '../../turns/event-stream';
@@ -32,7 +33,7 @@ export function chatRoutes(deps: Deps): Route[] {
 type Representation = 'json' | 'stream-json' | 'events';
 
 /** Both originals claim `POST /api/agents/{x}/chat`: the first row of gateway.md §3 that fits decides. */
-function representationOf(ctx: GatewayContext, { stream }: ChatBody): Representation {
+function representationOf(ctx: GatewayContext, { stream }: Said['body']): Representation {
   const accept = ctx.header('accept').toLowerCase();
   const names = (type: string): boolean => accept.includes(type);
   if (stream === false || (names('application/json') && !names(NDJSON) && !names(EVENT_STREAM))) return 'json';
@@ -41,15 +42,17 @@ function representationOf(ctx: GatewayContext, { stream }: ChatBody): Representa
   return ctx.principal.kind === 'key' ? 'json' : 'stream-json';
 }
 
-async function say(ctx: GatewayContext, deps: Deps, choose: (body: ChatBody) => Representation): Promise<Reply> {
-  const body = ctx.validate(chatSchema, await ctx.readBody());
+async function say(ctx: GatewayContext, deps: Deps, choose: (body: Said['body']) => Representation): Promise<Reply> {
+  const { files, ...body } = ctx.validate(chatSchema, await ctx.readBody());
   const found = await findChatAgent(deps, ctx.principal, ctx.params.name ?? '');
   if (body.fail_fast === true) await refuseOffline(deps, found.agent);
   const representation = choose(body);
   if (representation !== 'json') deps.limiter.holdStream(ctx.principal.key, ctx.whenGone());
   const { principal, now } = ctx;
   const caller = { principal, now, receipt: await receiptOf(ctx, principal.key) };
-  const begun = await beginTurn(deps, caller, found, body, representation !== 'json');
+  const said = { body, files: givenFiles(files), wantsStream: representation !== 'json' };
+  const begun = await beginTurn(deps, caller, found, said);
+  ctx.forgetBody();
   const { execution } = begun;
   nameTurn(ctx, begun);
   const waiting: Waiting = {
@@ -77,7 +80,7 @@ async function refuseOffline({ database, presence }: Deps, { _id: id }: Agent): 
   if (!isOnline && !(await hasWebhooks(database, id))) throw new AppError('AGENT_UNAVAILABLE', { reason: 'offline' });
 }
 
-type Waiting = WaitingCaller & { agent: Agent; body: ChatBody };
+type Waiting = WaitingCaller & { agent: Agent; body: Said['body'] };
 
 async function answer(deps: GatewayDeps, waiting: Waiting): Promise<Reply> {
   const execution = await awaitAnswer(deps.turns, waiting);

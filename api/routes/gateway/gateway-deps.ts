@@ -1,3 +1,4 @@
+import type { BlobStore } from '../../../platform/blobs/blob-store';
 import type { Config } from '../../../platform/config';
 import type { AgentReader } from '../../../store/agents/agents';
 import type { Database } from '../../../store/schema/database';
@@ -16,5 +17,6 @@ export interface GatewayDeps {
   turns: Turns;
   reads: TurnReads;
   filesOf: AnswerFiles;
+  blobs: BlobStore;
   config: Config;
 }

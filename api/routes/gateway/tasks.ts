@@ -7,6 +7,7 @@ import {
   TURN_WAIT_SECONDS_DEFAULT,
   TURN_WAIT_SECONDS_MAX,
 } from '../../../contract/limits';
+import { wireFile } from '../../../domain/turn-files';
 import { acceptMsOf } from '../../../domain/turn-tries';
 import { hasEnded } from '../../../domain/turns';
 import { agentNameOf, presentAnswer } from '../../../presenters/gateway';
@@ -26,6 +27,7 @@ import {
   type TurnCaller,
 } from '../../turns/begin-turn';
 import { findChatAgent, type FoundAgent } from '../../turns/find-agent';
+import { givenFiles, keepFiles, type GivenFile } from '../../turns/given-files';
 import { nameTurn } from '../../turns/name-turn';
 import { receiptOf } from '../../turns/receipt-of';
 import { awaitAnswer } from '../../turns/waiting-caller';
@@ -42,13 +44,14 @@ export function taskRoutes(deps: GatewayDeps): Route[] {
 }
 
 async function create(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
-  const body = ctx.validate(taskSchema, await ctx.readBody());
+  const { files: given, ...body } = ctx.validate(taskSchema, await ctx.readBody());
   const mayWait = body.async_mode !== false;
   const found = await findChatAgent(deps, ctx.principal, ctx.params.name ?? '', { mayWait });
   const { principal, now } = ctx;
   const callback = await callbackOf(principal, body.callback_url, deps);
   const caller = { principal, now, receipt: await receiptOf(ctx, principal.key) };
-  const begun = await beginTask(deps, caller, found, { ...body, callback });
+  const begun = await beginTask(deps, caller, found, { ...body, callback, files: givenFiles(given) });
+  ctx.forgetBody();
   nameTurn(ctx, begun);
   if (mayWait) return { status: 202, body: receiptView(found.agent, begun.execution) };
   const execution = await awaitAnswer(deps.turns, {
@@ -68,23 +71,21 @@ async function create(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
   };
 }
 
+type GivenTask = Omit<TaskBody, 'files'> & { callback: Pick<GatewayExecution, 'callback'>; files: GivenFile[] };
+
 /** For how long a caller waits that does wait. */
-const waitMsOf = ({ timeout_seconds: seconds }: TaskBody): number => Math.min(seconds, TURN_WAIT_SECONDS_MAX) * 1_000;
+const waitMsOf = ({ timeout_seconds: seconds }: Pick<TaskBody, 'timeout_seconds'>): number =>
+  Math.min(seconds, TURN_WAIT_SECONDS_MAX) * 1_000;
 
 /**
  * Begins a task, in a session of its own unless the caller wants it in one of its chats. Whom nobody waits for holds its
  * session to its end: in a chat it takes its turn.
  */
-function beginTask(
-  deps: GatewayDeps,
-  caller: TurnCaller,
-  found: FoundAgent,
-  body: TaskBody & { callback: Pick<GatewayExecution, 'callback'> },
-): Promise<BegunTurn> {
+function beginTask(deps: GatewayDeps, caller: TurnCaller, found: FoundAgent, body: GivenTask): Promise<BegunTurn> {
   const { database, turns } = deps;
   const { now } = caller;
   const hints = hintsOf(body);
-  refuseOversize(body.message, TURN_MESSAGE_BYTES_MAX, hints);
+  refuseOversize(body.message, TURN_MESSAGE_BYTES_MAX, { hints, files: body.files.map(wireFile) });
   const timeoutMs = body.timeout_seconds * 1_000;
   const deadlineAt = new Date(now.getTime() + timeoutMs);
   const max = body.max_attempts;
@@ -98,6 +99,7 @@ function beginTask(
       channel: 'task',
       contactOf,
       message: body.message,
+      files: await keepFiles(deps, session, body.files, now),
       wantsStream: false,
       hints,
       task: {
@@ -118,7 +120,7 @@ function taskSession(
   { database }: GatewayDeps,
   caller: TurnCaller,
   agentId: string,
-  { save_to_session: isSaved, new_session: isNew }: TaskBody,
+  { save_to_session: isSaved, new_session: isNew }: Pick<TaskBody, 'save_to_session' | 'new_session'>,
 ): Promise<GatewaySession> {
   return isSaved === true || isNew === true
     ? chooseSession(database, caller, agentId, isNew)
@@ -152,6 +154,7 @@ async function retry(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
     channel: failed.channel,
     contactOf: await countContact(deps, ctx.principal, found),
     message: failed.message,
+    files: failed.files,
     wantsStream: failed.wantsStream,
     hints: failed.hints,
     task: {

@@ -1,3 +1,4 @@
+import type { TurnFile } from '../../../domain/turn-files';
 import type { ToolCall, TurnUsage } from '../../../domain/turn-report';
 import type { TurnFailure, TurnStatus } from '../../../domain/turns';
 import type { SealedSecret } from './webhooks';
@@ -67,6 +68,8 @@ export interface GatewayExecution {
   paymentId?: string;
   /** What the user wrote. */
   message: string;
+  /** The files that came with it; absent: none. */
+  files?: TurnFile[];
   hints: { model?: string; system_prompt?: string };
   /** Null until the user's message was handed to the agent. */
   messageId: string | null;
