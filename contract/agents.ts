@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DESCRIPTION_LENGTH_MAX, DISPLAY_NAME_LENGTH_MAX } from './limits';
+import { optional } from './optional';
 import { boundedText } from './text';
 
 const inboxMode = z.enum(['open', 'contacts_only']);
@@ -39,9 +40,6 @@ export const profileSchema = z.object({
 });
 
 export type Profile = z.infer<typeof profileSchema>;
-
-/** `null` counts as absent (conventions.md §1). */
-const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
 
 /** identity.md §9: every field may be left out; `null` clears a text. Whatever else is sent is dropped. */
 export const updateProfileSchema = z.object({

@@ -10,14 +10,11 @@ import {
   TURN_PROMPT_LENGTH_MAX,
   WEBHOOK_URL_LENGTH_MAX,
 } from './limits';
+import { optional } from './optional';
 import { boundedText } from './text';
 import { turnFilesSchema } from './turn-files';
 
 /** Tasks: gateway.md §9.1, §12.5. */
-
-/** `null` counts as absent (conventions.md §1). */
-const optional = <Schema extends z.ZodType>(schema: Schema) =>
-  schema.nullish().transform((value): z.output<Schema> | undefined => value ?? undefined);
 
 /** An integer in a range; absent: the default. */
 const integer = (range: { min: number; max: number; default: number }) =>

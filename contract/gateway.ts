@@ -13,15 +13,12 @@ import {
   TURN_WAIT_SECONDS_DEFAULT,
   TURN_WAIT_SECONDS_MAX,
 } from './limits';
+import { optional } from './optional';
 import { clamped, present } from './paging';
 import { paymentSchema } from './payments';
 import { boundedText } from './text';
 import { turnFilesSchema } from './turn-files';
 import { usageSchema } from './turn-usage';
-
-/** `null` counts as absent (conventions.md §1). */
-const optional = <Schema extends z.ZodType>(schema: Schema) =>
-  schema.nullish().transform((value): z.output<Schema> | undefined => value ?? undefined);
 
 /** gateway.md §4.1: what a user says to an agent. Its size is checked after its type, with a code of its own. */
 export const chatSchema = z.object({

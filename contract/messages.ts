@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CLIENT_MSG_ID_LENGTH_MAX, SYNC_PAGE_DEFAULT, SYNC_PAGE_MAX } from './limits';
+import { optional } from './optional';
 import { boundedText } from './text';
 
 /**
@@ -11,10 +12,6 @@ const opaqueObject = z
     'Expected an object',
   )
   .meta({ type: 'object', additionalProperties: true });
-
-/** `null` counts as absent for every optional field (conventions.md §1). */
-const optional = <T extends z.ZodType>(schema: T) =>
-  schema.nullish().transform((value) => value ?? undefined) as z.ZodType<z.output<T> | undefined>;
 
 const contentObject = z
   .object({

@@ -6,6 +6,7 @@ import {
   PUBLIC_WAIT_SECONDS_DEFAULT,
   PUBLIC_WAIT_SECONDS_MAX,
 } from './limits';
+import { optional } from './optional';
 import { emailSchema } from './registration';
 import { boundedText } from './text';
 
@@ -13,10 +14,6 @@ const time = z.iso.datetime();
 const count = z.number().int();
 const TOKEN = 'pD4rUuX2s8WkZ6eC1mRt5vNq7yBg3hJk';
 const SESSION_ID = 'b3JkZXItNDcxMS1hdHRlbQ';
-
-/** `null` counts as absent (conventions.md §1). */
-const optional = <Schema extends z.ZodType>(schema: Schema) =>
-  schema.nullish().transform((value): z.output<Schema> | undefined => value ?? undefined);
 
 const expiresAt = z.iso
   .datetime({ offset: true })

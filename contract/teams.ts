@@ -9,14 +9,11 @@ import {
   TEAM_WAIT_SECONDS_DEFAULT,
   TURN_WAIT_SECONDS_MAX,
 } from './limits';
+import { optional } from './optional';
 import { clamped } from './paging';
 import { boundedText } from './text';
 
 /** gateway.md §5.4: teams of agents that answer together. */
-
-/** `null` counts as absent (conventions.md §1). */
-const optional = <Schema extends z.ZodType>(schema: Schema) =>
-  schema.nullish().transform((value): z.output<Schema> | undefined => value ?? undefined);
 
 const MODES = ['parallel', 'brainstorm', 'sequential', 'debate'] as const;
 const modeSchema = z.enum(MODES);

@@ -1,12 +1,9 @@
 import { z } from 'zod';
+import { optional } from './optional';
 import { VOICE_CODECS_MAX, VOICE_NAME_LENGTH_MAX, VOICE_REASON_LENGTH_MAX, VOICE_SECONDS } from './voice-limits';
 import { boundedText } from './text';
 
 /** Talks with agents: gateway.md §7. */
-
-/** `null` counts as absent (conventions.md §1). */
-const optional = <Schema extends z.ZodType>(schema: Schema) =>
-  schema.nullish().transform((value): z.output<Schema> | undefined => value ?? undefined);
 
 /** Names of codecs, the preferred one first; of those that the server does not know none is taken. */
 const codecs = optional(z.array(boundedText({ max: 64 })).max(VOICE_CODECS_MAX));
