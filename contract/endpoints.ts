@@ -8,6 +8,7 @@ import { GROUP_ENDPOINTS } from './endpoints-groups';
 import { ATTACHMENT_ENDPOINTS } from './endpoints-attachments';
 import { AVATAR_ENDPOINTS } from './endpoints-avatars';
 import { SOCIAL_ENDPOINTS } from './endpoints-social';
+import { TURN_SLOTS_ENDPOINTS } from './endpoints-turn-slots';
 import { WEBHOOK_ENDPOINTS } from './endpoints-webhooks';
 import { GATEWAY_ENDPOINTS } from './endpoints-gateway';
 import { AGENT_TURN_ENDPOINTS } from './endpoints-agent-turns';
@@ -205,6 +206,7 @@ export const ENDPOINTS: Endpoint[] = [
   ...LINK_ENDPOINTS,
   ...PUBLIC_ENDPOINTS,
   ...PAYMENT_ENDPOINTS,
+  ...TURN_SLOTS_ENDPOINTS,
   ...VOICE_ENDPOINTS,
   ...AGENT_TURN_ENDPOINTS,
 ];

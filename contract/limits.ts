@@ -269,6 +269,8 @@ export const EXECUTIONS_PAGE = { default: 50, max: 200 } as const;
 export const EXECUTION_LOG_PAGE = { default: 500, max: 500 } as const;
 /** gateway.md §9.2: turns of one agent over all sessions: at once, and waiting. */
 export const AGENT_TURNS_MAX = 8;
+/** As many its owner may set in its place. */
+export const AGENT_TURNS_SETTABLE_MAX = 64;
 export const AGENT_CHATS_WAITING_MAX = 50;
 export const AGENT_TASKS_WAITING_MAX = 1_000;
 /** gateway.md §9.4: how long a call with an `Idempotency-Key` finds its turn. */

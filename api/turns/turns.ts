@@ -64,6 +64,8 @@ export interface Turns {
   cancelOpen(sessionId: string): Promise<void>;
   /** Cancels the turns that were started over a share link which is gone. */
   cancelOfLink(linkId: string): Promise<void>;
+  /** A turn that waited has its slot now: its message is handed over. */
+  hasSlot(executionId: string): void;
   /** Nobody waits for the turn any more: it stays open, and its session goes on. */
   detach(executionId: string): Promise<void>;
   /** True once this process ends: who waits is to go on elsewhere. */
@@ -123,6 +125,7 @@ export function createTurns(deps: TurnsDeps): Turns {
     changed: (executionId) => follower.note(executionId),
     cancelOpen: (sessionId) => forEach(findOpenTurns(database, sessionId), (id) => cancel(id, 'session_closed')),
     cancelOfLink: (linkId) => forEach(findOpenTurnsOfLink(database, linkId), (id) => cancel(id, 'link_revoked')),
+    hasSlot: (executionId) => steps.freed(executionId),
     detach: async (executionId) => steps.freed(await detachTurn(database, executionId, clock.now())),
     isClosing: () => closing.signal.aborted,
     close: () => {

@@ -6,8 +6,10 @@ import {
   AGENT_TURNS_MAX,
   TURN_QUEUE_RETRY_MS,
 } from '../../contract/limits';
-import type { GatewayExecution } from '../schema/collections/gateway';
-import type { Database } from '../schema/database';
+import { newOutboxId } from '../../platform/ids';
+import type { GatewayExecution, GatewaySlots } from '../schema/collections/gateway';
+import { withTransactionOn, type Database } from '../schema/database';
+import { READ } from '../schema/reads';
 
 type Turn = Pick<GatewayExecution, '_id' | 'agentId' | 'channel' | 'waitsFor'>;
 
@@ -34,12 +36,12 @@ export async function enterAgent(
   transaction: ClientSession,
 ): Promise<GatewayExecution['waitsFor']> {
   const count = countOf(turn);
-  const hasRoom = isFirst ? { $lt: [{ $size: '$running' }, AGENT_TURNS_MAX] } : false;
+  const hasRoom = isFirst ? { $lt: [{ $size: '$running' }, orElse('$max', AGENT_TURNS_MAX)] } : false;
   const waiting = { $min: [{ $add: [`$${count}`, 1] }, WAITING_MAX[count]] };
   const before = await database.gatewaySlots.findOneAndUpdate(
     { _id: turn.agentId },
     [
-      { $set: { running: orElse('$running', []), chats: orElse('$chats', 0), tasks: orElse('$tasks', 0) } },
+      FILLED,
       {
         $set: {
           running: { $cond: [hasRoom, { $concatArrays: ['$running', [turn._id]] }, '$running'] },
@@ -50,7 +52,7 @@ export async function enterAgent(
     { upsert: true, returnDocument: 'before', session: transaction },
   );
   // As the statement has decided.
-  if (isFirst && (before?.running.length ?? 0) < AGENT_TURNS_MAX) return undefined;
+  if (isFirst && (before?.running.length ?? 0) < maxOf(before)) return undefined;
   if ((before?.[count] ?? 0) >= WAITING_MAX[count]) {
     throw new AppError('TURN_QUEUE_FULL', { retry_after_ms: TURN_QUEUE_RETRY_MS }, TURN_QUEUE_RETRY_MS);
   }
@@ -58,6 +60,11 @@ export async function enterAgent(
 }
 
 const orElse = (value: string, otherwise: unknown) => ({ $ifNull: [value, otherwise] });
+
+/** What a new row has. */
+const FILLED = { $set: { running: orElse('$running', []), chats: orElse('$chats', 0), tasks: orElse('$tasks', 0) } };
+
+const maxOf = (slots: GatewaySlots | null): number => slots?.max ?? AGENT_TURNS_MAX;
 
 /**
  * A turn runs and waits no more: its slot goes to the one that has waited for it in the order of gateway.md §9.2: chats
@@ -86,7 +93,13 @@ export async function leaveAgent(
       own,
     );
   }
-  if (slots === null || slots.running.length >= AGENT_TURNS_MAX || slots.chats + slots.tasks === 0) return null;
+  if (slots === null || slots.running.length >= maxOf(slots) || slots.chats + slots.tasks === 0) return null;
+  return beginNext(database, agentId, transaction);
+}
+
+/** Gives a slot to the turn that waits for the agent and is the next one; null when none does. */
+async function beginNext(database: Database, agentId: string, transaction: ClientSession): Promise<string | null> {
+  const own = { session: transaction };
   const next = await database.gatewayExecutions.findOneAndUpdate(
     { agentId, waitsFor: 'agent' },
     { $unset: { waitsFor: '' } },
@@ -100,3 +113,52 @@ export async function leaveAgent(
   );
   return next._id;
 }
+
+/** How busy an agent is. */
+export async function loadSlots(database: Database, agentId: string): Promise<Required<GatewaySlots>> {
+  return filled(agentId, await database.gatewaySlots.findOne({ _id: agentId }, READ));
+}
+
+/**
+ * Sets how many turns an agent takes at once. Those that have a slot with that are handed over behind the commit; a row
+ * of the outbox for each makes that certain. With fewer, turns that run go on, and none begins until there is room.
+ * @returns how busy it is then, and the turns that have begun
+ */
+export async function setSlots(
+  database: Database,
+  { agentId, max, at }: { agentId: string; max: number; at: Date },
+): Promise<{ slots: Required<GatewaySlots>; begun: string[] }> {
+  const begun = await withTransactionOn(database, inSlotsOf(agentId), async (transaction) => {
+    const ids: string[] = [];
+    const slots = await database.gatewaySlots.findOneAndUpdate({ _id: agentId }, [FILLED, { $set: { max } }], {
+      upsert: true,
+      returnDocument: 'after',
+      session: transaction,
+    });
+    for (let free = max - (slots?.running.length ?? 0); free > 0; free -= 1) {
+      const id = await beginNext(database, agentId, transaction);
+      if (id === null) break;
+      ids.push(id);
+    }
+    const rows = ids.map((id) => endedRow({ executionId: id, nextId: id }, at));
+    if (rows.length > 0) await database.outbox.insertMany(rows, { session: transaction });
+    return ids;
+  });
+  return { slots: await loadSlots(database, agentId), begun };
+}
+
+const endedRow = (ended: { executionId: string; nextId: string }, createdAt: Date) => ({
+  _id: newOutboxId(),
+  kind: 'turn.ended' as const,
+  ...ended,
+  createdAt,
+});
+
+const filled = (_id: string, slots: GatewaySlots | null): Required<GatewaySlots> => ({
+  _id,
+  running: [],
+  chats: 0,
+  tasks: 0,
+  max: AGENT_TURNS_MAX,
+  ...slots,
+});

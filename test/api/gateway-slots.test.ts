@@ -125,4 +125,39 @@ describe('slots of an agent', () => {
     expect((await waiting).body.response).toBe('Re: patient');
     owned.agent.disconnect();
   });
+
+  test('gateway.md §9.2: an owner sets how many run at once; what has room then begins in order', async () => {
+    const owned = await startOwned();
+    const { user, handle } = owned;
+    const path = `/api/agents/${handle}/turn-slots`;
+    expect((await user.call('GET', path)).body).toEqual({ max: 8, running: 0, waiting: { chats: 0, tasks: 0 } });
+    expect((await user.call('PUT', path, { body: { max: 1 } })).body.max).toBe(1);
+    for (const [message, priority] of [
+      ['first', 5],
+      ['second', 1],
+      ['third', 9],
+      ['fourth', 5],
+    ] as const) {
+      await task(owned, message, priority);
+    }
+    await owned.untilAsked(1);
+    expect((await user.call('GET', path)).body).toEqual({ max: 1, running: 1, waiting: { chats: 0, tasks: 3 } });
+    expect((await user.call('PUT', path, { body: { max: 3 }, node: 1 })).body).toMatchObject({ max: 3, running: 3 });
+    await owned.untilAsked(3);
+    expect([...owned.texts()].sort()).toEqual(['first', 'fourth', 'third']);
+    expect((await user.call('PUT', path, { body: { max: 1 } })).body).toMatchObject({ max: 1, running: 3 });
+    await owned.answer('first');
+    await owned.answer('third');
+    await waitFor(async () => (await slotsOf(owned)).join() === '1,0,1', { describe: 'one turn that runs' });
+    await owned.answer('fourth');
+    await owned.untilAsked(4);
+    expect(owned.texts().at(-1)).toBe('second');
+    for (const max of [0, 65, 1.5, '8', null]) {
+      const { status, body } = await user.call('PUT', path, { body: { max } });
+      expect([status, body.code]).toEqual([400, 'VALIDATION_ERROR']);
+    }
+    const stranger = await signInUser(stack);
+    expect((await stranger.call('PUT', path, { body: { max: 2 } })).body.code).toBe('AGENT_NOT_FOUND');
+    owned.agent.disconnect();
+  });
 });

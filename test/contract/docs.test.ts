@@ -172,6 +172,8 @@ describe('gateway.md and code agree', () => {
     expect(chat).toContain(`int 1-${limits.TURN_WAIT_SECONDS_MAX}, default ${limits.TURN_WAIT_SECONDS_DEFAULT}`);
     expect(chat).toContain(`\`system_prompt?\` ≤ ${count(limits.TURN_PROMPT_LENGTH_MAX)}`);
     expect(chat).toContain(`\`model?\` ≤ ${limits.TURN_MODEL_LENGTH_MAX} chars`);
+    expect(chat).toContain(`\`files?\` ≤ ${limits.TURN_FILES_MAX} of`);
+    expect(chat).toContain(`≤ ${limits.TURN_FILE_BYTES_MAX / 1_048_576} MiB each`);
     expect(chat).toContain(`every ${limits.STREAM_KEEP_ALIVE_MS / 1_000} s of silence`);
     expect(rowOf('GET /api/agents/{name}/chat/sessions')).toContain(page(SESSIONS_PAGE));
     expect(rowOf('GET /api/agents/{name}/chat/sessions/{id}')).toContain(page(SESSION_MESSAGES_PAGE));
@@ -179,6 +181,8 @@ describe('gateway.md and code agree', () => {
     expect(rowOf('GET …/executions/{id}/log')).toContain(`limit\` ${EXECUTION_LOG_PAGE.default} `);
     expect(gateway).toContain(`message (≤ ${limits.EXECUTION_PREVIEW_LENGTH_MAX} chars)`);
     expect(gateway).toContain(`start + max(${limits.TURN_LIFE_SECONDS} s, wait)`);
+    const slots = `≤ ${limits.AGENT_TURNS_MAX} turns at once over all sessions`;
+    expect(gateway).toContain(`${slots} (owner-settable 1-${limits.AGENT_TURNS_SETTABLE_MAX})`);
     expect(gateway).toContain(`up to ${limits.TURNS_PER_SESSION_MAX - 1} more wait in order`);
     expect(gateway).toContain(`\`Retry-After: ${limits.TURN_QUEUE_RETRY_MS / 1_000}\``);
     expect(gateway).toContain(`content ≤ ${limits.STREAM_TEXT_BYTES_MAX / 1_024} KiB per record`);

@@ -16,13 +16,16 @@ import {
 import type { Agent } from '../../../store/schema/collections/agents';
 import type { GatewayLink } from '../../../store/schema/collections/links';
 import { gatewayRoute, type GatewayContext, type Reply, type Route } from '../../http/route';
-import { findGatewayAgent } from '../../turns/find-agent';
 import type { GatewayDeps } from './gateway-deps';
+import { requireOwned } from './require-owned';
 
 /** Owners share their agents by links: gateway.md §6.1. Another one's agent is as unknown here as one that never was. */
 export function linkRoutes(deps: GatewayDeps): Route[] {
   const route = (endpoint: typeof createLink, handle: (owned: Owned, ctx: GatewayContext) => Promise<Reply>): Route =>
-    gatewayRoute(endpoint, async (ctx) => handle(await requireOwned(ctx, deps), ctx));
+    gatewayRoute(endpoint, async (ctx) => {
+      const agent = await requireOwned(ctx, deps, 'share links');
+      return handle({ agent, scope: { agentId: agent._id, ownerId: ctx.principal.ownerId } }, ctx);
+    });
   return [
     route(createLink, (owned, ctx) => create(owned, ctx, deps)),
     route(listLinks, async ({ agent, scope }) => {
@@ -52,16 +55,6 @@ export function linkRoutes(deps: GatewayDeps): Route[] {
 interface Owned {
   agent: Agent;
   scope: LinkScope;
-}
-
-/** @throws AppError FORBIDDEN to a key, AGENT_NOT_FOUND */
-async function requireOwned({ principal, params }: GatewayContext, deps: GatewayDeps): Promise<Owned> {
-  if (principal.kind === 'key') {
-    throw new AppError('FORBIDDEN', undefined, undefined, 'A key cannot manage share links');
-  }
-  const { agent, isOwned } = await findGatewayAgent(deps, principal, params.name ?? '');
-  if (!isOwned) throw new AppError('AGENT_NOT_FOUND');
-  return { agent, scope: { agentId: agent._id, ownerId: principal.ownerId } };
 }
 
 function found(link: GatewayLink | null): GatewayLink {

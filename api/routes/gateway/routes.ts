@@ -17,6 +17,7 @@ import { gatewaySignInRoutes } from './sign-in';
 import { taskRoutes } from './tasks';
 import { teamChatRoutes } from './team-chat';
 import { teamRoutes } from './teams';
+import { turnSlotRoutes } from './turn-slots';
 import { voiceRoutes, type VoiceRouteDeps } from './voice';
 
 /** Every route of the chat gateway. */
@@ -38,6 +39,7 @@ export function gatewayRoutes(deps: GatewayDeps & PaidDeps & VoiceRouteDeps & { 
     ...linkRoutes(deps),
     ...paymentRoutes(deps),
     ...paidRoutes(deps),
+    ...turnSlotRoutes(deps),
     ...voiceRoutes(deps),
   ];
   // Their twins are always there (gateway.md §16).

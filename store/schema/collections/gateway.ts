@@ -150,6 +150,8 @@ export interface GatewaySlots {
   running: string[];
   chats: number;
   tasks: number;
+  /** How many may run at once, as its owner has set it; absent: as many as usual. */
+  max?: number;
 }
 
 /** Which turn a call with an `Idempotency-Key` has started (gateway.md §9.4). `_id`: SHA-256 of caller, call and key, hex. */
