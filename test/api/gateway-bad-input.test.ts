@@ -1,4 +1,4 @@
-import { TURN_MESSAGE_BYTES_MAX } from '../../contract/limits';
+import { TURN_BODY_BYTES_MAX, TURN_MESSAGE_BYTES_MAX } from '../../contract/limits';
 import { call, type CallAnswer } from '../support/agents';
 import { signInUser, startEcho, type GatewayUser } from '../support/gateway';
 import type { SdkAgent } from '../support/sdk';
@@ -63,7 +63,7 @@ describe('bad input of the chat gateway', () => {
     for (const path of PATHS) {
       expectRefusal(await say({ message: '🙂'.repeat(6_145) }, path), [413, 'CONTENT_TOO_LARGE']);
     }
-    expectRefusal(await say('x'.repeat(2_000_000)), [413, 'PAYLOAD_TOO_LARGE']);
+    expectRefusal(await say('x'.repeat(TURN_BODY_BYTES_MAX + 1)), [413, 'PAYLOAD_TOO_LARGE']);
   });
 
   test('none of these has left a session, a turn or a message', async () => {
