@@ -1,7 +1,7 @@
 import type * as Sdk from 'agentchatme' with { 'resolution-mode': 'import' };
 import { setStatus } from '../../store/accounts/account-facts';
 import { deleteAgent } from '../../store/accounts/delete-agent';
-import { call, createTestAgent, type CallOptions, type TestAgent } from '../support/agents';
+import { call, createTestAgent, createTestAgents, type CallOptions, type TestAgent } from '../support/agents';
 import { useStack } from '../support/use-stack';
 import { waitFor } from '../support/wait';
 import { pretendBacklog } from '../support/backlog';
@@ -57,7 +57,7 @@ describe('the contact book', () => {
 
   test('social#2: the SDK iterates over 101 contacts once each, and the total is right past the end', async () => {
     const me = await agent();
-    const others = await Promise.all(Array.from({ length: 101 }, () => agent()));
+    const others = await createTestAgents(database, 101);
     await Promise.all(others.map((other) => add(me, other.agent.handle)));
     const client = new AgentChatClient({ apiKey: me.apiKey, baseUrl: url() });
     const seen: string[] = [];
