@@ -8,7 +8,7 @@ import {
 } from '../../contract/limits';
 import { newOutboxId } from '../../platform/ids';
 import type { GatewayExecution, GatewaySlots } from '../schema/collections/gateway';
-import { withTransactionOn, type Database } from '../schema/database';
+import type { Database } from '../schema/database';
 import { READ } from '../schema/reads';
 
 type Turn = Pick<GatewayExecution, '_id' | 'agentId' | 'channel' | 'waitsFor'>;
@@ -17,10 +17,14 @@ const countOf = ({ channel }: Pick<Turn, 'channel'>): 'chats' | 'tasks' => (chan
 const WAITING_MAX = { chats: AGENT_CHATS_WAITING_MAX, tasks: AGENT_TASKS_WAITING_MAX };
 
 /**
- * Whoever writes an agent's slots does so in turns with all others of its process (`Database.inTurnOf`): at once they
- * would collide on the one row, and wait longer for their next try than the row is written.
+ * Runs work that writes an agent's slots. At once, those of one process would collide on the one row, and wait longer for
+ * their next try than the row is written; so they go one after another, several with one commit.
  */
-export const inSlotsOf = (agentId: string): string => `turns:${agentId}`;
+export const inSlotsOf = <T>(
+  database: Database,
+  agentId: string,
+  work: (transaction: ClientSession) => Promise<T>,
+): Promise<T> => database.inSharedTransaction(`turns:${agentId}`, work);
 
 /**
  * Takes one of the agent's slots for a turn that starts, or lets it wait (gateway.md §9.2). In the transaction that makes
@@ -128,7 +132,7 @@ export async function setSlots(
   database: Database,
   { agentId, max, at }: { agentId: string; max: number; at: Date },
 ): Promise<{ slots: Required<GatewaySlots>; begun: string[] }> {
-  const begun = await withTransactionOn(database, inSlotsOf(agentId), async (transaction) => {
+  const begun = await inSlotsOf(database, agentId, async (transaction) => {
     const ids: string[] = [];
     const slots = await database.gatewaySlots.findOneAndUpdate({ _id: agentId }, [FILLED, { $set: { max } }], {
       upsert: true,

@@ -1,7 +1,8 @@
 import type { ClientSession } from 'mongodb';
 import type { GatewayExecution } from '../schema/collections/gateway';
 import type { Message } from '../schema/collections/messages';
-import { withTransaction, type Database } from '../schema/database';
+import type { Database } from '../schema/database';
+import { inSlotsOf } from './agent-slots';
 
 /** What says that a turn's message is with its agent. */
 type HandedOver = Pick<Message, '_id' | 'conversationId' | 'seq' | 'createdAt'>;
@@ -11,7 +12,10 @@ type HandedOver = Pick<Message, '_id' | 'conversationId' | 'seq' | 'createdAt'>;
  * does not know its conversation. Repeating it changes nothing.
  */
 export function noteHandedOver(database: Database, execution: GatewayExecution, message: HandedOver): Promise<void> {
-  return withTransaction(database, (transaction) => noteHandedOverIn(database, execution, message, transaction));
+  // A fast agent's answer is settled at the same moment, and writes the same two rows.
+  return inSlotsOf(database, execution.agentId, (transaction) =>
+    noteHandedOverIn(database, execution, message, transaction),
+  );
 }
 
 /** The same in a transaction: an answer may come before it was recorded, or after whoever was to record it has died. */

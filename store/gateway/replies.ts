@@ -5,7 +5,7 @@ import { goesOn, partOf } from '../../domain/split-replies';
 import { clientKey } from '../schema/client-keys';
 import type { GatewayExecution, GatewaySession } from '../schema/collections/gateway';
 import type { Message } from '../schema/collections/messages';
-import { withTransactionOn, type Database } from '../schema/database';
+import type { Database } from '../schema/database';
 import {
   correlateReply,
   OPEN_STATUSES,
@@ -75,16 +75,14 @@ async function settleReply(
   }
   const isOfGuest = message.senderId === guestId;
   const agentId = isOfGuest ? (message.recipientId ?? '') : message.senderId;
-  return withTransactionOn(database, inSlotsOf(agentId), async (transaction) => {
+  return inSlotsOf(database, agentId, async (transaction) => {
     const { deletedCount } = await database.outbox.deleteOne({ _id: rowId }, { session: transaction });
     if (deletedCount === 0) return OF_NONE;
-    const session = await database.gatewaySessions.findOne({ guestId, agentId }, { session: transaction });
-    if (session === null) return OF_NONE;
     const { createdAt, conversationId } = message;
     // The parse point of what `newMessage` wrote.
     const metadata = JSON.parse(message.metadata) as Record<string, unknown>;
-    await database.gatewaySessions.updateOne(
-      { _id: session._id },
+    const session = await database.gatewaySessions.findOneAndUpdate(
+      { guestId, agentId },
       {
         // The parts of a split reply are one message, whose last one makes it.
         $inc: { messageCount: goesOn(partOf(metadata)) ? 0 : 1 },
@@ -94,19 +92,20 @@ async function settleReply(
       },
       { session: transaction },
     );
+    if (session === null) return OF_NONE;
     const talk = talkOf(metadata);
     if (talk !== null)
       await countLine(database, { voiceId: talk, sessionId: session._id, seq: message.seq }, transaction);
     // What is said in a talk is no answer to what was written.
     if (talk !== null || isOfGuest) return OF_NONE;
     const marks = readMarks(metadata);
-    const { turns, unnoted } = await findTurns(database, session, marks, transaction);
+    const { turns, unnoted, open } = await findTurns(database, session, marks, transaction);
     const effect = correlateReply(marks, turns);
     if (effect.kind === 'unsolicited') return OF_NONE;
     // Who handed it over may be dead, and nobody hands over a turn that has ended: this is the last chance to note it.
     const asked = unnoted.get(effect.executionId);
     if (asked !== undefined) await noteHandedOverIn(database, asked.execution, asked.message, transaction);
-    const settled = { message, marks, report: readReport(metadata) };
+    const settled = { message, marks, report: readReport(metadata), known: open.get(effect.executionId) };
     const ended = await apply(database, effect, settled, transaction);
     return { executionId: effect.executionId, ended };
   });
@@ -119,8 +118,12 @@ async function findTurns(
   { executionId, replyTo }: ReplyMarks,
   transaction: ClientSession,
 ) {
+  const open = await database.gatewayExecutions
+    .find({ sessionId, status: { $in: [...OPEN_STATUSES] } }, { session: transaction, sort: { queuedAt: 1, _id: 1 } })
+    .toArray();
+  const known = new Map(open.map((turn) => [turn._id, turn]));
   const named = [
-    ...(executionId === null ? [] : [{ _id: executionId, sessionId }]),
+    ...(executionId === null || known.has(executionId) ? [] : [{ _id: executionId, sessionId }]),
     ...(replyTo === null
       ? []
       : [
@@ -128,14 +131,10 @@ async function findTurns(
           { sessionId, 'tries.messageIds': replyTo },
         ]),
   ];
-  const open = await database.gatewayExecutions
-    .find({ sessionId, status: { $in: [...OPEN_STATUSES] } }, { session: transaction, sort: { queuedAt: 1, _id: 1 } })
-    .toArray();
   const ended =
     named.length === 0
       ? []
       : await database.gatewayExecutions.find({ $or: named }, { session: transaction, limit: 2 }).toArray();
-  const known = new Set(open.map(({ _id }) => _id));
   const unnoted = await findUnnoted(database, guestId, open, transaction);
   const turns = [...ended.filter(({ _id }) => !known.has(_id)), ...open].map((turn) => ({
     executionId: turn._id,
@@ -143,7 +142,7 @@ async function findTurns(
     messageId: turn.messageId ?? unnoted.get(turn._id)?.message._id ?? null,
     ...(turn.tries === undefined ? {} : { earlierMessageIds: turn.tries.messageIds }),
   }));
-  return { turns, unnoted };
+  return { turns, unnoted, open: known };
 }
 
 type Asked = Pick<Message, '_id' | 'clientKey' | 'conversationId' | 'seq' | 'createdAt'>;
@@ -179,11 +178,11 @@ const keyOf = (guestId: string, { _id, tries }: GatewayExecution) =>
 async function apply(
   database: Database,
   effect: Exclude<ReplyEffect, { kind: 'unsolicited' }>,
-  settled: { message: Message; marks: ReplyMarks; report: TurnReport },
+  settled: { message: Message; marks: ReplyMarks; report: TurnReport; known: GatewayExecution | undefined },
   transaction: ClientSession,
 ): Promise<EndedTurn | null> {
   const { executionId } = effect;
-  const { message, marks, report } = settled;
+  const { message, marks, report, known } = settled;
   const { _id: messageId, createdAt: at } = message;
   // The parse point of what `newMessage` wrote.
   const content = JSON.parse(message.content) as { text?: unknown; data?: unknown; attachment_id?: unknown };
@@ -192,12 +191,12 @@ async function apply(
   const part = { text, messageId, isContinuation: marks.isContinuation, attachmentId };
   switch (effect.kind) {
     case 'completes':
-      return endTurnIn(database, executionId, { status: 'completed', part, report, at }, transaction);
+      return endTurnIn(database, executionId, { status: 'completed', part, report, at }, transaction, known);
     case 'fails': {
       const { code: agentCode, message: said, isRetryable } = effect.error;
       if (isRetryable && (await tryOnceMore(database, executionId, at, transaction))) return null;
       const error = { code: 'agent_error', message: said || text, agentCode } as const;
-      return endTurnIn(database, executionId, { status: 'failed', error, report, at }, transaction);
+      return endTurnIn(database, executionId, { status: 'failed', error, report, at }, transaction, known);
     }
     case 'late':
       await keepLate(database, executionId, part, at, transaction);

@@ -8,7 +8,7 @@ import { newGatewayId, newOutboxId } from '../../platform/ids';
 import { retry } from '../../platform/retry';
 import type { GatewayExecution, GatewaySession, SessionKind } from '../schema/collections/gateway';
 import { isDuplicateKey } from '../schema/conflicts';
-import { withTransaction, withTransactionOn, type Database } from '../schema/database';
+import { withTransaction, type Database } from '../schema/database';
 import { READ } from '../schema/reads';
 import { answerWith, isTooMuch, type AnswerPart } from './answers';
 import { enterAgent, inSlotsOf, leaveAgent } from './agent-slots';
@@ -167,7 +167,7 @@ export function whileOneIsCurrent(
   agentId: string,
   work: (transaction: ClientSession) => Promise<void>,
 ): Promise<void> {
-  return retry(() => withTransactionOn(database, inSlotsOf(agentId), work), {
+  return retry(() => inSlotsOf(database, agentId, work), {
     triesMax: FIRST_ONES_MAX,
     isWorthIt: isFirstOne,
   });
@@ -241,20 +241,26 @@ export function endSilentTurn(database: Database, executionId: string, at: Date)
 
 const SILENT = { code: 'agent_silent', message: 'The agent took the message and has said nothing since' } as const;
 
-/** `endTurn` as part of a transaction. Whoever else writes the turn at once conflicts, and finds it as it is then. */
+/**
+ * `endTurn` as part of a transaction. Whoever else writes the turn at once conflicts, and finds it as it is then.
+ * @param known the turn as this transaction has read it, open
+ */
 export async function endTurnIn(
   database: Database,
   executionId: string,
   { status, part, report, error = null, at }: TurnEnd,
   transaction: ClientSession,
+  known?: GatewayExecution,
 ): Promise<EndedTurn | null> {
-  const execution = await database.gatewayExecutions.findOne(
-    { _id: executionId, status: { $in: [...OPEN_STATUSES] } },
-    { session: transaction },
-  );
+  const execution =
+    known ??
+    (await database.gatewayExecutions.findOne(
+      { _id: executionId, status: { $in: [...OPEN_STATUSES] } },
+      { session: transaction },
+    ));
   if (execution === null) return null;
   if (part !== undefined && isTooMuch(execution, part)) {
-    return endTurnIn(database, executionId, { status: 'failed', error: TOO_LARGE, at }, transaction);
+    return endTurnIn(database, executionId, { status: 'failed', error: TOO_LARGE, at }, transaction, execution);
   }
   const answer = part === undefined ? null : answerWith(execution, part, at);
   const texts = answer?.events ?? [];

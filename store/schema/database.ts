@@ -1,6 +1,7 @@
 import { MongoClient, type ClientSession, type Db, type TransactionOptions } from 'mongodb';
 import { DatabaseTimeout, within } from './deadline';
 import { COLLECTIONS, type Collections } from './registry';
+import { createInSharedTransaction, type InSharedTransaction } from './shared-transactions';
 import { createInTurnOf, type InTurnOf } from './turns';
 import { mendWriteCommand } from './write-command';
 
@@ -10,6 +11,8 @@ export interface Database extends Collections {
   db: Db;
   /** Writers of one document in this process, one after another: the key is the document's id. */
   inTurnOf: InTurnOf;
+  /** As `withTransaction`, for what is asked for so often of one document that each commit must take several. */
+  inSharedTransaction: InSharedTransaction;
 }
 
 export interface DatabaseOptions {
@@ -50,7 +53,8 @@ export function openDatabase(options: DatabaseOptions): Database {
   const opened = Object.keys(COLLECTIONS).map((name) => [name, db.collection(name)]);
   // The parse point of the registry: its keys are the names, its specs carry the types.
   const collections = Object.fromEntries(opened) as Collections;
-  return { client, db, inTurnOf: createInTurnOf(), ...collections };
+  const inSharedTransaction = createInSharedTransaction((work) => runTransaction(client, work));
+  return { client, db, inTurnOf: createInTurnOf(), inSharedTransaction, ...collections };
 }
 
 /** Snapshot reads, majority and journaled commit. */
@@ -68,13 +72,17 @@ const TRANSACTION_MS_MAX = 15_000;
  * effect outside the session and must run its operations one after another.
  * @throws DatabaseTimeout after 15 s: nothing is tried again from then on, but a commit under way may still succeed
  */
-export async function withTransaction<T>(database: Database, work: (session: ClientSession) => Promise<T>): Promise<T> {
+export function withTransaction<T>(database: Database, work: (session: ClientSession) => Promise<T>): Promise<T> {
+  return runTransaction(database.client, work);
+}
+
+async function runTransaction<T>(client: MongoClient, work: (session: ClientSession) => Promise<T>): Promise<T> {
   const endMs = performance.now() + TRANSACTION_MS_MAX;
   const attempt = async (session: ClientSession): Promise<T> => {
     if (performance.now() > endMs) throw new DatabaseTimeout(TRANSACTION_MS_MAX);
     return work(session);
   };
-  const running = database.client.withSession((session) =>
+  const running = client.withSession((session) =>
     session.withTransaction(() => attempt(session), TRANSACTION),
   );
   return within(TRANSACTION_MS_MAX, running);
