@@ -38,7 +38,7 @@ const POLLS_MAX = 60;
  * than its messages, and never lost with a process. Cancelling the flow cancels the turn.
  */
 export async function turn(input: TurnInput): Promise<TurnView> {
-  let view: TurnView = { status: 'queued', isHandedOver: false };
+  let view: TurnView = input.ended ?? { status: 'queued', isHandedOver: false };
   let isChanged = true;
   let isDetached = false;
   const { executionId } = input;
@@ -62,22 +62,24 @@ export async function turn(input: TurnInput): Promise<TurnView> {
   setHandler(turnQuery, () => view);
 
   try {
-    for (;;) {
+    if (input.ended !== undefined) show(input, view);
+    while (!hasEnded(view.status)) {
       isChanged = false;
       view = await advanceTurn({ executionId });
       show(input, view);
-      if (hasEnded(view.status)) return await tell();
+      if (hasEnded(view.status)) break;
       const now = Date.now();
       if (now >= deadlineMs) {
         view = await failTurn({ executionId });
         show(input, view);
-        return await tell();
+        break;
       }
       if (now >= waitUntilMs && !isDetached) isDetached = await detachTurn({ executionId });
       const nextMs = !isDetached && now < waitUntilMs ? waitUntilMs : deadlineMs;
       const lookMs = Math.min(nextMs, view.nextLookAt ?? nextMs);
       await condition(() => isChanged, Math.max(1, Math.min(lookMs - now, pollMs)));
     }
+    return await tell();
   } catch (error) {
     // Of one that has ended only the telling of it is cancelled.
     if (!isCancellation(error) || hasEnded(view.status)) throw error;

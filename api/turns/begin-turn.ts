@@ -91,7 +91,7 @@ export const hintsOf = ({ model, system_prompt: prompt }: Pick<ChatBody, 'model'
 
 /**
  * Counts a turn with an agent, and a first contact with somebody else's.
- * @returns the account whose contact the agent is; null: it is its own
+ * @returns the account whose first contact the agent is; null: it is its own, or has answered the account before
  * @throws AppError AWAITING_REPLY, RATE_LIMITED
  */
 export async function countContact(
@@ -101,9 +101,8 @@ export async function countContact(
 ): Promise<string | null> {
   await limiter.countGateway('agent_turns', agent._id);
   const contactOf = isOwned ? null : principal.ownerId;
-  if (contactOf !== null && !(await isAcquainted(database, { ownerId: contactOf, agentId: agent._id }))) {
-    await limiter.countGateway('first_contacts', contactOf);
-  }
+  if (contactOf === null || (await isAcquainted(database, { ownerId: contactOf, agentId: agent._id }))) return null;
+  await limiter.countGateway('first_contacts', contactOf);
   return contactOf;
 }
 

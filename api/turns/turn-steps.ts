@@ -1,17 +1,19 @@
 import type { Flows } from '../../platform/flows/flows';
 import type { Logger } from '../../platform/logger';
 import type { TurnFollower } from '../../store/gateway/follow';
-import { handOverFrom, type HandOverDeps } from '../../store/gateway/hand-over';
+import { handOverFrom, type HandOverDeps, type LoadedTurn } from '../../store/gateway/hand-over';
 import { settleReplies } from '../../store/gateway/replies';
-import { settleTeamStarted, teamFlowInputOf } from '../../store/gateway/team-turns';
 import type { GatewayExecution } from '../../store/schema/collections/gateway';
 import type { GuestReply } from '../../store/sending/send-types';
 import { type EndedTurn } from '../../store/gateway/turns';
-import { flowInputOf, settleEnded, settleStarted } from '../../store/gateway/turn-outbox';
+import { settleEnded } from '../../store/gateway/turn-outbox';
+import { createFlowStarts } from './flow-starts';
 
 export interface TurnStepsDeps extends HandOverDeps {
   flows: Pick<Flows, 'startTurn' | 'signalTurn' | 'startTeamTurn' | 'signalTeamTurn'>;
   follower: TurnFollower;
+  /** Aborted when this process ends. */
+  closing: AbortSignal;
   log: Logger;
 }
 
@@ -20,32 +22,25 @@ export interface TurnStepsDeps extends HandOverDeps {
  * done, wherever this process dies (`workflows/turn.ts`, `delivery/turn-relay.ts`). Nothing here waits or throws.
  */
 export function createTurnSteps(deps: TurnStepsDeps) {
-  const { database, flows, follower, log } = deps;
+  const { database, flows, follower, closing, log } = deps;
   const defer = (event: string, work: Promise<unknown>): void =>
     void work.catch((error: unknown) => log.warn({ event, err: error }));
+  const starts = createFlowStarts({ database, flows, defer, closing });
 
   async function handOn(nextId: string | null): Promise<void> {
     if (nextId !== null) follower.note(nextId);
-    for (const failed of await handOverFrom(deps, nextId)) await announce(failed);
+    await announceAll(await handOverFrom(deps, nextId));
+  }
+
+  async function announceAll(failed: EndedTurn[]): Promise<void> {
+    for (const ended of failed) await announce(ended);
   }
 
   async function announce(ended: EndedTurn): Promise<void> {
     follower.note(ended.executionId);
     await handOn(ended.nextId);
-    await flows.signalTurn(ended.executionId);
+    await starts.tell(ended.executionId);
     await settleEnded(database, ended);
-  }
-
-  async function startFlow(executionId: string): Promise<void> {
-    const input = await flowInputOf(database, executionId);
-    if (input !== null) await flows.startTurn(input);
-    await settleStarted(database, executionId);
-  }
-
-  async function startTeamFlow(executionId: string): Promise<void> {
-    const input = await teamFlowInputOf(database, executionId);
-    if (input !== null) await flows.startTeamTurn(input);
-    await settleTeamStarted(database, executionId);
   }
 
   async function settle(guestId: string): Promise<void> {
@@ -56,14 +51,14 @@ export function createTurnSteps(deps: TurnStepsDeps) {
   }
 
   return {
-    /** A turn was stored. */
-    started: ({ _id: executionId, team }: GatewayExecution): void => {
-      if (team !== undefined) return defer('flow.start_deferred', startTeamFlow(executionId));
-      const handedOn = handOn(executionId);
+    /** A turn was stored. @param session that of the turn, where it is known */
+    started: (execution: GatewayExecution, session?: LoadedTurn['session']): void => {
+      const { _id: executionId, team } = execution;
+      if (team !== undefined) return starts.startTeams(executionId);
+      const known = session === undefined ? undefined : { execution, session };
+      const handedOn = handOverFrom(deps, executionId, known).then(announceAll);
       defer('turn.hand_over_deferred', handedOn);
-      // Behind it, or the flow's first step would send the same message, and the two would meet at the agent's guard.
-      const start = () => startFlow(executionId);
-      defer('flow.start_deferred', handedOn.then(start, start));
+      starts.begin(execution, handedOn);
     },
     /** A turn has ended. */
     ended: (ended: EndedTurn, isTeams = false): void => {

@@ -84,8 +84,8 @@ function createClosing(): AbortController {
 export function createTurns(deps: TurnsDeps): Turns {
   const { database, committer, clock, live, log } = deps;
   const follower = createTurnFollower({ database, log });
-  const steps = createTurnSteps({ ...deps, follower });
   const closing = createClosing();
+  const steps = createTurnSteps({ ...deps, follower, closing: closing.signal });
   const follow: Turns['follow'] = (executionId, after, signal) =>
     followTurn({ database, follower }, executionId, after, [signal, closing.signal]);
   const load: Turns['load'] = async (execution) =>
@@ -99,7 +99,7 @@ export function createTurns(deps: TurnsDeps): Turns {
   return {
     start: async (turn) => {
       const execution = await startTurn(database, turn);
-      steps.started(execution);
+      steps.started(execution, turn.session);
       return execution;
     },
     stored: (execution) => steps.started(execution),

@@ -3,7 +3,7 @@ import { AppError } from '../../contract/errors';
 import { pairId, type PairGuard } from '../../domain/guards';
 import type { GatewayContact } from '../schema/collections/gateway';
 import type { Database } from '../schema/database';
-import { READ } from '../schema/reads';
+import { READ, SAFE_READ } from '../schema/reads';
 
 /** A user, through whatever it calls, and an agent of somebody else. */
 export interface Acquaintances {
@@ -14,8 +14,8 @@ export interface Acquaintances {
 const contactId = ({ ownerId, agentId }: Acquaintances): string => `${ownerId}:${agentId}`;
 
 /**
- * True when the user has written to the agent before and may go on: said before anything is stored for its turn, whose
- * transaction decides (`takeContact`).
+ * True when the user has written to the agent before and may go on, for good: an answer is never taken back. False when it
+ * has not: then the transaction that stores its turn decides (`takeContact`). Said before anything is stored.
  * @throws AppError AWAITING_REPLY
  */
 export async function isAcquainted(database: Database, pair: Acquaintances): Promise<boolean> {
@@ -51,7 +51,8 @@ async function requireAnswer(
   { agentId, guestId, createdAt }: GatewayContact,
   session?: ClientSession,
 ): Promise<void> {
-  const guard = await database.guards.findOne({ _id: pairId(agentId, guestId) }, { ...READ, session });
+  const read = session === undefined ? SAFE_READ : { ...READ, session };
+  const guard = await database.guards.findOne({ _id: pairId(agentId, guestId) }, read);
   // A guard's kind stands in its _id: this is the parse point of the union.
   if ((guard as PairGuard | null)?.established === true) return;
   throw new AppError('AWAITING_REPLY', { waiting_since: createdAt.toISOString() });

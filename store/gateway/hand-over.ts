@@ -23,6 +23,9 @@ export interface HandOverDeps {
   clock: Clock;
 }
 
+/** A turn with its session. */
+export type LoadedTurn = NonNullable<Awaited<ReturnType<typeof loadTurn>>>;
+
 /** What became of a turn whose message was to be handed over. */
 export type HandOver =
   | { state: 'waiting' | 'ended' }
@@ -34,10 +37,11 @@ export type HandOver =
 /**
  * Sends the user's message of a turn to its agent, when the turn has its slot. Any number of processes may
  * do it at once and again after a crash: the message's client id makes it one message, and the notes are made once.
+ * @param known the turn, where it was stored just now
  * @throws AppError SERVICE_UNAVAILABLE, driver errors: it is to be tried again
  */
-export async function handOver(deps: HandOverDeps, executionId: string): Promise<HandOver> {
-  const turn = await loadTurn(deps.database, executionId);
+export async function handOver(deps: HandOverDeps, executionId: string, known?: LoadedTurn): Promise<HandOver> {
+  const turn = known ?? (await loadTurn(deps.database, executionId));
   if (turn === null || hasEnded(turn.execution.status)) return { state: 'ended' };
   const { execution, session } = turn;
   // Its flow asks the members when it is the first of its session.
@@ -62,12 +66,17 @@ export async function handOver(deps: HandOverDeps, executionId: string): Promise
 
 /**
  * Hands over this turn, and what comes behind it as long as turns fail or nobody waits for them.
+ * @param known this turn, where it was stored just now
  * @returns the turns that failed
  */
-export async function handOverFrom(deps: HandOverDeps, executionId: string | null): Promise<EndedTurn[]> {
+export async function handOverFrom(
+  deps: HandOverDeps,
+  executionId: string | null,
+  known?: LoadedTurn,
+): Promise<EndedTurn[]> {
   const failed: EndedTurn[] = [];
   for (let next = executionId; next !== null;) {
-    const result = await handOver(deps, next);
+    const result = await handOver(deps, next, next === executionId ? known : undefined);
     if (result.state === 'failed') failed.push(result.ended);
     next = nextOf(result);
   }
@@ -95,14 +104,13 @@ async function send(
   execution: GatewayExecution,
   session: GatewaySession,
 ): Promise<Message | 'paused' | { failure: TurnFailure; text: string }> {
-  const agent = await database.agents.findOne(
-    { _id: execution.agentId },
-    { ...READ, projection: { handle: 1, pausedByOwner: 1 } },
-  );
+  const [agent, metadata] = await Promise.all([
+    database.agents.findOne({ _id: execution.agentId }, { ...READ, projection: { handle: 1, pausedByOwner: 1 } }),
+    metadataOf(database, execution, session),
+  ]);
   if (agent === null) return { failure: 'agent_deleted', text: 'The agent does not exist any more' };
   // Its owner's unpause hands over what waits (gateway.md §1.2); of what somebody waits for, the pause came later.
   if (execution.channel === 'task' && agent.pausedByOwner !== 'none') return 'paused';
-  const metadata = await metadataOf(database, execution, session);
   const sender = { id: session.guestId, handle: session.guestHandle, isSystem: false, keyVersion: 1, isCached: false };
   const say = async (said: Said): Promise<Message> => {
     const outcome = await committer.send({ sender, to: agent.handle, ...said });

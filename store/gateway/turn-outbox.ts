@@ -1,6 +1,7 @@
-import { OPEN_STATUSES } from '../../domain/turns';
+import { hasEnded, OPEN_STATUSES } from '../../domain/turns';
 import type { Database } from '../schema/database';
 import { READ } from '../schema/reads';
+import { loadExecution } from './executions';
 import { endTurn, type EndedTurn } from './turns';
 
 /** What the relay of the outbox makes certain of turns (`delivery/turn-relay.ts`). */
@@ -60,10 +61,11 @@ export async function settleUnpaused(database: Database, rowId: string): Promise
   await database.outbox.deleteOne({ _id: rowId });
 }
 
-/** What the flow of a turn is started with; null when the turn is gone. */
+/** What the flow of a turn is started with, also of one that has ended for good; null when the turn is gone. */
 export async function flowInputOf(database: Database, executionId: string) {
-  const execution = await database.gatewayExecutions.findOne({ _id: executionId }, READ);
+  const execution = await loadExecution(database, executionId);
   if (execution === null) return null;
+  const { status, messageId } = execution;
   const agent = await database.agents.findOne({ _id: execution.agentId }, { ...READ, projection: { handle: 1 } });
   return {
     executionId,
@@ -71,6 +73,7 @@ export async function flowInputOf(database: Database, executionId: string) {
     agentHandle: agent?.handle ?? 'unknown',
     waitUntil: execution.waitUntil.toISOString(),
     deadlineAt: execution.deadlineAt.toISOString(),
+    ...(hasEnded(status) ? { ended: { status, isHandedOver: messageId !== null } } : {}),
     ...(execution.callback === undefined ? {} : { hasCallback: true as const }),
     ...(execution.paymentId === undefined ? {} : { paymentId: execution.paymentId }),
   };

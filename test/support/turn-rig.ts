@@ -14,7 +14,7 @@ import { flowInputOf } from '../../store/gateway/turn-outbox';
 import type { GatewayExecution, GatewaySession } from '../../store/schema/collections/gateway';
 import { createCommitter } from '../../store/sending/committer';
 import type { turn } from '../../workflows/turn';
-import { turnChangedSignal, turnId } from '../../workflows/messages/turn';
+import { turnChangedSignal, turnId, type TurnInput } from '../../workflows/messages/turn';
 import { createTestAgent } from './agents';
 import { openTestDatabase } from './database';
 import type { SkippedTime } from './skipped-time';
@@ -43,6 +43,8 @@ export interface TurnRig {
   sign(turn: RigTurn): Promise<void>;
   /** The agent answers the oldest open turn of the session. `isTold`: the flow hears of it. */
   answer(turn: RigTurn, text: string, isTold: boolean): Promise<void>;
+  /** What a flow of the turn that is started now is given. */
+  inputOf(turn: RigTurn): Promise<TurnInput>;
   /** The turn as it is stored. */
   stored(turn: RigTurn): Promise<GatewayExecution>;
   /** What the agent was handed of the session, in its order. */
@@ -120,6 +122,11 @@ async function openTurnRig(time: SkippedTime): Promise<TurnRig> {
         }
         if (isTold) await flow.signal(turnChangedSignal);
       }),
+    inputOf: async ({ execution }) => {
+      const input = await flowInputOf(database, execution._id);
+      if (input === null) throw new Error('the turn is gone');
+      return { ...input, hasSearchAttributes: false };
+    },
     stored: async ({ execution }) => {
       const found = await loadExecution(database, execution._id);
       if (found === null) throw new Error('the turn is gone');

@@ -1,4 +1,5 @@
 import type { TurnActivities } from '../../activities/turn';
+import type { turn as turnFlow } from '../../workflows/turn';
 import { turnId, turnQuery, type TurnView } from '../../workflows/messages/turn';
 import { traceOf } from '../support/flow-traces';
 import { signInUser, startEcho } from '../support/gateway';
@@ -33,6 +34,19 @@ describe('the timers of a turn', () => {
       expect(stored).toMatchObject({ status: 'failed', startedAt: null, error: { code: 'agent_offline' } });
       const late = (stored.completedAt?.getTime() ?? 0) - stored.deadlineAt.getTime();
       expect([late >= 0, late < 10_000]).toEqual([true, true]);
+    });
+  });
+
+  test('gateway.md §11: a flow that is started behind the end of its turn shows it, and has nothing to do', async () => {
+    await run(async () => {
+      const turn = await rig.ask('Quickly');
+      await untilHandedOver(turn);
+      await rig.answer(turn, 'Done', true);
+      await untilEnded(turn);
+      const late = await time.start<typeof turnFlow>('turn', `${turn.flow.workflowId}:late`, [await rig.inputOf(turn)]);
+      expect(await late.result()).toEqual({ status: 'completed', isHandedOver: true });
+      const { events = [] } = await late.fetchHistory();
+      expect(events?.filter(({ activityTaskScheduledEventAttributes: asked }) => asked != null)).toEqual([]);
     });
   });
 
@@ -228,6 +242,7 @@ describe('the flow of a turn in the Temporal UI', () => {
     const [user, echo] = await Promise.all([signInUser(stack), startEcho(database, url())]);
     const { execution_id: executionId } = (await user.chat(echo, 'Once')).body;
     const flow = client.workflow.getHandle(turnId(executionId));
+    await waitFor(() => flow.describe(), { describe: 'the flow' });
     await flow.result();
     const again = () =>
       database.outbox.insertOne({

@@ -13,6 +13,8 @@ export interface TurnInput {
   waitUntil: string;
   /** Then the turn fails, if it is still open. */
   deadlineAt: string;
+  /** How the turn had ended when its flow was started. */
+  ended?: Pick<TurnView, 'status' | 'isHandedOver'>;
   /** The end of the turn is told to the application that asked for it. */
   hasCallback?: true;
   /** False on servers that take no search attributes (the time-skipping test server). */
