@@ -106,6 +106,26 @@ describe('presence.update to webhooks', () => {
     }
   });
 
+  test('webhooks#28: of changes that several nodes announce at once the newest one is told', async () => {
+    const { subject, watcher } = await watched();
+    const versions = Array.from({ length: 10 }, (_, version) => version);
+    for (let round = 1; round <= 150; round += 1) {
+      const newest = round * 10 + 9;
+      const announced = versions.map((version) => {
+        const customMessage = `$version ${round * 10 + version}`;
+        return announcePresence(database, {
+          subject: { _id: api.idOf(subject), handle: api.handleOf(subject) },
+          presence: { status: 'online', customMessage },
+          version: round * 10 + version,
+          at: new Date(),
+        });
+      });
+      await Promise.all(announced);
+      const row = await database.outbox.findOneAndDelete({ kind: 'presence.update', targetId: api.idOf(watcher) });
+      expect(row).toMatchObject({ version: newest, customMessage: `$version ${newest}` });
+    }
+  });
+
   test('webhooks#28: what comes late from another node does not take the place of what is newer', async () => {
     const { subject, watcher } = await watched();
     const news = (version: number) => ({

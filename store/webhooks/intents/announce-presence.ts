@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { MongoBulkWriteError } from 'mongodb';
 import { ID_PREFIX } from '../../../contract/ids';
 import { inboxInId, takesIntents, type InboxInGuard } from '../../../domain/guards';
 import type { Presence } from '../../../domain/presence';
 import { contactBookOwners, withoutBlocked } from '../../presence/audience';
+import { makeOrFind } from '../../schema/conflicts';
 import type { Database } from '../../schema/database';
 import { READ } from '../../schema/reads';
 import { within } from '../../schema/deadline';
@@ -67,21 +67,24 @@ async function writeNewest(
 ): Promise<void> {
   if (intents.length === 0) return;
   const told = { kind: 'presence.update' as const, subjectId: subject._id, handle: subject.handle };
-  const writes = intents.map(({ targetId, webhookVersion, position, createdAt }) => ({
-    updateOne: {
-      filter: { _id: rowId(targetId, subject._id), version: { $lt: version } },
-      update: {
-        $set: { ...told, targetId, webhookVersion, status, customMessage, version, at },
-        $setOnInsert: { position, createdAt },
+  const writes = intents.map(({ targetId, webhookVersion, position, createdAt }) => {
+    // Literally, or what an agent says of itself could be read as an expression.
+    const news = { $literal: { ...told, targetId, webhookVersion, status, customMessage, version, at } };
+    const first = { position: orElse('$position', position), createdAt: orElse('$createdAt', createdAt) };
+    const newer = { $mergeObjects: ['$$ROOT', news, first] };
+    return {
+      updateOne: {
+        // By nothing but the id: of two that make the row at once, the second then changes the first one's.
+        filter: { _id: rowId(targetId, subject._id) },
+        update: [{ $replaceWith: { $cond: [{ $gte: [orElse('$version', -1), version] }, '$$ROOT', newer] } }],
+        upsert: true,
       },
-      upsert: true,
-    },
-  }));
-  await within(WRITE_MS_MAX, database.outbox.bulkWrite(writes, { ordered: false })).catch((error: unknown) => {
-    // A row that is newer does not match, and cannot be inserted either.
-    if (!(error instanceof MongoBulkWriteError) || error.code !== 11000) throw error;
+    };
   });
+  await makeOrFind(() => within(WRITE_MS_MAX, database.outbox.bulkWrite(writes, { ordered: false })));
 }
+
+const orElse = (field: string, value: unknown) => ({ $ifNull: [field, { $literal: value }] });
 
 function rowId(targetId: string, subjectId: string): string {
   const digest = createHash('sha256').update(`presence|${targetId}|${subjectId}`).digest('hex');
