@@ -8,6 +8,7 @@ import { giveBackCode, takeCode, type CodeGrant } from '../store/verification/co
 import type { Pending } from '../store/schema/collections/verification';
 import type { Database } from '../store/schema/database';
 import { deletePending, loadPending } from '../store/verification/pendings';
+import { giveBackTry, takeTry } from '../store/verification/wrong-codes';
 import type { BeginAnswer } from '../workflows/messages/code-by-mail';
 
 export interface CodeActivityDeps {
@@ -27,28 +28,29 @@ export function createCodeActivities(deps: CodeActivityDeps) {
     async mailCode({ pendingId, now }: { pendingId: string; now: number }): Promise<BeginAnswer> {
       const { pending, key } = await loadWithKey(deps, pendingId);
       if (pending === null || key === null) return { kind: 'mail_failed' };
-      const grant = await takeCode(deps.database, pending.email, pendingId, new Date(now));
+      const grant = await takeCode(deps.database, pending, new Date(now));
       if (grant.kind !== 'granted') {
         await deletePending(deps.database, pendingId);
         return grant;
       }
-      if (await sendCode(deps, pending, key)) return { kind: 'mailed' };
-      await giveBackCode(deps.database, pending.email, pendingId);
+      if (await sendCode(deps, pending, key, { now })) return { kind: 'mailed' };
+      await giveBackCode(deps.database, pending);
       await deletePending(deps.database, pendingId);
       return { kind: 'mail_failed' };
     },
 
     /**
      * The same for a recovery, which nobody waits for: a decoy takes the counters and mails nothing, a refusal leaves the
-     * pending as it is, and a mail that was not accepted is tried again (the counters stay taken, as a decoy's do).
+     * pending without a code that can be right, and a mail that was not accepted is tried again (the counters stay taken,
+     * as a decoy's do). `ask` says which mail of the pending it is: each is counted, all carry the same code.
      */
-    async mailRecoveryCode({ pendingId, now }: { pendingId: string; now: number }): Promise<RecoveryMail> {
+    async mailRecoveryCode({ pendingId, now, ask = 1 }: RecoveryMailOrder): Promise<RecoveryMail> {
       const { pending, key } = await loadWithKey(deps, pendingId);
       if (pending === null || key === null) return { kind: 'no_mail' };
-      const grant = await takeCode(deps.database, pending.email, pendingId, new Date(now));
+      const grant = await takeCode(deps.database, pending, new Date(now), ask);
       if (grant.kind !== 'granted') return grant;
       if (isDecoy(pending)) return { kind: 'no_mail' };
-      if (await sendCode(deps, pending, key)) return { kind: 'mailed' };
+      if (await sendCode(deps, pending, key, { now, ask })) return { kind: 'mailed' };
       throw ApplicationFailure.create({
         message: 'the mail system did not accept the code',
         type: 'OTP_FAILED',
@@ -56,15 +58,39 @@ export function createCodeActivities(deps: CodeActivityDeps) {
       });
     },
 
-    /** True when `proof` is that of the right code; a decoy has none. Changes nothing; may run any number of times. */
-    async checkProof({ pendingId, proof }: { pendingId: string; proof: string }): Promise<boolean> {
+    /**
+     * True when `proof` is that of the right code, and the wrong codes of its email leave room for one more try
+     * (identity.md §5). The try is counted before it is compared, and the same steps are taken whether there is room or
+     * not; only a right code gives its place back. Running the same attempt again counts nothing twice.
+     */
+    async checkProof({ pendingId, proof, attempt }: ProofCheck): Promise<boolean> {
       const { pending, key } = await loadWithKey(deps, pendingId);
-      return pending !== null && key !== null && isRightProof(key, pendingId, proof) && !isDecoy(pending);
+      if (pending === null || key === null) return false;
+      const tried = { pending, name: attempt === undefined ? proof : String(attempt) };
+      const hasRoom = await takeTry(deps.database, tried).catch(outOfReach);
+      const isRight = isRightProof(key, pendingId, proof) && canBeRight(pending);
+      if (!hasRoom || !isRight) return false;
+      await giveBackTry(deps.database, tried).catch(outOfReach);
+      return true;
     },
 
     /** Removes the pending row. A second run finds nothing and is done. */
     closePending: ({ pendingId }: { pendingId: string }): Promise<void> => deletePending(deps.database, pendingId),
   };
+}
+
+interface RecoveryMailOrder {
+  pendingId: string;
+  now: number;
+  /** Absent in flows that began when a recovery had one mail. */
+  ask?: number;
+}
+
+interface ProofCheck {
+  pendingId: string;
+  proof: string;
+  /** Which try of the pending it is. Absent in flows that began when only pendings counted tries. */
+  attempt?: number;
 }
 
 /** What became of the mail of a recovery. */
@@ -76,21 +102,32 @@ async function loadWithKey(
   deps: CodeActivityDeps,
   pendingId: string,
 ): Promise<{ pending: Pending | null; key: SecretKey | null }> {
-  const pending = await loadPending(deps.database, pendingId).catch(() => {
-    // Driver errors can quote documents; the history gets a code only.
-    throw ApplicationFailure.retryable('the database is out of reach', 'SERVICE_UNAVAILABLE');
-  });
+  const pending = await loadPending(deps.database, pendingId).catch(outOfReach);
   return { pending, key: deps.secretKeys.find((candidate) => candidate.id === pending?.keyId) ?? null };
+}
+
+/** Driver errors can quote documents; the history gets a code only. */
+function outOfReach(): never {
+  throw ApplicationFailure.retryable('the database is out of reach', 'SERVICE_UNAVAILABLE');
 }
 
 /** A recovery that no agent stands behind (identity.md §5). */
 const isDecoy = ({ purpose, handle }: Pending): boolean => purpose === 'recover' && handle === null;
 
+/** Whether any code is right: not for a decoy, nor where the counters have granted none (cooldown, hourly cap). */
+const canBeRight = (pending: Pending): boolean => !isDecoy(pending) && pending.hasCode !== false;
+
 /** @returns whether the mail system accepted the mail */
-async function sendCode(deps: CodeActivityDeps, pending: Pending, key: SecretKey): Promise<boolean> {
+async function sendCode(
+  deps: CodeActivityDeps,
+  pending: Pending,
+  key: SecretKey,
+  { now, ask = 1 }: { now: number; ask?: number },
+): Promise<boolean> {
   const { _id: pendingId, email: to, purpose } = pending;
+  const validMs = pending.expiresAt.getTime() - now;
   try {
-    await deps.mailer.sendCode({ to, code: deriveCode(key, pendingId), pendingId, purpose });
+    await deps.mailer.sendCode({ to, code: deriveCode(key, pendingId), pendingId, ask, purpose, validMs });
     return true;
   } catch (error) {
     // Mail errors quote addresses: only their code is logged.

@@ -1,6 +1,6 @@
 import type { Endpoint } from './endpoint';
 import { accountDeletedSchema, newKeySchema, recoverSchema } from './keys';
-import { registeredSchema, verifySchema } from './registration';
+import { codeStartedSchema, registeredSchema, verifySchema } from './registration';
 
 /** identity.md: key recovery, key rotation, deletion. */
 
@@ -26,7 +26,7 @@ export const recoverKeyVerify: Endpoint = {
   auth: 'none',
   addressLimit: 'recover_verify',
   request: { body: verifySchema },
-  responses: { 200: { description: 'The handle and its new key', schema: newKeySchema } },
+  responses: { 200: { description: 'The handle, its new key, and the webhooks in force', schema: newKeySchema } },
   errors: [
     'VALIDATION_ERROR',
     'EXPIRED',
@@ -48,7 +48,7 @@ export const rotateKey: Endpoint = {
   auth: 'agent',
   addressLimit: 'rotate_key',
   ignoresIdempotencyKey: true,
-  responses: { 200: { description: 'A code was mailed', schema: registeredSchema } },
+  responses: { 200: { description: 'A code was mailed', schema: codeStartedSchema } },
   errors: [
     'RATE_LIMITED',
     'FORBIDDEN',
@@ -70,7 +70,7 @@ export const rotateKeyVerify: Endpoint = {
   addressLimit: 'rotate_key_verify',
   ignoresIdempotencyKey: true,
   request: { body: verifySchema },
-  responses: { 200: { description: 'The handle and its new key', schema: newKeySchema } },
+  responses: { 200: { description: 'The handle, its new key, and the webhooks in force', schema: newKeySchema } },
   errors: [
     'RATE_LIMITED',
     'FORBIDDEN',

@@ -11,7 +11,7 @@ import {
   signedInSchema,
   signedOutEverywhereSchema,
 } from './owners';
-import { registeredSchema, verifySchema } from './registration';
+import { codeStartedSchema, verifySchema } from './registration';
 
 /** dashboard.md §3, §4: sign-in, sessions, claims. Served to the dashboard page, not part of the public surface. */
 const shared = { tag: 'Dashboard', isInternal: true } as const;
@@ -25,7 +25,7 @@ export const requestCode: Endpoint = {
   auth: 'none',
   addressLimit: 'dashboard_otp',
   request: { body: codeRequestSchema },
-  responses: { 200: { description: 'A code was mailed', schema: registeredSchema } },
+  responses: { 200: { description: 'A code was mailed', schema: codeStartedSchema } },
   errors: ['OTP_COOLDOWN', 'OTP_HOURLY_CAP', 'OTP_FAILED'],
 };
 

@@ -10,8 +10,12 @@ export const recoverSchema = z.object({
     .transform((handle) => handle ?? null),
 });
 
-/** identity.md §6, §12: shown once. */
-export const newKeySchema = z.object({ handle: z.string(), api_key: z.string() });
+/** identity.md §6, §12: the key is shown once; the webhooks are those that its old holder may have left. */
+export const newKeySchema = z.object({
+  handle: z.string(),
+  api_key: z.string(),
+  webhooks: z.array(z.object({ id: z.string(), url: z.string(), created_at: z.string() })),
+});
 
 /** identity.md §10. */
 export const accountDeletedSchema = z.object({ message: z.string() });

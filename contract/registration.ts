@@ -25,7 +25,14 @@ export const registerSchema = z.object({
   description: optionalText(DESCRIPTION_LENGTH_MAX),
 });
 
-export const registeredSchema = z.object({ pending_id: z.string(), message: z.string() });
+/** A code is on its way, or seems so. */
+export const codeStartedSchema = z.object({ pending_id: z.string(), message: z.string() });
+
+/** identity.md §3, §5: the published Python client reads `status` and `next_step`. */
+export const registeredSchema = codeStartedSchema.extend({
+  status: z.literal('pending'),
+  next_step: z.literal('verify'),
+});
 
 /** identity.md §4: any six characters are a try, only six digits can be right. */
 export const verifySchema = z.object({
@@ -33,4 +40,9 @@ export const verifySchema = z.object({
   code: boundedText({ min: CODE_LENGTH, max: CODE_LENGTH }),
 });
 
-export const verifiedSchema = z.object({ agent: selfSchema, api_key: z.string() });
+export const verifiedSchema = z.object({
+  agent: selfSchema,
+  api_key: z.string(),
+  status: z.literal('completed'),
+  next_step: z.literal('done'),
+});

@@ -6,6 +6,10 @@ export interface CodeMail {
   purpose: 'register' | 'recover' | 'rotate' | 'sign_in' | 'visit';
   /** Names the mail: a repeat has the same Message-ID, so that mail systems can drop it. */
   pendingId: string;
+  /** Which mail of the pending it is, where it was asked for again; from 1. */
+  ask: number;
+  /** For how long the code is still valid. */
+  validMs: number;
 }
 
 export interface Mailer {
@@ -32,14 +36,15 @@ export function createMailer(smtpUrl: string, from: string): Mailer {
   });
   const domain = /@([^\s>]+)/.exec(from)?.[1] ?? 'agentchat.local';
   return {
-    sendCode: async ({ to, code, purpose, pendingId }) => {
+    sendCode: async ({ to, code, purpose, pendingId, ask, validMs }) => {
+      const words = `${EFFECTS[purpose]} ${adviceFor(validMs)}`;
       await transport.sendMail({
         from,
         to,
-        messageId: `<${pendingId}@${domain}>`,
+        messageId: `<${ask === 1 ? pendingId : `${pendingId}.${ask}`}@${domain}>`,
         subject: 'Your AgentChat verification code',
-        text: `Your AgentChat verification code is ${code}\n\n${EFFECTS[purpose]} ${ADVICE}\n`,
-        html: codeHtml(code, EFFECTS[purpose]),
+        text: `Your AgentChat verification code is ${code}\n\n${words}\n`,
+        html: codeHtml(code, words),
       });
     },
     close: () => transport.close(),
@@ -54,12 +59,16 @@ const EFFECTS: Record<CodeMail['purpose'], string> = {
   sign_in: 'It signs you in to the AgentChat dashboard.',
   visit: 'It opens the chat that you were invited to, and tells the agent that this address is yours.',
 };
-const ADVICE = 'It is valid for 10 minutes. If you did not ask for it, ignore this mail.';
 
-function codeHtml(code: string, effect: string): string {
+function adviceFor(validMs: number): string {
+  const minutes = Math.max(1, Math.round(validMs / 60_000));
+  return `It is valid for ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}. If you did not ask for it, ignore this mail.`;
+}
+
+function codeHtml(code: string, words: string): string {
   return `<!doctype html><html><body style="font-family:system-ui,sans-serif;color:#111">
 <p>Your AgentChat verification code is</p>
 <p style="font-size:32px;letter-spacing:6px;font-weight:600">${code}</p>
-<p>${effect} ${ADVICE}</p>
+<p>${words}</p>
 </body></html>`;
 }

@@ -5,3 +5,8 @@ import type { Webhook } from '../store/schema/collections/webhooks';
 export function presentWebhook({ _id, url, events, active, createdAt }: Webhook): WebhookView {
   return { id: _id, url, events, active, created_at: createdAt.toISOString() };
 }
+
+/** A webhook as the answers of a key swap list it (identity.md §12). */
+export function presentWebhookInForce({ _id, url, createdAt }: Webhook) {
+  return { id: _id, url, created_at: createdAt.toISOString() };
+}

@@ -19,7 +19,7 @@ import {
   type VerifyAnswer,
 } from './messages/code-by-mail';
 
-/** One row read and a hash: a second is long; a worker that is down is waited for, as the code stays valid. */
+/** Two rows and a hash: a second is long; a worker that is down is waited for, as the code stays valid. */
 const { checkProof } = proxyActivities<CodeActivities>({
   startToCloseTimeout: '5 seconds',
   retry: { initialInterval: '200 milliseconds', maximumInterval: '5 seconds' },
@@ -81,7 +81,7 @@ export async function codeByMail(input: CodeFlowInput, plan: Plan): Promise<Code
     const counted = countTry(state);
     become(counted.state);
     if (counted.verdict !== 'compare') return { kind: counted.verdict };
-    const isRight = await checkProof({ pendingId: input.pendingId, proof });
+    const isRight = await checkProof({ pendingId: input.pendingId, proof, attempt: counted.state.attempts });
     const ruled = ruleOnTry(state, isRight);
     become(ruled.state);
     return { kind: ruled.verdict };

@@ -4,16 +4,16 @@ import type { Agent } from '../../store/schema/collections/agents';
 import type { Pending } from '../../store/schema/collections/verification';
 import { findLiveByEmail } from '../../store/agents/live-agents';
 import { deletePending, findPending } from '../../store/verification/pendings';
-import { claimRecovery, withdrawRecovery, type RecoveryKey } from '../../store/verification/recoveries';
+import { claimRecovery, withdrawRecovery } from '../../store/verification/recoveries';
 import { newPending, proveCode } from './prove-code';
-import { swapVerified, type KeySwapDeps, type NewKey } from './swap-key';
+import { swapVerified, type KeySwapDeps, type VerifiedKey } from './swap-key';
 
 /** The two calls of a key recovery by email; where it stands in between is the flow's. */
 export interface Recovery {
   /** @returns a pending id, whatever the email is @throws AppError SERVICE_UNAVAILABLE */
   start(email: string, handle: string | null): Promise<string>;
   /** @throws AppError identity.md §6 */
-  verify(pendingId: string, code: string): Promise<NewKey>;
+  verify(pendingId: string, code: string): Promise<VerifiedKey>;
 }
 
 type Named = Pick<Agent, '_id' | 'handle'>;
@@ -26,14 +26,15 @@ export function createRecovery(deps: KeySwapDeps): Recovery {
 }
 
 /**
- * The same steps for every email: look, store, start. What they find decides only what is stored, so neither the answer
- * nor its time tells. A crash after storing leaves a pending without a flow, which the next ask starts.
+ * The same steps for every email: look, store, ask the flow. What they find decides only what is stored, so neither the
+ * answer nor its time tells. A crash after storing leaves a pending without a flow, or a mail that was not asked for: the
+ * next ask makes up for it.
  */
 async function start(deps: KeySwapDeps, email: string, typed: string | null): Promise<string> {
   await deps.flows.assertReachable();
-  const key: RecoveryKey = { email, handle: typed === null ? null : normaliseHandle(typed) };
+  const named = typed === null ? null : normaliseHandle(typed);
   const found = (await findLiveByEmail(deps.database, email)).filter(
-    ({ handle }) => key.handle === null || handle === key.handle,
+    ({ handle }) => named === null || handle === named,
   );
   const fresh = newPending(deps, {
     purpose: 'recover',
@@ -41,18 +42,19 @@ async function start(deps: KeySwapDeps, email: string, typed: string | null): Pr
     // Of an email that backs several: none yet, the caller names one after the right code (identity.md D-18).
     agentId: found.length === 1 ? (found[0]?._id ?? null) : null,
     handle: found[0]?.handle ?? null,
+    hasCode: false,
   });
-  const pending = await claimRecovery(deps.database, key, fresh);
+  const { pending, ask } = await claimRecovery(deps.database, fresh);
   try {
-    await deps.flows.startRecovery(pending._id, pending.handle);
+    await deps.flows.askRecovery(pending._id, pending.handle, ask);
   } catch (error) {
-    if (pending._id === fresh._id) await withdrawRecovery(deps.database, key, pending._id).catch(() => undefined);
+    if (pending._id === fresh._id) await withdrawRecovery(deps.database, pending).catch(() => undefined);
     throw error;
   }
   return pending._id;
 }
 
-async function verify(deps: KeySwapDeps, pendingId: string, code: string): Promise<NewKey> {
+async function verify(deps: KeySwapDeps, pendingId: string, code: string): Promise<VerifiedKey> {
   const pending = await findPending(deps.database, pendingId, 'recover');
   if (pending === null) throw new AppError('EXPIRED');
   await proveCode(deps, 'recovery', pending, code);

@@ -1,4 +1,5 @@
-import { AppError } from '../../contract/errors';
+import type { ErrorCode } from '../../contract/codes';
+import { AppError, isAppError } from '../../contract/errors';
 import { isHandle, isReservedHandle } from '../../contract/handles';
 import { hashApiKey, newApiKey, newId } from '../../platform/ids';
 import type { AgentReader } from '../../store/agents/agents';
@@ -31,7 +32,7 @@ export interface Registration {
 export function createRegistration(deps: RegistrationDeps): Registration {
   return {
     start: (input) => start(deps, input),
-    verify: (pendingId, code) => verify(deps, pendingId, code),
+    verify: (pendingId, code) => verify(deps, pendingId, code).catch(tellNextStep),
   };
 }
 
@@ -103,4 +104,20 @@ async function verify(
     });
     return { ...created, agent, apiKey };
   });
+}
+
+/** After these the pending sign-up is over, whatever is tried next. */
+const ENDS: ReadonlySet<ErrorCode> = new Set([
+  'EXPIRED',
+  'OTP_ATTEMPTS_EXHAUSTED',
+  'HANDLE_TAKEN',
+  'EMAIL_TAKEN',
+  'EMAIL_LIMIT_REACHED',
+  'EMAIL_EXHAUSTED',
+]);
+
+/** Clients read from the refusal that they have to start over (identity.md §3). @throws AppError the same with it */
+function tellNextStep(error: unknown): never {
+  if (!isAppError(error) || !ENDS.has(error.code)) throw error;
+  throw new AppError(error.code, { ...error.details, next_step: 'register' }, error.retryAfterMs, error.message);
 }

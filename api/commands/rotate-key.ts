@@ -2,14 +2,14 @@ import { AppError } from '../../contract/errors';
 import type { Agent } from '../../store/schema/collections/agents';
 import { deletePending, findPending, insertPending } from '../../store/verification/pendings';
 import { newPending, proveCode } from './prove-code';
-import { swapVerified, type KeySwapDeps, type NewKey } from './swap-key';
+import { swapVerified, type KeySwapDeps, type VerifiedKey } from './swap-key';
 
 /** The two calls of a key rotation by its own agent; where it stands in between is the flow's. */
 export interface Rotation {
   /** @returns the pending id @throws AppError SYSTEM_AGENT_PROTECTED, OTP_*, SERVICE_UNAVAILABLE */
   start(agent: Agent): Promise<string>;
   /** @throws AppError identity.md §12 from EXPIRED on */
-  verify(agent: Agent, pendingId: string, code: string): Promise<NewKey>;
+  verify(agent: Agent, pendingId: string, code: string): Promise<VerifiedKey>;
 }
 
 export function createRotation(deps: KeySwapDeps): Rotation {
@@ -39,7 +39,7 @@ async function start(deps: KeySwapDeps, agent: Agent): Promise<string> {
 }
 
 /** A pending of somebody else is refused before its flow hears of it: it keeps its tries. */
-async function verify(deps: KeySwapDeps, agent: Agent, pendingId: string, code: string): Promise<NewKey> {
+async function verify(deps: KeySwapDeps, agent: Agent, pendingId: string, code: string): Promise<VerifiedKey> {
   const pending = await findPending(deps.database, pendingId, 'rotate');
   const isOwn = pending?.agentId === agent._id;
   // Whether the own one is over, its flow says.

@@ -29,13 +29,12 @@ export async function rotateSystemKey(
   const agent = await findAccount(deps.agents, typed);
   if (agent === null || !agent.isSystem) throw new AppError('NOT_A_SYSTEM_AGENT');
   const apiKey = newApiKey();
-  // Nobody owns a system agent.
-  const { exOwnerId: _, ...swapped } = await swapKey(deps.database, {
+  const { agentId, keyVersion } = await swapKey(deps.database, {
     agentId: agent._id,
     apiKeyHash: hashApiKey(apiKey),
     actor,
     at,
   });
-  await closeSockets(deps, { ...swapped, reason: 'System agent key rotated' });
+  await closeSockets(deps, { agentId, keyVersion, reason: 'System agent key rotated' });
   return { handle: agent.handle, apiKey };
 }

@@ -10,26 +10,29 @@ import {
   recordCommitted,
 } from '../../store/verification/pendings';
 import { signIn } from '../../store/owners/sign-in';
+import { isKnownDevice, type ShownSession } from './known-device';
 import { commitVerified, newPending, proveCode, type CodeCheckDeps } from './prove-code';
 import { issueAccessToken, type SessionTokens } from './refresh-session';
 import type { TokenPair } from '../http/owner-cookies';
 
 /** The two calls of a sign-in by mailed code; where it stands in between is the flow's (dashboard.md §3.4). */
 export interface OwnerSignIn {
-  /** Mails a code. @returns the pending id @throws AppError OTP_*, SERVICE_UNAVAILABLE */
-  start(email: string): Promise<string>;
+  /** Mails a code; `shown` is what the device shows of a session. @returns the pending id @throws AppError OTP_*, SERVICE_UNAVAILABLE */
+  start(email: string, shown: ShownSession): Promise<string>;
   /** @throws AppError EXPIRED, OTP_ATTEMPTS_EXHAUSTED, INVALID_CODE, SERVICE_UNAVAILABLE */
   verify(pendingId: string, code: string): Promise<{ owner: Owner; pair: TokenPair }>;
   /** The same for callers who remember the address only: of its last code. @throws as `verify` */
-  verifyEmail(email: string, code: string): Promise<{ owner: Owner; pair: TokenPair }>;
+  verifyEmail(email: string, code: string, shown: ShownSession): Promise<{ owner: Owner; pair: TokenPair }>;
 }
 
 export function createOwnerSignIn(deps: Deps): OwnerSignIn {
   return {
-    start: (email) => start(deps, email),
+    start: (email, shown) => start(deps, email, shown),
     verify: (pendingId, code) => verify(deps, pendingId, code),
-    verifyEmail: async (email, code) => {
-      const pendingId = await findLastSignIn(deps.database, email, deps.clock.now());
+    verifyEmail: async (email, code, shown) => {
+      const isKnown = await isKnownDevice(deps, email, shown);
+      const asked = { email, isKnownDevice: isKnown, now: deps.clock.now() };
+      const pendingId = await findLastSignIn(deps.database, asked);
       if (pendingId === null) throw new AppError('EXPIRED');
       return verify(deps, pendingId, code);
     },
@@ -39,8 +42,14 @@ export function createOwnerSignIn(deps: Deps): OwnerSignIn {
 type Deps = CodeCheckDeps & SessionTokens;
 
 /** As a registration: the row first, then the flow; a refusal removes the row, a crash lets it expire. */
-async function start(deps: Deps, email: string): Promise<string> {
-  const pending = newPending(deps, { _id: newId('ownerPending'), purpose: 'sign_in', email });
+async function start(deps: Deps, email: string, shown: ShownSession): Promise<string> {
+  const isKnown = await isKnownDevice(deps, email, shown);
+  const pending = newPending(deps, {
+    _id: newId('ownerPending'),
+    purpose: 'sign_in',
+    email,
+    ...(isKnown ? { isKnownDevice: true } : {}),
+  });
   await insertPending(deps.database, pending);
   try {
     await deps.flows.mailCode('sign-in', pending._id, null);

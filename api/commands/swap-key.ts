@@ -4,6 +4,7 @@ import { closeSockets } from './close-sockets';
 import { endOwnerFeed } from './end-owner-feed';
 import { agentActor } from '../../store/schema/audit';
 import type { Agent } from '../../store/schema/collections/agents';
+import type { Webhook } from '../../store/schema/collections/webhooks';
 import { recordCommitted } from '../../store/verification/pendings';
 import { swapKey } from '../../store/accounts/swap-key';
 import { startRelease } from './start-release';
@@ -13,10 +14,16 @@ export interface KeySwapDeps extends CodeCheckDeps {
   orders: Orders;
 }
 
-/** The answer of a verified recovery or rotation; the key is shown this once. */
+/** A key that replaced another; it is shown this once. */
 export interface NewKey {
   handle: string;
   apiKey: string;
+}
+
+/** The answer of a verified recovery or rotation. */
+export interface VerifiedKey extends NewKey {
+  /** In force when the key was replaced: whoever held the old one may have left them. */
+  webhooks: Webhook[];
 }
 
 /**
@@ -29,18 +36,18 @@ export function swapVerified(
   pendingId: string,
   agent: Pick<Agent, '_id' | 'handle'>,
   expected: { keyVersion?: number } = {},
-): Promise<NewKey> {
+): Promise<VerifiedKey> {
   const apiKey = newApiKey();
   const at = deps.clock.now();
   const swap = { agentId: agent._id, apiKeyHash: hashApiKey(apiKey), actor: agentActor(agent._id), at, ...expected };
   return commitVerified(deps, flow, pendingId, async (done) => {
-    const { exOwnerId, ...swapped } = await swapKey(deps.database, swap, (made, session) =>
+    const { exOwnerId, webhooks, ...swapped } = await swapKey(deps.database, swap, (made, session) =>
       recordCommitted(deps.database, { ...done, commit: made, at }, session),
     );
     const ended = { exOwnerId, agentId: agent._id, agentHandle: agent.handle, reason: 'key_rotated' as const };
     await Promise.all([closeSockets(deps, { ...swapped, reason: 'API key rotated' }), endOwnerFeed(deps, ended)]);
     // A pause ended with the old key; for latency only.
     void startRelease(deps, { id: agent._id, handle: agent.handle });
-    return { commit: swapped, handle: agent.handle, apiKey };
+    return { commit: swapped, handle: agent.handle, apiKey, webhooks };
   });
 }

@@ -1,8 +1,13 @@
-import { WithStartWorkflowOperation, WorkflowUpdateStage } from '@temporalio/client';
+import {
+  WithStartWorkflowOperation,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowUpdateStage,
+} from '@temporalio/client';
 import { TypedSearchAttributes } from '@temporalio/common';
 import { AppError } from '../../contract/errors';
 import { FLOW_ACCEPT_MS } from '../../contract/limits';
 import {
+  askedSignal,
   beginUpdate,
   codeFlowId,
   committedSignal,
@@ -46,8 +51,11 @@ export interface CodeFlows {
   mailCode(flow: Exclude<CodeFlowName, 'recovery'>, pendingId: string, handle: string | null): Promise<void>;
   /** @throws AppError SERVICE_UNAVAILABLE while the flow engine cannot be reached, as of two seconds ago at most */
   assertReachable(): Promise<void>;
-  /** Starts the flow, or finds it started. `handle` null = a decoy. @throws AppError SERVICE_UNAVAILABLE */
-  startRecovery(pendingId: string, handle: string | null): Promise<void>;
+  /**
+   * Starts the flow, or finds it started, and asks it for the `ask`-th mail. `handle` null = a decoy. May be repeated.
+   * @throws AppError SERVICE_UNAVAILABLE
+   */
+  askRecovery(pendingId: string, handle: string | null, ask: number): Promise<void>;
   /** Lets the flow rule on a code. @throws AppError INVALID_CODE, EXPIRED, OTP_ATTEMPTS_EXHAUSTED, SERVICE_UNAVAILABLE */
   verifyCode(flow: CodeFlowName, pendingId: string, proof: string): Promise<void>;
   /** Signals a flow that its commit happened; a flow that has ended is no error. */
@@ -70,13 +78,7 @@ export function createCodeFlows(flows: FlowClient): CodeFlows {
       if (!(await flows.isUp())) throw unavailable();
       await flows.assertReady();
     },
-    startRecovery: async (pendingId, handle) => {
-      const options = startOptions('recovery', pendingId, handle);
-      await flows.startOnce('recovery', options).catch((error: unknown) => {
-        flows.log.warn({ event: 'flow.unavailable', flow: 'recovery', workflowId: options.workflowId, err: error });
-        throw unavailable();
-      });
-    },
+    askRecovery: (pendingId, handle, ask) => askRecovery(flows, pendingId, handle, ask),
     verifyCode: async (flow, pendingId, proof) => refuseVerify(await verify(flows, codeFlowId(flow, pendingId), proof)),
     signalCommitted: async (workflowId, commit) => {
       const handle = flows.client.workflow.getHandle(workflowId);
@@ -99,6 +101,34 @@ function startOptions(flow: CodeFlowName, pendingId: string, handle: string | nu
     staticSummary: handle === null ? SUMMARY[flow] : `${SUMMARY[flow]} of @${handle}`,
     typedSearchAttributes: new TypedSearchAttributes(found),
   };
+}
+
+/**
+ * One call starts the flow or finds it, and tells it of the ask: the same steps whether it runs or not. One that has
+ * ended is not started again: its pending is over.
+ */
+async function askRecovery(
+  { client, log, metrics, within }: FlowClient,
+  pendingId: string,
+  handle: string | null,
+  ask: number,
+): Promise<void> {
+  const options = startOptions('recovery', pendingId, handle);
+  try {
+    await within(FLOW_ACCEPT_MS, () =>
+      client.workflow.signalWithStart<FlowTypes['recovery'], [{ ask: number }]>('recovery', {
+        ...options,
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        signal: askedSignal,
+        signalArgs: [{ ask }],
+      }),
+    );
+    metrics.flowStarts.inc({ flow: 'recovery', outcome: 'started' });
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return;
+    log.warn({ event: 'flow.unavailable', flow: 'recovery', workflowId: options.workflowId, err: error });
+    throw unavailable();
+  }
 }
 
 /**

@@ -2,7 +2,9 @@ import type { ClientSession, Collection } from 'mongodb';
 import { AppError } from '../../contract/errors';
 import { senderGuardId, type SenderGuard } from '../../domain/guards';
 import { recordAudit, type AuditActor } from '../schema/audit';
+import type { Webhook } from '../schema/collections/webhooks';
 import { withTransaction, type Database } from '../schema/database';
+import { listWebhooksInForce } from '../webhooks/webhooks';
 import { lockGuards } from './account-facts';
 import { revokeClaim } from './set-claim';
 import { endPause } from './set-pause';
@@ -23,8 +25,12 @@ export interface SwappedKey {
   keyVersion: number;
 }
 
-/** The same for whoever has to tell the agent's former owner; null = it had none. */
-export type KeySwapped = SwappedKey & { exOwnerId: string | null };
+export type KeySwapped = SwappedKey & {
+  /** Whom to tell that the agent is not theirs any more; null = it had no owner. */
+  exOwnerId: string | null;
+  /** In force at the commit: the guard that makes webhooks was written, so none is made in between. */
+  webhooks: Webhook[];
+};
 
 /**
  * Replaces the agent's key in one transaction (identity.md §12): from its commit on the old key gets 401 everywhere, and
@@ -54,8 +60,9 @@ export async function swapKey(
     await recordAudit(database, { actor, action: 'agent.key_rotated', targetId: agentId, at }, session);
     const exOwnerId = await revokeClaim(database, agentId, { reason: 'key_rotated', at }, session);
     if (before.pausedByOwner !== 'none') await endPause(database, { agentId, reason: 'key_rotated', at }, session);
+    const webhooks = await listWebhooksInForce(database, agentId, session);
     await also(swapped, session);
-    return { ...swapped, exOwnerId };
+    return { ...swapped, exOwnerId, webhooks };
   });
 }
 

@@ -116,6 +116,19 @@ export async function findOwnerOfRefreshToken(
   return within(SESSION_MS_MAX, find());
 }
 
+/** The owner of the live session that this refresh token, current or replaced, belongs to; null = there is none. */
+export async function findOwnerOfSession(database: Database, hash: string, now: Date): Promise<Owner | null> {
+  const find = async (): Promise<Owner | null> => {
+    const session = await database.ownerSessions.findOne(
+      { 'tokens.hash': hash, expiresAt: { $gt: now } },
+      { maxTimeMS: SESSION_MS_MAX },
+    );
+    if (session === null) return null;
+    return database.owners.findOne({ _id: session.ownerId, deletedAt: null }, { maxTimeMS: SESSION_MS_MAX });
+  };
+  return within(SESSION_MS_MAX, find());
+}
+
 /** Ends this session of an owner. Repeating it changes nothing. */
 export async function endSessionById(database: Database, ownerId: string, sessionId: string): Promise<void> {
   const ending = database.ownerSessions.deleteOne({ _id: sessionId, ownerId }, { maxTimeMS: SESSION_MS_MAX });

@@ -30,7 +30,7 @@ import { recoveries } from './collections/recoveries';
 import { blocks, contacts, mutes } from './collections/relations';
 import { schemaState } from './collections/schema-state';
 import { wsTickets } from './collections/tickets';
-import { codeCounters, pendings, rateWindows } from './collections/verification';
+import { codeCounters, pendings, rateWindows, wrongCodes } from './collections/verification';
 import { gatewayVoices } from './collections/voice';
 import { webhooks } from './collections/webhooks';
 
@@ -89,6 +89,7 @@ export const COLLECTIONS = {
   reports,
   schemaState,
   webhooks,
+  wrongCodes,
   wsTickets,
 };
 

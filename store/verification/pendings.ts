@@ -15,10 +15,17 @@ export function findPending(database: Database, id: string, purpose: Pending['pu
   return database.pendings.findOne({ _id: id, purpose }, READ);
 }
 
-/** The last sign-in that this address asked a code for and that is still valid, or null. */
-export async function findLastSignIn(database: Database, email: string, now: Date): Promise<string | null> {
+/**
+ * The last sign-in that this address asked a code for and that is still valid, or null. To a device that is not known,
+ * those of known ones do not exist: whoever knows the address only must not use up their tries.
+ */
+export async function findLastSignIn(
+  database: Database,
+  { email, isKnownDevice, now }: { email: string; isKnownDevice: boolean; now: Date },
+): Promise<string | null> {
+  const visible = isKnownDevice ? {} : { isKnownDevice: { $ne: true } };
   const pending = await database.pendings.findOne(
-    { email, purpose: 'sign_in', expiresAt: { $gt: now } },
+    { email, purpose: 'sign_in', expiresAt: { $gt: now }, ...visible },
     { ...READ, sort: { createdAt: -1 }, projection: { _id: 1 } },
   );
   return pending?._id ?? null;

@@ -1,3 +1,4 @@
+import type { ClientSession } from 'mongodb';
 import type { Webhook } from '../schema/collections/webhooks';
 import type { Database } from '../schema/database';
 import { READ } from '../schema/reads';
@@ -7,6 +8,13 @@ import { WEBHOOKS_MAX } from '../../contract/limits';
 export function listWebhooks(database: Database, agentId: string): Promise<Webhook[]> {
   return database.webhooks
     .find({ agentId }, { sort: { createdAt: 1, _id: 1 }, limit: WEBHOOKS_MAX, ...READ })
+    .toArray();
+}
+
+/** Those that events are sent to, oldest first, as this transaction sees them: all but inactive ones. */
+export function listWebhooksInForce(database: Database, agentId: string, session: ClientSession): Promise<Webhook[]> {
+  return database.webhooks
+    .find({ agentId, active: true }, { sort: { createdAt: 1, _id: 1 }, limit: WEBHOOKS_MAX, session })
     .toArray();
 }
 

@@ -289,7 +289,10 @@ describe('queries of the chat gateway', () => {
     ['a new key', () => insertKey(database, { ...key, _id: 'gky_new', keyHash: 'new' })],
     ['keys of an owner', () => listKeys(database, 'own_7')],
     ['the end of a key', () => deleteKey(database, 'own_7', 'gky_7')],
-    ['the last sign-in of an address', () => findLastSignIn(database, 'user-7@example.com', now)],
+    [
+      'the last sign-in of an address',
+      () => findLastSignIn(database, { email: 'user-7@example.com', isKnownDevice: false, now }),
+    ],
   ];
 
   test.each(small)('%s: its own rows only, by an index', async (_name, work) => {

@@ -47,6 +47,11 @@ export const beginUpdate = defineUpdate<BeginAnswer, [{ answerBy: number }]>('be
 /** Update: is this the code? `proof` is a keyed hash of what was typed. Counts an attempt each time. */
 export const verifyUpdate = defineUpdate<VerifyAnswer, [{ proof: string }]>('verify');
 
+/**
+ * Signal: a recovery was asked for again, for the `ask`-th time that a mail is due. Repeating a number asks for nothing new.
+ */
+export const askedSignal = defineSignal<[{ ask: number }]>('asked');
+
 /** Signal: what the code was for has been committed. */
 export const committedSignal = defineSignal<[Commit]>('committed');
 

@@ -34,7 +34,7 @@ function signInRoutes({ commands }: DashboardAuthDeps, cookies: OwnerCookies): R
   return [
     publicRoute(requestCode, async (ctx) => {
       const { email } = ctx.validate(codeRequestSchema, await ctx.readBody());
-      const pendingId = await commands.signIn.start(email);
+      const pendingId = await commands.signIn.start(email, { refreshToken: ctx.cookie(REFRESH_COOKIE) });
       return {
         status: 200,
         body: { pending_id: pendingId, message: 'A sign-in code was sent. It is valid for 10 minutes.' },

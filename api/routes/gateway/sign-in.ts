@@ -6,7 +6,8 @@ import { codeRequestSchema } from '../../../contract/owners';
 import { findOwnerOfRefreshToken } from '../../../store/owners/owner-sessions';
 import { hashRefreshToken } from '../../../platform/refresh-tokens';
 import type { TokenPair } from '../../http/owner-cookies';
-import { gatewayRoute, publicRoute, type Reply, type Route } from '../../http/route';
+import { bearerKey } from '../../http/bearer-key';
+import { gatewayRoute, publicRoute, type Reply, type RequestContext, type Route } from '../../http/route';
 import type { GatewayDeps } from './gateway-deps';
 
 /** Users of the gateway sign in as owners do, with tokens instead of cookies: gateway.md §2. */
@@ -14,7 +15,7 @@ export function gatewaySignInRoutes({ database, commands }: GatewayDeps): Route[
   return [
     publicRoute(requestEmailCode, async (ctx) => {
       const { email } = ctx.validate(codeRequestSchema, await ctx.readBody());
-      await commands.signIn.start(email);
+      await commands.signIn.start(email, shownBy(ctx));
       return {
         status: 200,
         body: { message: 'A code was sent if mail can reach this address', expires_in_seconds: PENDING_SECONDS },
@@ -22,7 +23,7 @@ export function gatewaySignInRoutes({ database, commands }: GatewayDeps): Route[
     }),
     publicRoute(verifyEmailCode, async (ctx) => {
       const { email, code } = ctx.validate(emailVerifySchema, await ctx.readBody());
-      const { owner, pair } = await commands.signIn.verifyEmail(email, code).catch((error: unknown) => {
+      const { owner, pair } = await commands.signIn.verifyEmail(email, code, shownBy(ctx)).catch((error: unknown) => {
         throw isWrongCode(error) ? wrongCode() : error;
       });
       return tokens(pair, { id: owner._id, email: owner.email });
@@ -41,6 +42,9 @@ export function gatewaySignInRoutes({ database, commands }: GatewayDeps): Route[
     }),
   ];
 }
+
+/** A caller that holds a session may show it; any other header counts for nothing. */
+const shownBy = (ctx: RequestContext) => ({ accessToken: bearerKey(ctx.header('authorization')) });
 
 const PENDING_SECONDS = PENDING_LIFETIME_MS / 1_000;
 

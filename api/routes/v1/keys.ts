@@ -1,7 +1,8 @@
 import { recoverKey, recoverKeyVerify, rotateKey, rotateKeyVerify } from '../../../contract/endpoints-accounts';
 import { recoverSchema } from '../../../contract/keys';
 import { verifySchema } from '../../../contract/registration';
-import type { NewKey } from '../../commands/swap-key';
+import { presentWebhookInForce } from '../../../presenters/webhook';
+import type { VerifiedKey } from '../../commands/swap-key';
 import type { Commands } from '../../commands/commands';
 import { agentRoute, publicRoute, type Reply, type Route } from '../../http/route';
 import { refuseForeign } from '../../http/targets';
@@ -11,10 +12,10 @@ export function keyRoutes({ commands: { recovery, rotation } }: { commands: Comm
   return [
     publicRoute(recoverKey, async (ctx) => {
       const { email, handle } = ctx.validate(recoverSchema, await ctx.readBody());
-      return started(
-        await recovery.start(email, handle),
-        'If this email backs an agent, a verification code is on its way. It is valid for 10 minutes.',
-      );
+      const pendingId = await recovery.start(email, handle);
+      const message =
+        'If this email backs an agent, a verification code is on its way. It is valid for 10 minutes at most.';
+      return { status: 200, body: { ...started(pendingId, message), status: 'pending', next_step: 'verify' } };
     }),
     publicRoute(recoverKeyVerify, async (ctx) => {
       const body = ctx.validate(verifySchema, await ctx.readBody());
@@ -22,10 +23,9 @@ export function keyRoutes({ commands: { recovery, rotation } }: { commands: Comm
     }),
     agentRoute(rotateKey, async (ctx) => {
       refuseForeign(ctx.agent, ctx.params.handle ?? '');
-      return started(
-        await rotation.start(ctx.agent),
-        'A verification code was sent. It is valid for 10 minutes; the current key works until then.',
-      );
+      const pendingId = await rotation.start(ctx.agent);
+      const message = 'A verification code was sent. It is valid for 10 minutes; the current key works until then.';
+      return { status: 200, body: started(pendingId, message) };
     }),
     agentRoute(rotateKeyVerify, async (ctx) => {
       refuseForeign(ctx.agent, ctx.params.handle ?? '');
@@ -35,10 +35,8 @@ export function keyRoutes({ commands: { recovery, rotation } }: { commands: Comm
   ];
 }
 
-function started(pendingId: string, message: string): Reply {
-  return { status: 200, body: { pending_id: pendingId, message } };
-}
+const started = (pendingId: string, message: string) => ({ pending_id: pendingId, message });
 
-function shown({ handle, apiKey }: NewKey): Reply {
-  return { status: 200, body: { handle, api_key: apiKey } };
+function shown({ handle, apiKey, webhooks }: VerifiedKey): Reply {
+  return { status: 200, body: { handle, api_key: apiKey, webhooks: webhooks.map(presentWebhookInForce) } };
 }

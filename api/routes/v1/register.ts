@@ -17,13 +17,19 @@ export function registerRoutes(deps: { commands: Commands; publicBaseUrl: string
       });
       return {
         status: 200,
-        body: { pending_id: pendingId, message: 'A verification code was sent. It is valid for 10 minutes.' },
+        body: {
+          pending_id: pendingId,
+          message: 'A verification code was sent. It is valid for 10 minutes.',
+          status: 'pending',
+          next_step: 'verify',
+        },
       };
     }),
     publicRoute(registerVerify, async (ctx) => {
       const body = ctx.validate(verifySchema, await ctx.readBody());
       const { agent, apiKey } = await deps.commands.registration.verify(body.pending_id, body.code);
-      return { status: 201, body: { agent: presentSelf(agent, deps.publicBaseUrl), api_key: apiKey } };
+      const self = presentSelf(agent, deps.publicBaseUrl);
+      return { status: 201, body: { agent: self, api_key: apiKey, status: 'completed', next_step: 'done' } };
     }),
   ];
 }

@@ -1,3 +1,4 @@
+import type { CodeBudget } from '../../../domain/code-budgets';
 import { DATE_OR_NULL, NUMBER, shape, STRING_OR_NULL, collection } from './collection';
 
 /** identity.md §1: what a code was asked for. Holds the address so that no flow history has to. */
@@ -11,6 +12,10 @@ export interface Pending {
   description: string | null;
   /** Of a visit: the share link. */
   linkId?: string;
+  /** Of a recovery: false until a code was counted for it, and no code is right before. Absent = true. */
+  hasCode?: boolean;
+  /** Of a sign-in: asked for on a device that holds a session of the same owner. Absent = false. */
+  isKnownDevice?: boolean;
   /** Which of SECRET_KEYS derives this pending's code. */
   keyId: string;
   createdAt: Date;
@@ -25,6 +30,16 @@ export interface CodeCounter {
   sentInHour: number;
   /** Pending ids whose code was counted in this hour, newest last: makes take and give-back idempotent. */
   takenBy: string[];
+  /** How many of them each budget took that keeps mails for itself. Absent = none. */
+  own?: Record<string, number>;
+  expiresAt: Date;
+}
+
+/** The wrong codes of one email in the last day, over all purposes (identity.md §5). `_id` = hash of the email. */
+export interface WrongCodes {
+  _id: string;
+  /** Oldest first; as many as the budgets allow together. */
+  tries: { id: string; budget: CodeBudget; at: Date }[];
   expiresAt: Date;
 }
 
@@ -82,6 +97,12 @@ export const codeCounters = collection<CodeCounter>({
     takenBy: 'array',
     expiresAt: 'date',
   }),
+  indexes: [{ name: 'expires_at', key: { expiresAt: 1 }, expireAfterSeconds: 60 }],
+});
+
+export const wrongCodes = collection<WrongCodes>({
+  schema: shape({ _id: 'string', tries: 'array', expiresAt: 'date' }),
+  // takeTry looks at the time of each try itself: background deletion may lag
   indexes: [{ name: 'expires_at', key: { expiresAt: 1 }, expireAfterSeconds: 60 }],
 });
 
