@@ -60,8 +60,10 @@ export function decideRecovery<P extends RecoveryPending>(of: {
     const asks = (row?.asks ?? 1) + (isCool ? 0 : 1);
     return { pending, isEarlier: true, coolsUntil: cooling, asks, isStandIn };
   }
-  const pending = isCool ? { ...fresh, agentId: null, handle: null } : fresh;
-  return { pending, isEarlier: false, coolsUntil: cooling, asks: 1, isStandIn: isCool };
+  // One whose time ran out was neither used nor burned: who asks again has a new one, mailed when the minute is over.
+  const standsIn = isCool && row !== null && row.until > now;
+  const pending = standsIn ? { ...fresh, agentId: null, handle: null } : fresh;
+  return { pending, isEarlier: false, coolsUntil: cooling, asks: 1, isStandIn: standsIn };
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Document } from 'mongodb';
+import { emailKey } from '../../store/accounts/create-agent';
 import { deleteAgent } from '../../store/accounts/delete-agent';
 import { SAFE_READ } from '../../store/schema/reads';
 import { accountDeletionId } from '../../workflows/messages/account-deletion';
@@ -86,7 +87,7 @@ describe('a recovery that no agent stands behind', () => {
     await database.db.command({ profile: 0 });
     const rows = await database.db
       .collection('system.profile')
-      .find({ ns: { $regex: /\.(agents|pendings|recoveries|codeCounters|emailGuards|auditEvents)$/ } })
+      .find({ ns: { $regex: /\.(agents|pendings|recoveries|codeCounters|wrongCodes|emailGuards|auditEvents)$/ } })
       .sort({ ts: 1 })
       .toArray();
     await database.db.collection('system.profile').drop();
@@ -118,6 +119,24 @@ describe('a recovery that no agent stands behind', () => {
     }
     expect(seen['known']?.map((commands) => commands.length > 0)).toEqual([true, true, true]);
     for (const kind of ['deleted', 'system', 'unknown']) expect(seen[kind]).toEqual(seen['known']);
+  });
+
+  test('identity#32: a right code beyond the 30 costs the database commands of a wrong one', async () => {
+    const { email } = (await createTestAgent(database)).agent;
+    const { pending_id } = (await recover(email)).body;
+    const code = await codeFor(stack, email);
+    const seen = [await commandsOf(async () => void (await verify(pending_id, '00000a')))];
+    const tries = Array.from({ length: 30 }, (_, at) => ({
+      id: `old:${at}`,
+      budget: 'anybody' as const,
+      at: new Date(),
+    }));
+    await database.wrongCodes.updateOne({ _id: emailKey(email) }, { $set: { tries } });
+    for (const given of ['00000a', code])
+      seen.push(await commandsOf(async () => void (await verify(pending_id, given))));
+    expect(seen[0]?.length).toBeGreaterThan(0);
+    for (const commands of seen.slice(1)) expect(commands).toEqual(seen[0]);
+    expect((await verify(pending_id, code)).body.code).toBe('INVALID_CODE');
   });
 
   test('identity#14: the flows take the same steps; only the real one can be found, by its agent', async () => {

@@ -30,7 +30,7 @@ describe('key recovery', () => {
     expect(started).toMatchObject({ status: 200, body: { pending_id: expect.stringMatching(/^pnd_/) } });
     const swapped = await verify(started.body.pending_id, await codeFor(stack, agent.email));
     expect(swapped).toMatchObject({ status: 200, body: { handle: agent.handle } });
-    expect(Object.keys(swapped.body).sort()).toEqual(['api_key', 'handle']);
+    expect(Object.keys(swapped.body).sort()).toEqual(['api_key', 'handle', 'webhooks']);
     expect((await me(apiKey)).status).toBe(401);
     expect((await me(swapped.body.api_key)).body).toMatchObject({ id: agent._id, paused_by_owner: 'none' });
     expect(await database.auditEvents.countDocuments({ targetId: agent._id, action: 'agent.key_rotated' })).toBe(1);

@@ -13,6 +13,8 @@ interface Reply {
   body: {
     pending_id: string;
     code?: string;
+    status?: string;
+    next_step?: string;
     details?: unknown;
     api_key: string;
     agent: { handle: string; email: string };
@@ -62,6 +64,32 @@ describe('registration', () => {
     });
     expect(await me.json()).toEqual(verified.body.agent);
     expect((await verify(started.body.pending_id, code)).body.code).toBe('EXPIRED');
+  });
+
+  test('identity#35: the answers of a sign-up say where it stands, and what to do when it is over', async () => {
+    const handle = fresh();
+    const email = `${handle}@example.com`;
+    const started = await register(handle);
+    expect(started.body).toMatchObject({ status: 'pending', next_step: 'verify' });
+    const code = await codeFor(email);
+    const wrongly = await verify(started.body.pending_id, wrong(code));
+    expect([wrongly.body.code, wrongly.body.details]).toEqual(['INVALID_CODE', undefined]);
+    const rival = await register(handle, `rival-${email}`);
+    const verified = await verify(started.body.pending_id, code);
+    expect(verified.body).toMatchObject({ status: 'completed', next_step: 'done' });
+    const over: [Reply, string][] = [
+      [await verify(started.body.pending_id, code), 'EXPIRED'],
+      [await verify(rival.body.pending_id, await codeFor(`rival-${email}`)), 'HANDLE_TAKEN'],
+    ];
+    await clearCooldown(email);
+    const burned = await register(fresh(), `burned-${email}`);
+    for (let tried = 1; tried <= 5; tried += 1) await verify(burned.body.pending_id, '00000a');
+    over.push([await verify(burned.body.pending_id, '00000a'), 'OTP_ATTEMPTS_EXHAUSTED']);
+    for (const [{ body, retryAfter }, expected] of over) {
+      expect([body.code, body.details, retryAfter]).toEqual([expected, { next_step: 'register' }, null]);
+    }
+    const taken = await register(handle);
+    expect([taken.body.code, taken.body.details]).toEqual(['HANDLE_TAKEN', undefined]);
   });
 
   test('identity.md §4: webhooks of system agents that ask for it are told of a new agent', async () => {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { emailKey } from '../../store/accounts/create-agent';
+import type { Webhook } from '../../store/schema/collections/webhooks';
 import { setStatus } from '../../store/accounts/account-facts';
 import { setPause } from '../../store/accounts/set-pause';
 import { call, createTestAgent, type CallAnswer, type TestAgent } from '../support/agents';
@@ -7,6 +8,7 @@ import { clearCooldown, codeFor, notCode } from '../support/codes';
 import { claim, signInOwner } from '../support/owners';
 import { useStack } from '../support/use-stack';
 import { waitFor } from '../support/wait';
+import { addWebhook } from '../support/webhooks';
 
 describe('key rotation', () => {
   const { stack, database, url } = useStack();
@@ -28,7 +30,7 @@ describe('key rotation', () => {
     expect((await me(one.apiKey)).status).toBe(200);
     const swapped = await verify(one, started.body.pending_id, await codeFor(stack, one.agent.email));
     expect(swapped).toMatchObject({ status: 200, body: { handle: one.agent.handle } });
-    expect(Object.keys(swapped.body).sort()).toEqual(['api_key', 'handle']);
+    expect(Object.keys(swapped.body).sort()).toEqual(['api_key', 'handle', 'webhooks']);
     expect((await me(one.apiKey)).status).toBe(401);
     expect((await me(swapped.body.api_key)).body).toMatchObject({
       id: one.agent._id,
@@ -76,6 +78,32 @@ describe('key rotation', () => {
     }
   });
 
+  test('identity#35: rotation and recovery list the webhooks in force, oldest first, and no others', async () => {
+    const one = await createTestAgent(database);
+    const { _id: id, email } = one.agent;
+    const hooks: Webhook[] = [];
+    for (const path of ['first', 'gone', 'third']) {
+      hooks.push(await addWebhook(database, id, ['message.new'], `http://127.0.0.1:9/${path}`));
+    }
+    await addWebhook(database, (await createTestAgent(database)).agent._id, ['message.new']);
+    await database.webhooks.updateOne({ _id: hooks[1]?._id }, { $set: { active: false, disabledReason: 'gone' } });
+    const listed = [hooks[0], hooks[2]].map((hook) => ({
+      id: hook?._id,
+      url: hook?.url,
+      created_at: hook?.createdAt.toISOString(),
+    }));
+    const { pending_id } = (await rotate(one)).body;
+    const rotated = await verify(one, pending_id, await codeFor(stack, email));
+    expect(rotated.body).toEqual({ handle: one.agent.handle, api_key: expect.any(String), webhooks: listed });
+    await clearCooldown(database, email);
+    const recovery = await post('/v1/agents/recover', '', { email });
+    expect(recovery.body).toMatchObject({ status: 'pending', next_step: 'verify' });
+    const given = { pending_id: recovery.body.pending_id, code: await codeFor(stack, email, 2) };
+    const recovered = await post('/v1/agents/recover/verify', '', given);
+    expect(recovered.body).toEqual({ handle: one.agent.handle, api_key: expect.any(String), webhooks: listed });
+    expect(recovered.text).not.toContain('secret');
+  });
+
   test('identity#18: a foreign handle is refused before any mail; a foreign pending keeps its tries', async () => {
     const [one, two] = [await createTestAgent(database), await createTestAgent(database)];
     expect(await rotate(one, two.agent.handle)).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } });
@@ -115,7 +143,7 @@ describe('key rotation', () => {
     expect(await rotate(one)).toMatchObject({ status: 429, body: { code: 'OTP_COOLDOWN' } });
     await database.codeCounters.updateOne(
       { _id: emailKey(one.agent.email) },
-      { $set: { cooldownUntil: null, sentInHour: 20 } },
+      { $set: { cooldownUntil: null, sentInHour: 20, own: { [`agent:${one.agent._id}`]: 4 } } },
     );
     expect(await rotate(one)).toMatchObject({ status: 429, body: { code: 'OTP_HOURLY_CAP' } });
     expect(stack.mailbox.messages(one.agent.email)).toHaveLength(1);

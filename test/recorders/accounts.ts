@@ -12,7 +12,7 @@ import {
 } from '../../workflows/messages/code-by-mail';
 import type { registration } from '../../workflows/registration';
 import { call, createTestAgent } from '../support/agents';
-import { codeFor, notCode } from '../support/codes';
+import { clearCooldown, codeFor, notCode } from '../support/codes';
 import { saveHistory } from '../support/histories';
 import { useSkippedTime } from '../support/skipped-time';
 import { waitFor } from '../support/wait';
@@ -116,6 +116,17 @@ describe('histories of real processes', () => {
     stack.mailbox.refuse(false);
     await verify(body.pending_id, await codeFor(stack, late.email));
     await saveCode('recovery', body.pending_id, 'mailed-late');
+  });
+
+  test('recovery: asked for again in a later minute', async () => {
+    const one = await recoveryOf();
+    const first = await post(one.path, one.options);
+    await codeFor(stack, one.email);
+    await clearCooldown(database, one.email);
+    await post(one.path, one.options);
+    const given = { pending_id: first.body.pending_id, code: await codeFor(stack, one.email, 2) };
+    expect((await post(`${one.path}/verify`, { body: given })).status).toBe(200);
+    await saveCode('recovery', first.body.pending_id, 'asked-again');
   });
 
   test('account-deletion: done', async () => {

@@ -1,6 +1,12 @@
 import { explainQueries } from '../../bench/explain';
 import { findAgentByKey, findClaimedAgent, listClaimed, releaseClaim } from '../../store/accounts/claims';
-import { endAllSessions, endSession, findSignedIn, rotateToken } from '../../store/owners/owner-sessions';
+import {
+  endAllSessions,
+  endSession,
+  findOwnerOfSession,
+  findSignedIn,
+  rotateToken,
+} from '../../store/owners/owner-sessions';
 import { claimAgent } from '../../store/accounts/set-claim';
 import { signIn } from '../../store/owners/sign-in';
 import { createTestAgent } from '../support/agents';
@@ -38,6 +44,7 @@ describe('queries of owners, sessions and claims', () => {
   const session = { sessionId: 'dsh_owner-7', ownerId: 'owner-7' };
   const works: [string, () => Promise<unknown>][] = [
     ['the session check', () => findSignedIn(database, session, now)],
+    ['the owner of a known device', () => findOwnerOfSession(database, 'hash-owner-7', now)],
     ['a refresh', () => rotateToken(database, { hash: 'hash-owner-7', successorHash: 'next', succession })],
     [
       'a refresh with a replaced token',

@@ -7,7 +7,8 @@ import { findReleaseRequest, findReleasing, lookAtRelease } from '../../store/we
 import { announcePresence } from '../../store/webhooks/intents/announce-presence';
 import { setPause } from '../../store/accounts/set-pause';
 import { addContact } from '../../store/contacts/relations';
-import { listWebhooks } from '../../store/webhooks/webhooks';
+import { withTransaction } from '../../store/schema/database';
+import { listWebhooks, listWebhooksInForce } from '../../store/webhooks/webhooks';
 import { createTestAgent, type TestAgent } from '../support/agents';
 import { intentWorker } from '../support/intents';
 import { addWebhook } from '../support/webhooks';
@@ -77,6 +78,7 @@ describe('queries of webhooks', () => {
     const agentId = watcher.agent._id;
     const used = await indexesOf(async () => {
       await listWebhooks(database, agentId);
+      await withTransaction(database, (session) => listWebhooksInForce(database, agentId, session));
       await removeUnsent(database, 'whk_unknown');
       await cancelGroupDeliveries(database, { groupId: 'grp_unknown', noticeId: 'msg_unknown', now: new Date() });
       await dropWebhooks(database, agentId);

@@ -1,6 +1,7 @@
 import { codeIn } from '../../local/mailbox';
 import type { Database } from '../../store/schema/database';
 import { emailKey } from '../../store/accounts/create-agent';
+import { recoveryId } from '../../store/verification/recoveries';
 import type { Stack } from './stack';
 import { waitFor } from './wait';
 
@@ -18,8 +19,8 @@ export async function codeFor(stack: Stack, email: string, count = 1): Promise<s
 /** Some other code. */
 export const notCode = (code: string): string => (code === '000000' ? '000001' : '000000');
 
-/** Lets the next code to `email` go out at once. */
+/** Lets the next code to `email` go out at once, and its next recovery ask for a mail. */
 export async function clearCooldown(database: Database, email: string): Promise<void> {
   await database.codeCounters.updateOne({ _id: emailKey(email) }, { $set: { cooldownUntil: null } });
-  await database.recoveries.deleteMany({});
+  await database.recoveries.updateOne({ _id: recoveryId(email) }, { $set: { coolsUntil: new Date(0) } });
 }

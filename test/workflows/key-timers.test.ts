@@ -1,6 +1,12 @@
 import type { CodeActivities, RecoveryMail } from '../../activities/code-by-mail';
 import type { SocketActivities } from '../../activities/sockets';
-import { beginUpdate, committedSignal, stateQuery, verifyUpdate } from '../../workflows/messages/code-by-mail';
+import {
+  askedSignal,
+  beginUpdate,
+  committedSignal,
+  stateQuery,
+  verifyUpdate,
+} from '../../workflows/messages/code-by-mail';
 import type { recovery } from '../../workflows/recovery';
 import type { rotation } from '../../workflows/rotation';
 import { useSkippedTime } from '../support/skipped-time';
@@ -11,18 +17,25 @@ describe('the timers and tries of key recovery and rotation', () => {
   /** What the mail activity answers, one after the other; the last for ever. Times at which it was asked. */
   let answers: (RecoveryMail | Error)[] = [];
   let asked: number[] = [];
+  /** Which mail each was, and which try each comparison. */
+  let asks: (number | undefined)[] = [];
+  let attempts: (number | undefined)[] = [];
   let closed: object[] = [];
   let removed: string[] = [];
 
   /** Typed stand-ins for another concern: the mail and the store are tested with the real ones in test/api. */
   const activities: CodeActivities & SocketActivities = {
     mailCode: () => Promise.resolve({ kind: 'mailed' }),
-    mailRecoveryCode: ({ now }) => {
+    mailRecoveryCode: ({ now, ask }) => {
       asked.push(now);
+      asks.push(ask);
       const answer = (answers.length > 1 ? answers.shift() : answers[0]) ?? { kind: 'mailed' };
       return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
     },
-    checkProof: (given) => Promise.resolve(given.proof === 'right'),
+    checkProof: (given) => {
+      attempts.push(given.attempt);
+      return Promise.resolve(given.proof === 'right');
+    },
     closePending: ({ pendingId }) => {
       removed.push(pendingId);
       return Promise.resolve();
@@ -36,6 +49,7 @@ describe('the timers and tries of key recovery and rotation', () => {
   const time = useSkippedTime();
   beforeEach(() => {
     [answers, asked, closed, removed] = [[{ kind: 'mailed' }], [], [], []];
+    [asks, attempts] = [[], []];
   });
 
   const run = <T>(body: () => Promise<T>): Promise<T> => time.withWorker(activities, body);
@@ -84,6 +98,35 @@ describe('the timers and tries of key recovery and rotation', () => {
       expect((asked[2] ?? 0) - (asked[1] ?? 0)).toBeGreaterThanOrEqual(5_000);
       expect(await flow.query(stateQuery)).toEqual({ stage: 'waiting_for_code', attempts: 1, mail: 'sent' });
       expect(await flow.result()).toEqual({ outcome: 'expired', attempts: 1 });
+    });
+  });
+
+  test('identity#32: asked for again, a recovery mails once more; the same number again asks for nothing', async () => {
+    await run(async () => {
+      const flow = await startRecovery();
+      await waitFor(() => asks.length === 1);
+      for (const ask of [1, 2, 2, 1]) await flow.signal(askedSignal, { ask });
+      await waitFor(() => asks.length === 2);
+      expect(await flow.executeUpdate(verifyUpdate, proof('wrong'))).toEqual({ kind: 'wrong' });
+      await flow.signal(askedSignal, { ask: 3 });
+      await waitFor(async () => (await flow.query(stateQuery)).attempts === 1 && asks.length === 3);
+      expect(await flow.executeUpdate(verifyUpdate, proof('right'))).toEqual({ kind: 'consumed' });
+      await flow.signal(askedSignal, { ask: 4 });
+      await flow.signal(committedSignal, { agentId: 'agt_1', keyVersion: 2 });
+      expect(await flow.result()).toEqual({ outcome: 'verified', attempts: 2 });
+      expect(asks).toEqual([1, 2, 3]);
+      expect(attempts).toEqual([1, 2]);
+    });
+  });
+
+  test('an ask that comes while the mail is held back is served by it', async () => {
+    answers = [{ kind: 'cooldown', retryAfterMs: 50_000 }, { kind: 'mailed' }];
+    await run(async () => {
+      const flow = await startRecovery();
+      await waitFor(async () => (await flow.query(stateQuery)).mail === 'held');
+      await flow.signal(askedSignal, { ask: 2 });
+      expect(await flow.result()).toMatchObject({ outcome: 'expired' });
+      expect(asks).toEqual([1, 2]);
     });
   });
 
