@@ -77,7 +77,7 @@ describe('the published TypeScript SDK: identity', () => {
     await clearCooldown(database, EMAIL);
     const { pending_id } = await client.rotateKey('sdk-keys');
     const rotated = await client.rotateKeyVerify('sdk-keys', pending_id, await codeFor(stack, EMAIL, 2));
-    expect(rotated).toEqual({ handle: 'sdk-keys', api_key: expect.not.stringContaining(apiKey) });
+    expect(rotated).toEqual({ handle: 'sdk-keys', api_key: expect.not.stringContaining(apiKey), webhooks: [] });
     await expect(client.getMe()).rejects.toMatchObject({ name: 'UnauthorizedError' });
     await clearCooldown(database, EMAIL);
     const recovery = await AgentChatClient.recover(EMAIL, { baseUrl: url() });
