@@ -98,11 +98,19 @@ export const GATEWAY_ERRORS = {
   TURN_TIMEOUT: { status: 504, message: 'The agent has not answered in time' },
 } as const satisfies Record<string, { status: number; message: string }>;
 
+/** What only calls that send a webhook at once answer: webhooks.md Decision 14. */
+export const WEBHOOK_ERRORS = {
+  WEBHOOK_DELIVERY_FAILED: { status: 502, message: 'The endpoint did not take the delivery' },
+} as const satisfies Record<string, { status: number; message: string }>;
+
 /** Every code with its status and its default text. */
-export const ALL_ERRORS = { ...ERRORS, ...GATEWAY_ERRORS };
+export const ALL_ERRORS = { ...ERRORS, ...GATEWAY_ERRORS, ...WEBHOOK_ERRORS };
 
 /** A code of the error envelope, e.g. `AWAITING_REPLY`. */
 export type ErrorCode = keyof typeof ALL_ERRORS;
 
-/** Codes that the published clients know but this server never emits under `/v1` (conventions.md §6). */
-export const NEVER_EMITTED = ['AGENT_SUSPENDED', 'WEBHOOK_DELIVERY_FAILED'] as const;
+/**
+ * Codes that the published clients know but this server never emits under `/v1` (conventions.md §6). The second one that
+ * is named there has a use since webhooks.md Decision 14.
+ */
+export const NEVER_EMITTED = ['AGENT_SUSPENDED'] as const;

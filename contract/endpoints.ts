@@ -9,6 +9,7 @@ import { ATTACHMENT_ENDPOINTS } from './endpoints-attachments';
 import { AVATAR_ENDPOINTS } from './endpoints-avatars';
 import { SOCIAL_ENDPOINTS } from './endpoints-social';
 import { TURN_SLOTS_ENDPOINTS } from './endpoints-turn-slots';
+import { WEBHOOK_LOG_ENDPOINTS } from './endpoints-webhook-log';
 import { WEBHOOK_ENDPOINTS } from './endpoints-webhooks';
 import { GATEWAY_ENDPOINTS } from './endpoints-gateway';
 import { AGENT_TURN_ENDPOINTS } from './endpoints-agent-turns';
@@ -199,6 +200,7 @@ export const ENDPOINTS: Endpoint[] = [
   ...PRESENCE_ENDPOINTS,
   ...GROUP_ENDPOINTS,
   ...WEBHOOK_ENDPOINTS,
+  ...WEBHOOK_LOG_ENDPOINTS,
   ...GATEWAY_ENDPOINTS,
   ...TEAMMATE_ENDPOINTS,
   ...TASK_ENDPOINTS,

@@ -14,7 +14,7 @@ export class AppError extends Error {
    * @param code a code of `contract/codes.ts`; the HTTP status follows from it
    * @param details shaped as conventions.md §6 says for this code; omitted from the envelope when empty
    * @param retryAfterMs the wait that `Retry-After` announces (rounded up to seconds); absent = no header
-   * @param status only where a code has two: 503 of `OPS_AUTH_REQUIRED` (conventions.md §6), 409 of operators' `FORBIDDEN`,
+   * @param status only where a code has two: 503 of `OPS_AUTH_REQUIRED` (conventions.md §6), 409 of operators' and webhooks' `FORBIDDEN`,
    *   401 of the gateway's `INVALID_API_KEY` (gateway.md §2), 422 of codecs that nobody takes (gateway.md §7)
    */
   constructor(

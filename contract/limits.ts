@@ -107,6 +107,9 @@ export const AGENT_LIMITS = {
   avatar_write: { limit: 5, windowMs: 60_000, window: 'fixed' },
   /** webhooks.md §2.1. */
   webhook_create: { limit: 30, windowMs: 60_000, window: 'fixed' },
+  /** webhooks.md §11.2; the second is ours: each is a flow. */
+  webhook_redeliver: { limit: 60, windowMs: 60_000, window: 'first' },
+  webhook_recover: { limit: 10, windowMs: 60_000, window: 'first' },
   /** realtime.md §8. */
   connect: { limit: 60, windowMs: 60_000, window: 'fixed' },
 } as const satisfies Record<string, RateLimit>;
@@ -223,6 +226,11 @@ export const WEBHOOK_SECRET_LENGTH_MAX = 255;
 export const DELIVERY_KEEP_MS = 2_592_000_000;
 /** webhooks.md G7: attempts of one webhook at the same time. */
 export const WEBHOOK_ATTEMPTS_AT_ONCE = 10;
+/** webhooks.md §11.1, §11.2. */
+export const DELIVERIES_PAGE_DEFAULT = 50;
+export const DELIVERIES_PAGE_MAX = 100;
+/** How long a redelivery with `wait` waits for its first attempt: one that hangs takes 12 s. */
+export const REDELIVERY_WAIT_MS = 15_000;
 export const DEAD_LETTERS_PAGE_DEFAULT = 50;
 export const DEAD_LETTERS_PAGE_MAX = 100;
 

@@ -17,10 +17,12 @@ export function codesByStatus(endpoint: Endpoint): Map<number, Set<ErrorCode>> {
   return byStatus;
 }
 
-function statusesOf(code: ErrorCode, { auth, startsTurn }: Endpoint): number[] {
+function statusesOf(code: ErrorCode, { auth, path, startsTurn }: Endpoint): number[] {
   // gateway.md §7: no codec that both sides take.
   if (code === 'VALIDATION_ERROR' && startsTurn === 'voice') return [400, 422];
   if (code === 'INVALID_API_KEY' && auth === 'principal') return [401];
+  // webhooks.md §11.2: a webhook that is inactive, a delivery that is under way.
+  if (code === 'FORBIDDEN' && path.startsWith('/v1/webhooks/')) return [409];
   // gateway.md §6.3: one that is malformed, and one that was used for something else.
   return code === 'PAYMENT_INVALID' ? [400, 409] : [ALL_ERRORS[code].status];
 }

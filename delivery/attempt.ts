@@ -1,11 +1,13 @@
 import type { AttemptOutcome } from '../domain/webhook-attempt';
 import { parseRetryAfterMs } from '../domain/webhook-retry';
-import type { Egress } from '../platform/egress/egress';
+import type { Egress, Exchange } from '../platform/egress/egress';
 import type { Logger } from '../platform/logger';
 import type { Metrics } from '../platform/metrics';
 import type { Lease } from '../store/webhooks/attempts/leases';
+import type { AttemptRecord, Delivery } from '../store/schema/collections/deliveries';
 import type { Webhook } from '../store/schema/collections/webhooks';
 import type { Database } from '../store/schema/database';
+import { attemptRecord, digestsOf, withoutSignatures } from './attempt-record';
 import { webhookHeaders } from './signing';
 
 /** What attempts are made with; one per worker process. */
@@ -22,38 +24,68 @@ export interface AttemptDeps {
   isStopping: () => boolean;
 }
 
+/** How an attempt ended, and what is kept of it. */
+export interface Attempted {
+  outcome: AttemptOutcome;
+  record: AttemptRecord;
+  sent?: Delivery['sent'];
+}
+
+/** The header by which a receiver asks for no more attempts of a delivery, and its value (webhooks.md §11.2). */
+const DELIVERY_HEADER = 'webhook-delivery';
+const ABORT = 'abort-message';
+
 /**
  * One attempt on the wire: the URL and the secret are those of now, the body is that of the first attempt. Never throws.
  * @param now of the attempt: it is signed with this time
  */
-export async function attempt(deps: AttemptDeps, { delivery, webhook }: Lease, now: Date): Promise<AttemptOutcome> {
+export async function attempt(deps: AttemptDeps, { delivery, webhook }: Lease, now: Date): Promise<Attempted> {
   const startedMs = performance.now();
-  const outcome = await exchange(deps, { delivery, webhook }, now);
-  deps.metrics.webhookAttemptSeconds.observe((performance.now() - startedMs) / 1_000);
+  const { outcome, exchange, headers, secret } = await send(deps, { delivery, webhook }, now);
+  const durationMs = Math.round(performance.now() - startedMs);
+  deps.metrics.webhookAttemptSeconds.observe(durationMs / 1_000);
   deps.metrics.webhookAttempts.inc({ outcome: labelOf(outcome), attempt: delivery.attempts === 1 ? 'first' : 'retry' });
-  return outcome;
+  const hidden = [...secret, ...digestsOf(headers)];
+  const record = attemptRecord({ attempt: delivery.attempts, at: now, durationMs, outcome, exchange, hidden });
+  return { outcome, record, sent: exchange === null ? undefined : withoutSignatures(headers) };
 }
 
-async function exchange(
+/** What was sent with which secret, and what came of it. */
+interface Sent {
+  outcome: AttemptOutcome;
+  /** Null when nothing was sent. */
+  exchange: Exchange | null;
+  headers: Record<string, string>;
+  secret: string[];
+}
+
+async function send(
   { egress, openSecret, log, isStopping }: AttemptDeps,
   { delivery, webhook }: Omit<Lease, 'token'>,
   now: Date,
-): Promise<AttemptOutcome> {
+): Promise<Sent> {
   let secret: string;
   try {
     secret = openSecret(webhook);
   } catch {
     log.error({ event: 'webhook.secret_unavailable', webhookId: webhook._id, mend: 'SECRET_KEYS lost a key' });
-    return { kind: 'fault', error: 'secret_unavailable' };
+    return { outcome: { kind: 'fault', error: 'secret_unavailable' }, exchange: null, headers: {}, secret: [] };
   }
   const body = Buffer.from(delivery.body);
   const { _id: deliveryId, event, attempts } = delivery;
   const { legacySignature } = webhook;
   const headers = webhookHeaders({ deliveryId, event, attempt: attempts, body, secret, legacySignature, now });
-  const result = await egress.post(webhook.url, { headers, body });
-  if (result.kind === 'fault') return isStopping() ? { kind: 'lost' } : result;
-  const { status, error } = result;
-  return { kind: 'answered', status, error, retryAfterMs: parseRetryAfterMs(result.retryAfter, now) };
+  const exchange = await egress.post(webhook.url, { headers, body });
+  const outcome = exchange.kind === 'fault' && isStopping() ? { kind: 'lost' as const } : outcomeOf(exchange, now);
+  return { outcome, exchange, headers, secret: [secret] };
+}
+
+function outcomeOf(exchange: Exchange, now: Date): AttemptOutcome {
+  if (exchange.kind === 'fault') return { kind: 'fault', error: exchange.error };
+  const { status, error, retryAfter, headers } = exchange;
+  const isAborted = headers[DELIVERY_HEADER]?.trim().toLowerCase() === ABORT;
+  const answered = { kind: 'answered' as const, status, error, retryAfterMs: parseRetryAfterMs(retryAfter, now) };
+  return isAborted ? { ...answered, isAborted } : answered;
 }
 
 /** `2xx`, `4xx`, …, or the fault: few values, and none that a receiver could make up. */

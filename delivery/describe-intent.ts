@@ -7,6 +7,7 @@ import type { Delivery } from '../store/schema/collections/deliveries';
 import type { Message } from '../store/schema/collections/messages';
 import type { IntentRow } from '../store/schema/collections/outbox';
 import { deliveryId } from '../store/schema/delivery-ids';
+import { messageEventKey } from '../store/schema/webhook-ids';
 import { UNKNOWN_SENDER } from '../store/inbox/inbox';
 import type { IntentFacts } from '../store/webhooks/intents/load-intents';
 
@@ -83,6 +84,6 @@ function isLost({ seq }: Message, { deleted, nextSeq }: GroupGuard): boolean {
 export function messageNews(of: { targetId: string; position: number; message: Message; json: string }): WebhookNews {
   const { targetId, position, message, json: data } = of;
   const { _id: messageId, conversationId, createdAt: at } = message;
-  const key = `message.new|${messageId}|${targetId}`;
+  const key = messageEventKey(messageId, targetId);
   return { event: 'message.new', key, at, data, kept: { messageId, conversationId, position } };
 }

@@ -83,9 +83,10 @@ export class EndpointPump {
 
   private async attempt(lease: Lease): Promise<void> {
     const { delivery, token } = lease;
-    const outcome = await attempt(this.deps, lease, this.source.now());
+    const attempted = await attempt(this.deps, lease, this.source.now());
     const at = this.source.now();
-    const result = { deliveryId: delivery._id, attempt: delivery.attempts, token, at, outcome, random: Math.random() };
+    const of = { deliveryId: delivery._id, attempt: delivery.attempts, token };
+    const result = { ...of, ...attempted, at, random: Math.random() };
     this.finished.push({ lease, result });
     this.inFlight -= 1;
     this.wake();

@@ -1,3 +1,6 @@
+import { DELIVERY_KEEP_MS } from '../contract/limits';
+import { isToldOf } from '../domain/webhook-told';
+import { presentWebhookEvent } from '../presenters/webhook-event';
 import type { Delivery } from '../store/schema/collections/deliveries';
 import type { Webhook } from '../store/schema/collections/webhooks';
 import { eventIdOf, webhookDeliveryId } from '../store/schema/webhook-ids';
@@ -5,7 +8,7 @@ import type { WebhookNews } from './describe-intent';
 
 /** To whom, and behind what. */
 export interface Addressed {
-  /** The active webhooks of the target. */
+  /** The webhooks of the target, inactive ones too. */
   webhooks: Webhook[];
   /** Of the intent: webhooks that came later get nothing. */
   webhookVersion: number;
@@ -16,16 +19,19 @@ export interface Addressed {
   now: Date;
 }
 
-/** One delivery for each webhook that lists the event and was there when it happened. */
+/**
+ * One delivery for each webhook that lists the event and was there when it happened; for one that is inactive a record of
+ * what it missed.
+ */
 export function newDeliveries(
   news: WebhookNews,
   { webhooks, webhookVersion, order, isReleased = false, now }: Addressed,
 ): Delivery[] {
   const eventId = eventIdOf(news.key);
-  const body = bodyOf(news, eventId);
+  const body = presentWebhookEvent({ ...news, eventId });
   return webhooks
-    .filter(({ events, fromVersion }) => events.includes(news.event) && fromVersion <= webhookVersion)
-    .map(({ _id: webhookId, agentId }) => ({
+    .filter((webhook) => isToldOf(webhook, news.event) && webhook.fromVersion <= webhookVersion)
+    .map(({ _id: webhookId, agentId, active }) => ({
       _id: webhookDeliveryId(eventId, webhookId),
       webhookId,
       agentId,
@@ -49,12 +55,17 @@ export function newDeliveries(
       ...(isReleased ? { released: true as const } : {}),
       ...news.kept,
       expiresAt: null,
+      ...(active ? {} : missed(now)),
     }));
 }
 
-/** Made once: every attempt and every redelivery sends these bytes (webhooks.md §4). */
-function bodyOf({ event, at, data }: WebhookNews, eventId: string): string {
-  const text = `{"event":"${event}","timestamp":"${at.toISOString()}","data":${data},"id":"${eventId}"}`;
-  // Only whole characters have a form in UTF-8. All of this text is JSON, so they can stand escaped.
-  return text.replace(/\p{Surrogate}/gu, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
+/** Not sent, but kept: a recovery can send it (webhooks.md Decision 12). */
+function missed(now: Date): Pick<Delivery, 'status' | 'cancelledFor' | 'nextAttemptAt' | 'lastError' | 'expiresAt'> {
+  return {
+    status: 'cancelled',
+    cancelledFor: 'inactive',
+    nextAttemptAt: null,
+    lastError: 'webhook_inactive',
+    expiresAt: new Date(now.getTime() + DELIVERY_KEEP_MS),
+  };
 }

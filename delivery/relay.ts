@@ -8,6 +8,7 @@ import { relayDeletedWebhooks } from './deleted-webhooks-relay';
 import { createEnforcementRelay } from './enforcement-relay';
 import { relayGroupDeletions } from './group-deletion-relay';
 import { createReleaseRelay } from './inbox-release-relay';
+import { relayRecoveries } from './recovery-relay';
 import { relayTeamTurns } from './team-turn-relay';
 import { relayTurns } from './turn-relay';
 import { relayVisibility } from './visibility-relay';
@@ -47,6 +48,7 @@ export function startRelay(deps: RelayDeps): { stop: () => Promise<void> } {
       relayWrittenOff(deps, before),
       relayVisibility(database, before),
       relayDeletedWebhooks(database, now),
+      relayRecoveries(deps, now),
       relayTurns(deps, before),
       relayTeamTurns(deps, before),
     ];

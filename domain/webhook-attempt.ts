@@ -4,7 +4,14 @@ import { webhookRetryDelayMs } from './webhook-retry';
 
 /** How an exchange ended: an answer, a fault before one, or an attempt whose worker died. */
 export type AttemptOutcome =
-  | { kind: 'answered'; status: number; retryAfterMs: number | null; error: string }
+  | {
+      kind: 'answered';
+      status: number;
+      retryAfterMs: number | null;
+      error: string;
+      /** There when the receiver wants this delivery no more: `webhook-delivery: abort-message` (webhooks.md §11.2). */
+      isAborted?: true;
+    }
   | { kind: 'fault'; error: string }
   | { kind: 'lost' };
 
@@ -26,6 +33,16 @@ export const isDelivered = (outcome: AttemptOutcome): boolean =>
 /** The receiver wants nothing more: the webhook becomes inactive. */
 export const isGone = (outcome: AttemptOutcome): boolean => outcome.kind === 'answered' && outcome.status === GONE;
 
+/** The receiver wants this one delivery no more, whatever else it answered but a success. */
+export const isAborted = (outcome: AttemptOutcome): boolean =>
+  outcome.kind === 'answered' && outcome.isAborted === true && !isDelivered(outcome);
+
+/** Why an attempt failed, in our own words; null of a success. */
+export function errorOf(outcome: AttemptOutcome): string | null {
+  if (isDelivered(outcome)) return null;
+  return (outcome.kind === 'lost' ? WORKER_LOST : outcome.error).slice(0, ERROR_LENGTH_MAX);
+}
+
 /** Whether a failure says something about the endpoint's health (§7.1). */
 export const countsForBreaker = (outcome: AttemptOutcome): boolean =>
   !isGone(outcome) && outcome.kind !== 'lost' && !(outcome.kind === 'fault' && outcome.error === BLOCKED_ADDRESS);
@@ -41,8 +58,8 @@ export function verdictOf(
 ): DeliveryVerdict {
   const status = outcome.kind === 'answered' ? outcome.status : null;
   if (status !== null && isDelivered(outcome)) return { to: 'delivered', status };
-  const error = (outcome.kind === 'lost' ? WORKER_LOST : outcome.error).slice(0, ERROR_LENGTH_MAX);
-  if (isGone(outcome)) return { to: 'cancelled', status, error };
+  const error = errorOf(outcome) ?? '';
+  if (isGone(outcome) || isAborted(outcome)) return { to: 'cancelled', status, error };
   const delayMs = webhookRetryDelayMs(attempt, random, outcome.kind === 'answered' ? outcome.retryAfterMs : null);
   if (delayMs === null) return { to: 'dead', status, error };
   const waitMs = outcome.kind === 'lost' ? 0 : delayMs;

@@ -9,6 +9,7 @@ import { createReleaseActivities } from '../activities/inbox-release';
 import { createSocketActivities } from '../activities/sockets';
 import { createTeamTurnActivities } from '../activities/team-turn';
 import { createTurnActivities } from '../activities/turn';
+import { createRecoveryActivities } from '../activities/webhook-recovery';
 import { createWebhookActivities, type WebhookActivityDeps } from '../activities/webhook';
 import type { BlobStore } from '../platform/blobs/blob-store';
 import type { SecretKey } from '../platform/config';
@@ -53,6 +54,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createTeamTurnActivities(deps),
     ...createPaidTurnActivities({ ...deps, paymentSeal: createPaymentSeal(deps.secretKeys) }),
     ...createWebhookActivities(deps.webhooks),
+    ...createRecoveryActivities({ ...deps, agents: createAgentReader(deps.database), wake: deps.webhooks.wake }),
     ...createReleaseActivities({
       ...deps,
       agents: createAgentReader(deps.database),

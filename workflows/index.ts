@@ -13,6 +13,7 @@ import { teamTurn } from './team-turn';
 import { turn } from './turn';
 import { visit } from './visit';
 import { webhook } from './webhook';
+import { webhookRecovery } from './webhook-recovery';
 
 const flows = {
   accountDeletion,
@@ -29,6 +30,7 @@ const flows = {
   turn,
   visit,
   webhook,
+  webhookRecovery,
 };
 
 // Compiles only while every flow is what its clients start.
@@ -49,4 +51,5 @@ export {
   turn,
   visit,
   webhook,
+  webhookRecovery,
 };

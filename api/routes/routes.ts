@@ -59,6 +59,8 @@ import { ownerViewRoutes } from './dashboard/views';
 import { gatewayRoutes } from './gateway/routes';
 import { publicRoutes } from './public/routes';
 import { agentTurnRoutes } from './v1/gateway-turns';
+import { webhookLogRoutes } from './v1/webhook-log';
+import { webhookRecoveryRoutes } from './v1/webhook-recovery';
 import { webhookRoutes } from './v1/webhooks';
 
 /** What the handlers of all routes need. */
@@ -122,6 +124,8 @@ export function allRoutes(deps: RouteDeps): Route[] {
     ...muteRoutes(deps),
     ...presenceRoutes(deps),
     ...webhookRoutes({ database: deps.database, ...webhookOptions(deps.config) }),
+    ...webhookLogRoutes(deps),
+    ...webhookRecoveryRoutes(deps),
     ...dashboardAuthRoutes({ ...deps, publicBaseUrl }),
     ...dashboardAgentRoutes({ ...deps, publicBaseUrl }),
     ...ownerViewRoutes({ ...deps, publicBaseUrl }),

@@ -8,6 +8,8 @@ import { addressesOf, type Resolve } from './resolve';
 export const EXCHANGE_MS_MAX = 10_000;
 /** webhooks.md §3. */
 const BODY_BYTES_MAX = 65_536;
+/** webhooks.md §11.1: what is kept of the body of an answer. */
+const KEPT_BYTES_MAX = 4_096;
 /** How long the body of an answer is read for before its connection is dropped; nothing depends on it. */
 const BODY_MS_MAX = 2_000;
 
@@ -22,10 +24,21 @@ export interface EgressOptions {
   ca?: string;
 }
 
-/** How an exchange ended. `error` is a short fixed text that quotes nothing of the receiver. */
+/**
+ * How an exchange ended. `error` is a short fixed text that quotes nothing of the receiver; headers and the beginning of
+ * the body are the receiver's own. `remoteIp` is the address that was tried, absent when there was none.
+ */
 export type Exchange =
-  | { kind: 'answered'; status: number; retryAfter: string | undefined; error: string }
-  | { kind: 'fault'; error: string };
+  | {
+      kind: 'answered';
+      status: number;
+      retryAfter: string | undefined;
+      error: string;
+      headers: Record<string, string>;
+      body: string;
+      remoteIp?: string;
+    }
+  | { kind: 'fault'; error: string; remoteIp?: string };
 
 export interface Egress {
   /**
@@ -50,13 +63,14 @@ export function createEgress({
   async function exchange(
     target: URL,
     request: { headers: Record<string, string>; body: Buffer },
-    signal: AbortSignal,
+    { signal, peer }: { signal: AbortSignal; peer: { remoteIp?: string } },
   ) {
     const addresses = await abortable(addressesOf(target, resolve), signal);
     const [address] = addresses;
     if (address === undefined) return { kind: 'fault', error: 'dns_failure' } as const;
     // Partly forbidden is forbidden: the next resolution may pick the other one.
     if (addresses.some(isForbidden)) return { kind: 'fault', error: 'blocked_address' } as const;
+    peer.remoteIp = address;
     const path = `${target.pathname}${target.search}`;
     return pools.of(target, address).request({ method: 'POST', path, ...request, signal });
   }
@@ -65,13 +79,14 @@ export function createEgress({
     async post(url, request) {
       const stop = new AbortController();
       const timer = setTimeout(() => stop.abort(), timeoutMs);
+      const peer: { remoteIp?: string } = {};
       try {
         const target = new URL(url);
         if (target.protocol !== 'https:' && !allowHttp) return { kind: 'fault', error: 'https_required' };
-        const answer = await exchange(target, request, stop.signal);
+        const answer = await exchange(target, request, { signal: stop.signal, peer });
         if ('kind' in answer) return answer;
         clearTimeout(timer);
-        await drop(answer.body);
+        const body = await readBeginning(answer.body);
         const { statusCode: status, headers } = answer;
         const given = headers['retry-after'];
         return {
@@ -79,9 +94,12 @@ export function createEgress({
           status,
           retryAfter: typeof given === 'string' ? given : undefined,
           error: textOf(status),
+          headers: inOneLineEach(headers),
+          body,
+          ...peer,
         };
       } catch (error) {
-        return { kind: 'fault', error: stop.signal.aborted ? 'timeout' : faultOf(error) };
+        return { kind: 'fault', error: stop.signal.aborted ? 'timeout' : faultOf(error), ...peer };
       } finally {
         clearTimeout(timer);
       }
@@ -93,13 +111,26 @@ export function createEgress({
 /** `HTTP 503 Service Unavailable`: by our own table, not by what the receiver wrote. */
 const textOf = (status: number): string => `HTTP ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd();
 
-/** Reads a little, so that a connection can be used again; over the limits the connection goes. */
-async function drop(body: Readable): Promise<void> {
+/** A header that came several times is one line, as in RFC 9110 §5.3. */
+function inOneLineEach(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value = '']) => [name, Array.isArray(value) ? value.join(', ') : value]),
+  );
+}
+
+/**
+ * Reads a little, so that a connection can be used again; over the limits the connection goes. Of what was read the
+ * beginning is kept, as text.
+ */
+async function readBeginning(body: Readable): Promise<string> {
+  const kept: Buffer[] = [];
   let bytes = 0;
   const timer = setTimeout(() => body.destroy(), BODY_MS_MAX);
   try {
     for await (const chunk of body) {
-      bytes += Buffer.byteLength(chunk as Buffer);
+      const piece = chunk as Buffer;
+      if (bytes < KEPT_BYTES_MAX) kept.push(piece.subarray(0, KEPT_BYTES_MAX - bytes));
+      bytes += piece.length;
       // Leaving the loop destroys the body and with it the connection.
       if (bytes > BODY_BYTES_MAX) break;
     }
@@ -108,6 +139,8 @@ async function drop(body: Readable): Promise<void> {
   } finally {
     clearTimeout(timer);
   }
+  // `stream`: a character that the cut went through is left out.
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Buffer.concat(kept), { stream: true });
 }
 
 function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -6,6 +6,7 @@ import { createReleaseFlows, type ReleaseFlows } from './inbox-release';
 import { createTeamTurnFlows, type TeamTurnFlows } from './team-turn';
 import { createTurnFlows, type TurnFlows } from './turn';
 import { createScheduleFlows, type ScheduleFlows } from './housekeeping';
+import { createRecoveryFlows, type RecoveryFlows } from './webhook-recovery';
 import { createWebhookFlows, type WebhookFlows } from './webhook';
 import { createFlowClient, type FlowClient, type FlowClientDeps } from './flow-client';
 
@@ -15,6 +16,7 @@ export type Flows = CodeFlows &
   GroupFlows &
   EnforcementFlows &
   WebhookFlows &
+  RecoveryFlows &
   ReleaseFlows &
   TurnFlows &
   TeamTurnFlows &
@@ -29,6 +31,7 @@ export function createFlows(deps: FlowClientDeps): Flows {
     ...createGroupFlows(flows),
     ...createEnforcementFlows(flows),
     ...createWebhookFlows(flows),
+    ...createRecoveryFlows(flows),
     ...createReleaseFlows(flows),
     ...createTurnFlows(flows),
     ...createTeamTurnFlows(flows),

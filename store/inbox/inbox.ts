@@ -56,7 +56,7 @@ export async function readStored(
       { ...SAFE_READ, sort: { position: 1 }, limit: page.limit, hint: 'recipient_stored' },
     )
     .toArray();
-  return withMessages(database, agents, agent, envelopes);
+  return loadRows(database, agents, agent, envelopes);
 }
 
 /**
@@ -82,7 +82,7 @@ export async function readLive(
       { ...SAFE_READ, sort: { _id: 1 }, limit: page.limit, hint: '_id_' },
     )
     .toArray();
-  return withMessages(database, agents, agent, envelopes);
+  return loadRows(database, agents, agent, envelopes);
 }
 
 /**
@@ -112,7 +112,7 @@ export async function readReleased(
       { ...SAFE_READ, sort: { _id: 1 }, limit: page.limit, hint: '_id_' },
     )
     .toArray();
-  return withMessages(database, agents, agent, envelopes);
+  return loadRows(database, agents, agent, envelopes);
 }
 
 /** The position up to which the agent acknowledged over REST; 0 for one that never did. */
@@ -126,7 +126,8 @@ const restOf = ({ includeMuted, writtenOff }: InboxPage): Filter<Envelope> => ({
   ...notWrittenOff(writtenOff),
 });
 
-async function withMessages(
+/** The rows of these envelopes, in their order; those whose message is gone are left out. */
+export async function loadRows(
   database: Database,
   agents: AgentReader,
   agent: Reader,

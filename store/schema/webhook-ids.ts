@@ -4,6 +4,10 @@ import { ID_PREFIX } from '../../contract/ids';
 /** Characters of base64url that an id has behind its prefix: 132 bits of a hash (messaging.md §1). */
 const LENGTH = 22;
 
+/** What names the event of a message for one recipient for ever, whoever makes it, and when. */
+export const messageEventKey = (messageId: string, recipientId: string): string =>
+  `message.new|${messageId}|${recipientId}`;
+
 /** The id of the event that an intent (`obx_…`, or what else names it once for ever) tells of. */
 export function eventIdOf(intentId: string): string {
   return ID_PREFIX.webhookEvent + hash('event', intentId);

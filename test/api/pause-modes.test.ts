@@ -144,6 +144,13 @@ describe('what a paused agent can do', () => {
     });
     await call('listWebhooks', 'GET', '/v1/webhooks');
     await call('getWebhook', 'GET', `/v1/webhooks/${hook.body?.id}`);
+    const deliveries = `/v1/webhooks/${hook.body?.id}/deliveries`;
+    await call('listWebhookDeliveries', 'GET', deliveries);
+    await call('getWebhookDelivery', 'GET', `${deliveries}/whd_none`);
+    await call('redeliverWebhook', 'POST', `${deliveries}/whd_none/redeliver`);
+    const since = new Date().toISOString();
+    await call('listWebhookEvents', 'GET', `/v1/webhooks/${hook.body?.id}/events`);
+    await call('recoverWebhook', 'POST', `/v1/webhooks/${hook.body?.id}/recover`, { since });
     await call('deleteWebhook', 'DELETE', `/v1/webhooks/${hook.body?.id}`);
     await call('listAgentTurns', 'GET', '/v1/gateway/turns');
     const turn = '/v1/gateway/turns/exe_none';

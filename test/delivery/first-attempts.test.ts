@@ -234,14 +234,16 @@ describe('first attempts of webhook deliveries', () => {
   test('webhooks#G9: a delivery that ended changes no more, whoever comes late with a result', async () => {
     const webhook = await seedWebhook(rig.database, receiver.url);
     const failure = { kind: 'fault' as const, error: 'timeout' };
+    const nothing = { status: null, headers: [], body: '', remoteIp: null };
+    const record = { attempt: 1, at: new Date(), durationMs: 1, error: 'timeout', ...nothing };
     for (const status of ['delivered', 'dead', 'cancelled'] as const) {
       const [delivery] = await seedDeliveries(rig.database, webhook, 1, { status, attempts: 1, nextAttemptAt: null });
-      const late = { attempt: 1, token: null, at: new Date(), outcome: failure, random: 0 };
+      const late = { attempt: 1, token: null, at: new Date(), outcome: failure, record, random: 0 };
       await recordAttempts(rig.database, webhook._id, [{ ...late, deliveryId: delivery?._id ?? '' }]);
       expect(await rowOf(delivery)).toEqual(delivery);
     }
     const [lost] = await seedDeliveries(rig.database, webhook, 1, { status: 'delivering', attempts: 2 });
-    const stale = { attempt: 1, token: null, at: new Date(), outcome: failure, random: 0 };
+    const stale = { attempt: 1, token: null, at: new Date(), outcome: failure, record, random: 0 };
     await recordAttempts(rig.database, webhook._id, [{ ...stale, deliveryId: lost?._id ?? '' }]);
     expect(await rowOf(lost)).toEqual(lost);
   });

@@ -13,7 +13,7 @@ import { AckLane } from '../../store/sending/ack-lane';
 import type { Database } from '../../store/schema/database';
 import { createWebhookSecrets, type WebhookSecrets } from '../../store/webhooks/webhook-secrets';
 import { eventIdOf, webhookDeliveryId } from '../../store/schema/webhook-ids';
-import { openTestDatabase } from './database';
+import { openTestDatabase, type TestDatabaseOptions } from './database';
 import { use } from './use';
 
 const secrets = createWebhookSecrets([{ id: 'test', key: randomBytes(32) }]);
@@ -34,8 +34,11 @@ export interface WebhookRig {
 }
 
 /** Such a rig for the tests of the surrounding block. */
-export function useWebhookRig(): WebhookRig {
-  return use(openWebhookRig, (rig) => rig.close());
+export function useWebhookRig(options: TestDatabaseOptions = {}): WebhookRig {
+  return use(
+    () => openWebhookRig(options),
+    (rig) => rig.close(),
+  );
 }
 
 /** The way out, to this machine only. */
@@ -47,8 +50,8 @@ const openEgress = (timeoutMs?: number): Egress =>
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
 
-async function openWebhookRig(): Promise<WebhookRig> {
-  const { database, drop } = await openTestDatabase();
+async function openWebhookRig(options: TestDatabaseOptions): Promise<WebhookRig> {
+  const { database, drop } = await openTestDatabase(options);
   const log = createLogger('test', 'silent');
   const egress = openEgress();
   const egresses = [egress];

@@ -28,6 +28,7 @@ describe('recorded histories', () => {
       'enforcement',
       'group-deletion',
       'webhook',
+      'webhook-recovery',
       'inbox-release',
       'turn',
       'team-turn',

@@ -8,6 +8,7 @@ import type { TeamTurnInput, TeamTurnView } from './team-turn';
 import type { PaidTurnInput, PaidTurnView } from './paid-turn';
 import type { TurnInput, TurnView } from './turn';
 import type { WebhookFlowInput, WebhookFlowView } from './webhook';
+import type { WebhookRecoveryInput, WebhookRecoveryView } from './webhook-recovery';
 
 type CodeFlow = (input: CodeFlowInput) => Promise<CodeFlowResult>;
 
@@ -26,5 +27,6 @@ export interface FlowTypes {
   paidTurn: (input: PaidTurnInput) => Promise<PaidTurnView>;
   turn: (input: TurnInput) => Promise<TurnView>;
   webhook: (input: WebhookFlowInput) => Promise<WebhookFlowView>;
+  webhookRecovery: (input: WebhookRecoveryInput) => Promise<WebhookRecoveryView>;
   housekeeping: (input: HousekeepingInput) => Promise<HousekeepingResult>;
 }

@@ -10,6 +10,25 @@ export type DeliveryStatus = 'pending' | 'delivering' | 'delivered' | 'failed' |
 /** The states from which something may still be sent. */
 export const LIVE_STATUSES: DeliveryStatus[] = ['pending', 'delivering', 'failed'];
 
+/** What is kept of one attempt (webhooks.md §11.1). Of the receiver's own words only the beginning. */
+export interface AttemptRecord {
+  /** Its number, from 1. */
+  attempt: number;
+  /** When it was started. */
+  at: Date;
+  durationMs: number;
+  /** Null when there was no answer. */
+  status: number | null;
+  /** Null of a success. */
+  error: string | null;
+  /** Of the answer, in its order. Pairs, as names may hold what MongoDB means otherwise. */
+  headers: [name: string, value: string][];
+  /** Of the answer, 4 KiB at most. */
+  body: string;
+  /** The address that was tried; null when there was none. */
+  remoteIp: string | null;
+}
+
 /**
  * One event for one webhook. `_id` is a function of the recorded intent and the webhook (`webhookDeliveryId`), so
  * processing an intent again makes no second one.
@@ -52,9 +71,21 @@ export interface Delivery {
   /** Only of `presence.update`: whose, and which. Of those not yet started only the newest stays (`saveDeliveries`). */
   subjectId?: string;
   subjectVersion?: number;
+  /**
+   * Only of a cancelled one: nothing of the event is wrong, but its webhook was inactive when it was to be sent. A
+   * recovery sends it after all.
+   */
+  cancelledFor?: 'inactive';
+  /** Attempts that ended, oldest first; absent before the first, and in rows of earlier versions. */
+  log?: AttemptRecord[];
+  /** The headers of the last attempt, without its signatures. */
+  sent?: [name: string, value: string][];
   /** When the row is removed; null until it has ended. */
   expiresAt: Date | null;
 }
+
+/** For those who need no record of past attempts. */
+export const WITHOUT_LOG = { log: 0, sent: 0 } as const;
 
 export const deliveries = collection<Delivery>({
   schema: shape({
@@ -83,6 +114,15 @@ export const deliveries = collection<Delivery>({
   indexes: [
     // the deliveries of a webhook in one state, oldest first: claims, cancelDeliveries, backlogs
     { name: 'webhook_status_order', key: { webhookId: 1, status: 1, order: 1 } },
+    // listDeliveries, readLogged: one event or, merged, all events of a webhook by time. Nothing in it ever changes, so it
+    // costs a delivery one entry, whatever happens to it.
+    { name: 'webhook_event_created', key: { webhookId: 1, event: 1, createdAt: -1, _id: -1 } },
+    // listDeliveries, readUnsent: the few that were given up or cancelled, by time; nothing on the way of a success
+    {
+      name: 'webhook_ended_created',
+      key: { webhookId: 1, status: 1, createdAt: -1, _id: -1 },
+      partialFilterExpression: { status: { $in: ['dead', 'cancelled'] } },
+    },
     // findDue: what is due at a webhook, the earliest first; nextFailing: from one failing webhook to the next
     {
       name: 'failed_webhook_due',

@@ -53,6 +53,7 @@ export type FlowCommit = { agentId: string; keyVersion: number } | { ownerId: st
  * `inbox.release`: tell the flow that releases what `targetId` did not get in a silence that ended; one row per agent.
  * `webhook.deleted`: remove what was not sent to the webhook `webhookId` of `targetId`.
  * `webhook.trouble`: tell the flow of a webhook to look at it by `dueAt`; one row per webhook, `notes` counts its writes.
+ * `webhook.recovery`: start the flow `jobId` that sends the webhook `webhookId` of `targetId` what it missed.
  * `turn.started`: start the flow of a turn of the gateway. `turn.replied`: settle which turn an agent's message answers; those to one guest
  * in their order.
  * `turn.ended`: tell the flow of a turn, and hand over the next one of its session.
@@ -71,6 +72,18 @@ export type OutboxRow =
   | { _id: string; kind: 'group.deletion'; groupId: string; createdAt: Date }
   | { _id: string; kind: 'webhook.deleted'; targetId: string; webhookId: string; createdAt: Date }
   | { _id: string; kind: 'webhook.trouble'; webhookId: string; dueAt: Date; notes: number; createdAt: Date }
+  | {
+      _id: string;
+      kind: 'webhook.recovery';
+      targetId: string;
+      webhookId: string;
+      jobId: string;
+      since: Date;
+      until: Date;
+      status: 'dead' | 'failed' | null;
+      matched: number;
+      createdAt: Date;
+    }
   | { _id: string; kind: 'turn.started'; executionId: string; createdAt: Date }
   | { _id: string; kind: 'team-turn.started'; executionId: string; createdAt: Date }
   | { _id: string; kind: 'turn.replied'; guestId: string; messageId: string; seq: number; createdAt: Date }

@@ -1,7 +1,7 @@
-import { deliveryOrder, type Delivery } from '../../schema/collections/deliveries';
+import { deliveryOrder, WITHOUT_LOG, type Delivery } from '../../schema/collections/deliveries';
 import { withTransaction, type Database } from '../../schema/database';
 import { READ } from '../../schema/reads';
-import { webhookDeliveryId } from '../../schema/webhook-ids';
+import { replayIdOf, replayOf } from './replay';
 
 /** Deliveries that were given up after their last attempt (webhooks.md §8). */
 
@@ -23,7 +23,7 @@ export async function listDeadLetters(
   const deliveries = await database.deliveries
     .find(
       { $and: [{ deadAt: { $type: 'date' } }, older], expiresAt: { $gt: now } },
-      { sort: { deadAt: -1, _id: -1 }, limit, ...READ },
+      { projection: WITHOUT_LOG, sort: { deadAt: -1, _id: -1 }, limit, ...READ },
     )
     .toArray();
   const ids = [...new Set(deliveries.map(({ webhookId }) => webhookId))];
@@ -43,39 +43,20 @@ export type Replay = { kind: 'replayed'; id: string } | { kind: 'unknown' | 'rep
  */
 export function replayDeadLetter(database: Database, { id, now }: { id: string; now: Date }): Promise<Replay> {
   return withTransaction(database, async (session) => {
-    const dead = await database.deliveries.findOne({ _id: id, status: 'dead', expiresAt: { $gt: now } }, { session });
+    const dead = await database.deliveries.findOne(
+      { _id: id, status: 'dead', expiresAt: { $gt: now } },
+      { projection: WITHOUT_LOG, session },
+    );
     if (dead === null) return { kind: 'unknown' };
     if (dead.replayedAt !== null) return { kind: 'replayed_before' };
     const webhook = await database.webhooks.findOne({ _id: dead.webhookId, active: true }, { session });
     if (webhook === null) return { kind: 'webhook_inactive' };
-    const replayedAsId = webhookDeliveryId(`replay|${id}`, dead.webhookId);
+    const replayedAsId = replayIdOf(dead);
+    const order = deliveryOrder(dead.position ?? 0, now);
     await database.deliveries.updateOne({ _id: id }, { $set: { replayedAt: now, replayedAsId } }, { session });
-    await database.deliveries.insertOne(replayOf(dead, replayedAsId, now), { session });
+    await database.deliveries.insertOne(replayOf(dead, replayedAsId, { order, now }), { session });
     return { kind: 'replayed', id: replayedAsId };
   });
-}
-
-function replayOf(dead: Delivery, id: string, now: Date): Delivery {
-  return {
-    ...dead,
-    _id: id,
-    status: 'pending',
-    attempts: 0,
-    nextAttemptAt: now,
-    leaseUntil: null,
-    lastStatus: null,
-    lastError: null,
-    firstAttemptAt: null,
-    lastAttemptAt: null,
-    deliveredAt: null,
-    deadAt: null,
-    replayedAt: null,
-    replayedAsId: null,
-    replayOf: dead._id,
-    createdAt: now,
-    order: deliveryOrder(dead.position ?? 0, now),
-    expiresAt: null,
-  };
 }
 
 /** How many deliveries were given up since `since`, counted up to `max`. */

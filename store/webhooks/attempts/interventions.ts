@@ -9,7 +9,7 @@ import { READ } from '../../schema/reads';
 const BATCH = 1_000;
 
 /**
- * Cancels everything that waits at a webhook that is inactive, in steps. Attempts on the wire end as they end. Repeating
+ * Cancels everything that waits at a webhook that is inactive, in steps; a recovery can still send it. Attempts on the wire end as they end. Repeating
  * it finds the rest or nothing.
  */
 export async function cancelWaiting(database: Database, webhookId: string, now: Date): Promise<void> {
@@ -17,7 +17,8 @@ export async function cancelWaiting(database: Database, webhookId: string, now: 
     for (;;) {
       const ids = await idsOf(database, webhookId, status);
       if (ids.length === 0) break;
-      await database.deliveries.updateMany({ _id: { $in: ids }, status }, { $set: cancelled(now) });
+      const $set = { ...cancelled(now), cancelledFor: 'inactive' as const };
+      await database.deliveries.updateMany({ _id: { $in: ids }, status }, { $set });
     }
   }
 }

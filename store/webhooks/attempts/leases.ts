@@ -1,6 +1,6 @@
 import type { Filter } from 'mongodb';
 import { DELIVERY_KEEP_MS } from '../../../contract/limits';
-import type { Delivery } from '../../schema/collections/deliveries';
+import { WITHOUT_LOG, type Delivery } from '../../schema/collections/deliveries';
 import type { Webhook } from '../../schema/collections/webhooks';
 import { envelopeId } from '../../schema/collections/messages';
 import type { Database } from '../../schema/database';
@@ -128,7 +128,7 @@ export async function leaseOne(
         },
       },
     ],
-    { returnDocument: 'after' },
+    { returnDocument: 'after', projection: WITHOUT_LOG },
   );
   const delivery = await within(CLAIM_MS_MAX, taking);
   if (delivery === null || (await withdraw(database, delivery))) return null;

@@ -1,4 +1,5 @@
-import type { Delivery } from '../../schema/collections/deliveries';
+import { WORKER_LOST } from '../../../domain/webhook-attempt';
+import type { AttemptRecord, Delivery } from '../../schema/collections/deliveries';
 import type { Database } from '../../schema/database';
 import { READ } from '../../schema/reads';
 import { recordAttempts } from './record-attempts';
@@ -11,16 +12,17 @@ export async function recordLost(database: Database, now: Date, limit: number): 
   const rows = await database.deliveries
     .find(
       { status: 'delivering', leaseUntil: { $lt: now } },
-      { projection: { webhookId: 1, attempts: 1 }, sort: { leaseUntil: 1 }, limit, ...READ },
+      { projection: { webhookId: 1, attempts: 1, lastAttemptAt: 1 }, sort: { leaseUntil: 1 }, limit, ...READ },
     )
     .toArray();
   for (const [webhookId, lost] of groupBy(rows)) {
-    const results = lost.map(({ _id, attempts }) => ({
-      deliveryId: _id,
-      attempt: attempts,
+    const results = lost.map((row) => ({
+      deliveryId: row._id,
+      attempt: row.attempts,
       token: null,
       at: now,
       outcome: { kind: 'lost' as const },
+      record: recordOf(row, now),
       random: 0,
     }));
     await recordAttempts(database, webhookId, results);
@@ -28,7 +30,17 @@ export async function recordLost(database: Database, now: Date, limit: number): 
   return rows.length;
 }
 
-function groupBy(rows: Pick<Delivery, '_id' | 'webhookId' | 'attempts'>[]): Map<string, typeof rows> {
+type LostRow = Pick<Delivery, '_id' | 'webhookId' | 'attempts' | 'lastAttemptAt'>;
+
+/** How long it took nobody knows: until somebody noticed. */
+function recordOf({ attempts, lastAttemptAt }: LostRow, now: Date): AttemptRecord {
+  const at = lastAttemptAt ?? now;
+  const durationMs = Math.max(0, now.getTime() - at.getTime());
+  const nothing = { status: null, headers: [], body: '', remoteIp: null };
+  return { attempt: attempts, at, durationMs, error: WORKER_LOST, ...nothing };
+}
+
+function groupBy(rows: LostRow[]): Map<string, typeof rows> {
   const groups = new Map<string, typeof rows>();
   for (const row of rows) groups.set(row.webhookId, [...(groups.get(row.webhookId) ?? []), row]);
   return groups;

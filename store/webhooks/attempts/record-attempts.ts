@@ -2,14 +2,16 @@ import type { AnyBulkWriteOperation, ClientSession } from 'mongodb';
 import { DELIVERY_KEEP_MS } from '../../../contract/limits';
 import {
   countsForBreaker,
+  isAborted,
   isDelivered,
   isGone,
   verdictOf,
   type AttemptOutcome,
   type DeliveryVerdict,
 } from '../../../domain/webhook-attempt';
+import { WEBHOOK_ATTEMPTS_MAX } from '../../../domain/webhook-retry';
 import { afterFailure, afterNothing, afterSuccess, type Breaker } from '../../../domain/webhook-breaker';
-import type { Delivery } from '../../schema/collections/deliveries';
+import type { AttemptRecord, Delivery } from '../../schema/collections/deliveries';
 import { withTransaction, type Database } from '../../schema/database';
 import { requestRetry } from './retry-requests';
 
@@ -22,6 +24,10 @@ export interface AttemptResult {
   token: string | null;
   at: Date;
   outcome: AttemptOutcome;
+  /** What the log keeps of it: written by the statement that writes what the delivery becomes. */
+  record: AttemptRecord;
+  /** The headers that it was sent with, without its signatures; absent when nothing was sent. */
+  sent?: Delivery['sent'];
   /** Between 0 and 1, drawn once: the transaction may run several times. */
   random: number;
 }
@@ -52,7 +58,7 @@ export function recordAttempts(database: Database, webhookId: string, results: A
     const isActive = webhook.active && !gone;
     const verdicts = results.map((result) => settledBy(result, isActive));
     await database.deliveries.bulkWrite(
-      results.map((result, index) => changeOf(result, verdicts[index] ?? settledBy(result, isActive))),
+      results.map((result, index) => changeOf(result, verdicts[index] ?? settledBy(result, isActive), isActive)),
       { session },
     );
     await database.webhooks.updateOne(
@@ -82,9 +88,11 @@ function settledBy({ outcome, attempt, at, random }: AttemptResult, isActive: bo
 }
 
 function changeOf(
-  { deliveryId, attempt, at }: AttemptResult,
+  { deliveryId, attempt, at, outcome, record, sent }: AttemptResult,
   verdict: DeliveryVerdict,
+  isActive: boolean,
 ): AnyBulkWriteOperation<Delivery> {
+  const isForInactive = verdict.to === 'cancelled' && !isActive && !isAborted(outcome);
   const set: Partial<Delivery> = {
     status: verdict.to,
     leaseUntil: null,
@@ -94,10 +102,12 @@ function changeOf(
     deliveredAt: verdict.to === 'delivered' ? at : null,
     deadAt: verdict.to === 'dead' ? at : null,
     expiresAt: verdict.to === 'failed' ? null : new Date(at.getTime() + DELIVERY_KEEP_MS),
+    ...(isForInactive ? { cancelledFor: 'inactive' as const } : {}),
+    ...(sent === undefined ? {} : { sent }),
   };
-  return {
-    updateOne: { filter: { _id: deliveryId, status: 'delivering', attempts: attempt }, update: { $set: set } },
-  };
+  const filter = { _id: deliveryId, status: 'delivering' as const, attempts: attempt };
+  const log = { $each: [record], $slice: -WEBHOOK_ATTEMPTS_MAX };
+  return { updateOne: { filter, update: { $set: set, $push: { log } } } };
 }
 
 /** Whatever the flow has to do: repeat, wait for the end of a cool-down, cancel what waits at an endpoint that is gone. */

@@ -1,5 +1,6 @@
 import { ALL_WEBHOOK_EVENTS } from '../../../contract/events';
 import { groupGuardId, type GroupGuard } from '../../../domain/group';
+import { isToldOf } from '../../../domain/webhook-told';
 import type { AgentCard, AgentReader } from '../../agents/agents';
 import type { Invitation } from '../../schema/collections/groups';
 import type { Message } from '../../schema/collections/messages';
@@ -20,7 +21,7 @@ export async function loadIntents(database: Database, limit: number): Promise<In
 
 /** What the events of a batch of intents tell, as it is now. */
 export interface IntentFacts {
-  /** Active webhooks by agent, oldest first. */
+  /** Webhooks by agent, oldest first, also inactive ones. */
   webhooks: Map<string, Webhook[]>;
   /** Salts of the inboxes by agent: what delivery ids are made with. */
   salts: Map<string, string>;
@@ -44,7 +45,7 @@ export async function loadFacts(
     rows.map(({ targetId }) => targetId),
   );
   const wanted = rows.filter(({ targetId, kind }) =>
-    webhooks.get(targetId)?.some(({ events }) => events.includes(kind)),
+    webhooks.get(targetId)?.some((webhook) => isToldOf(webhook, kind)),
   );
   const messages = await loadMessages(database, idsOf(wanted, 'message.new', 'messageId'));
   const invitations = await loadInvitations(database, idsOf(wanted, 'group.invite.received', 'invitationId'));
@@ -84,7 +85,7 @@ function idsOf<Kind extends IntentRow['kind'], Field extends keyof Extract<Inten
 async function loadWebhooks(database: Database, agentIds: string[]): Promise<Map<string, Webhook[]>> {
   const rows = await database.webhooks
     .find(
-      { agentId: { $in: [...new Set(agentIds)] }, active: true },
+      { agentId: { $in: [...new Set(agentIds)] } },
       { ...SAFE_READ, sort: { agentId: 1, createdAt: 1, _id: 1 } },
     )
     .toArray();

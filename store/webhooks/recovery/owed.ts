@@ -1,0 +1,37 @@
+import { WITHOUT_LOG, type Delivery } from '../../schema/collections/deliveries';
+import type { Database } from '../../schema/database';
+import { SAFE_READ } from '../../schema/reads';
+import { indexOf, owedBy, type RecoveryScope } from './scope';
+
+/** Where in a log by time a reader is. */
+export interface LogPlace {
+  at: Date;
+  id: string;
+}
+
+export const behind = ({ at, id }: LogPlace) => ({
+  createdAt: { $gte: at },
+  $or: [{ createdAt: { $gt: at } }, { _id: { $gt: id } }],
+});
+
+/** The next deliveries that a recovery sends again, oldest first. */
+export function readOwed(
+  database: Database,
+  webhookId: string,
+  { scope, after, limit, now }: { scope: RecoveryScope; after: LogPlace; limit: number; now: Date },
+): Promise<Delivery[]> {
+  return database.deliveries
+    .find(
+      { $and: [...owedBy(webhookId, scope), behind(after), { expiresAt: { $not: { $lte: now } } }] },
+      { ...SAFE_READ, projection: WITHOUT_LOG, sort: { createdAt: 1, _id: 1 }, limit, hint: indexOf(scope) },
+    )
+    .toArray();
+}
+
+/** How many these are, counted up to `max`. */
+export function countOwed(database: Database, webhookId: string, scope: RecoveryScope, max: number): Promise<number> {
+  return database.deliveries.countDocuments(
+    { $and: owedBy(webhookId, scope) },
+    { ...SAFE_READ, limit: max, hint: indexOf(scope) },
+  );
+}
