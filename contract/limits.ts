@@ -226,11 +226,6 @@ export const WEBHOOK_SECRET_LENGTH_MAX = 255;
 export const DELIVERY_KEEP_MS = 2_592_000_000;
 /** webhooks.md G7: attempts of one webhook at the same time. */
 export const WEBHOOK_ATTEMPTS_AT_ONCE = 10;
-/** webhooks.md §11.1, §11.2. */
-export const DELIVERIES_PAGE_DEFAULT = 50;
-export const DELIVERIES_PAGE_MAX = 100;
-/** How long a redelivery with `wait` waits for its first attempt: one that hangs takes 12 s. */
-export const REDELIVERY_WAIT_MS = 15_000;
 export const DEAD_LETTERS_PAGE_DEFAULT = 50;
 export const DEAD_LETTERS_PAGE_MAX = 100;
 

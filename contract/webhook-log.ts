@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { ALL_WEBHOOK_EVENTS } from './events';
-import { DELIVERIES_PAGE_DEFAULT, DELIVERIES_PAGE_MAX } from './limits';
 import { optional } from './optional';
 import { clamped } from './paging';
 
@@ -8,12 +7,15 @@ import { clamped } from './paging';
 
 export const DELIVERY_STATUSES = ['pending', 'delivering', 'delivered', 'failed', 'dead', 'cancelled'] as const;
 
+/** How long a redelivery with `wait` waits for its first attempt: one that hangs takes 12 s. */
+export const REDELIVERY_WAIT_MS = 15_000;
+
 const DELIVERY_ID = 'whd_2uQk7dXcV5bN1mRtZr8sWk';
 const EVENT_ID = 'evt_9pQm3tYvXc5bN1mRtZr8sW';
 const ENDPOINT_ERROR = 'HTTP 503 Service Unavailable';
 
 const time = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
-const limit = clamped({ default: DELIVERIES_PAGE_DEFAULT, min: 1, max: DELIVERIES_PAGE_MAX });
+const limit = clamped({ default: 50, min: 1, max: 100 });
 const cursor = z.string().optional();
 
 export const deliveriesQuerySchema = z.object({
@@ -50,7 +52,10 @@ export const webhookDeliverySchema = z
       .string()
       .nullable()
       .meta({ examples: [ENDPOINT_ERROR] }),
-    replay_of: z.string().nullable().meta({ examples: [null] }),
+    replay_of: z
+      .string()
+      .nullable()
+      .meta({ examples: [null] }),
   })
   .meta({ id: 'WebhookDelivery' });
 
@@ -74,7 +79,10 @@ export const webhookAttemptSchema = z
       .meta({ examples: [ENDPOINT_ERROR] }),
     response_headers: headers.meta({ examples: [{ 'content-type': 'text/plain' }] }),
     response_body: z.string().meta({ examples: ['try again later'] }),
-    remote_ip: z.string().nullable().meta({ examples: ['203.0.113.7'] }),
+    remote_ip: z
+      .string()
+      .nullable()
+      .meta({ examples: ['203.0.113.7'] }),
   })
   .meta({ id: 'WebhookAttempt' });
 

@@ -26,10 +26,7 @@ export interface EventPage<Row extends Happening> {
  * can speak for: what it holds next may be older than what the other one has.
  * @param wantedMax at least 1, so that every page gets further
  */
-export function mergeHappenings<Row extends Happening>(
-  sources: EventSource<Row>[],
-  wantedMax: number,
-): EventPage<Row> {
+export function mergeHappenings<Row extends Happening>(sources: EventSource<Row>[], wantedMax: number): EventPage<Row> {
   const horizons = sources.flatMap(({ rows, isFull }) => (isFull ? (rows.at(-1)?.atMs ?? Infinity) : Infinity));
   const horizonMs = Math.min(...horizons);
   const all = sources.flatMap(({ rows }) => rows).sort((one, other) => one.atMs - other.atMs);

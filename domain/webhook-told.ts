@@ -4,6 +4,9 @@ import type { WebhookEvent } from '../contract/events';
 const NOT_RECORDED: WebhookEvent[] = ['message.new', 'presence.update'];
 
 /** Whether an event becomes a row for a webhook: a delivery, or the record of what it misses while it is inactive. */
-export function isToldOf({ active, events }: { active: boolean; events: WebhookEvent[] }, event: WebhookEvent): boolean {
+export function isToldOf(
+  { active, events }: { active: boolean; events: WebhookEvent[] },
+  event: WebhookEvent,
+): boolean {
   return events.includes(event) && (active || !NOT_RECORDED.includes(event));
 }

@@ -36,7 +36,8 @@ export function happeningsCursorOf({ logAtMs, logId, position, upTo }: Happening
 export function parseHappeningsCursor(cursor: string): HappeningsCursor {
   const text = Buffer.from(cursor, 'base64url').toString('utf8');
   const parts = /^(\d{1,15}) (|whd_[\w-]{1,64}) (\d{1,14}) (\d{1,14})$/.exec(text);
-  if (parts === null) throw new AppError('VALIDATION_ERROR', undefined, undefined, 'The cursor is not one of this list');
+  if (parts === null)
+    throw new AppError('VALIDATION_ERROR', undefined, undefined, 'The cursor is not one of this list');
   const [, logAtMs, logId = '', position, upTo] = parts;
   return { logAtMs: Number(logAtMs), logId, position: Number(position), upTo: Number(upTo) };
 }

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Readable } from 'node:stream';
+import type { Dispatcher } from 'undici';
 import { faultOf } from './faults';
 import { createPools } from './pools';
 import { addressesOf, type Resolve } from './resolve';
@@ -86,18 +87,7 @@ export function createEgress({
         const answer = await exchange(target, request, { signal: stop.signal, peer });
         if ('kind' in answer) return answer;
         clearTimeout(timer);
-        const body = await readBeginning(answer.body);
-        const { statusCode: status, headers } = answer;
-        const given = headers['retry-after'];
-        return {
-          kind: 'answered',
-          status,
-          retryAfter: typeof given === 'string' ? given : undefined,
-          error: textOf(status),
-          headers: inOneLineEach(headers),
-          body,
-          ...peer,
-        };
+        return { ...(await answered(answer)), ...peer };
       } catch (error) {
         return { kind: 'fault', error: stop.signal.aborted ? 'timeout' : faultOf(error), ...peer };
       } finally {
@@ -105,6 +95,20 @@ export function createEgress({
       }
     },
     close: () => pools.close(),
+  };
+}
+
+type Answer = Dispatcher.ResponseData;
+
+async function answered({ statusCode: status, headers, body }: Answer): Promise<Extract<Exchange, { kind: 'answered' }>> {
+  const given = headers['retry-after'];
+  return {
+    kind: 'answered',
+    status,
+    retryAfter: typeof given === 'string' ? given : undefined,
+    error: textOf(status),
+    headers: inOneLineEach(headers),
+    body: await readBeginning(body),
   };
 }
 

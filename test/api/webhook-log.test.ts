@@ -71,7 +71,8 @@ describe('what an agent sees of its deliveries (webhooks.md §11.1)', () => {
       [{ until: until.toISOString() }, ({ createdAt }) => createdAt < until],
       [
         { status: 'dead', event: 'message.read', since: since.toISOString(), until: until.toISOString() },
-        (row) => row.status === 'dead' && row.event === 'message.read' && row.createdAt >= since && row.createdAt < until,
+        (row) =>
+          row.status === 'dead' && row.event === 'message.read' && row.createdAt >= since && row.createdAt < until,
       ],
     ];
     for (const [query, isWanted] of filters) {
@@ -86,7 +87,10 @@ describe('what an agent sees of its deliveries (webhooks.md §11.1)', () => {
     const [delivery] = await seedDeliveries(database, webhook);
     const unknown = { ...webhook, _id: 'whk_0000000000000000' };
     for (const rest of ['', '/whd_none', `/${delivery?._id}`]) {
-      const [foreign, none] = [await as(bob, 'GET', pathOf(webhook, rest)), await as(bob, 'GET', pathOf(unknown, rest))];
+      const [foreign, none] = [
+        await as(bob, 'GET', pathOf(webhook, rest)),
+        await as(bob, 'GET', pathOf(unknown, rest)),
+      ];
       expect([foreign.status, foreign.text]).toEqual([404, none.text]);
       expect(foreign.body).toEqual({ code: 'NOT_FOUND', message: 'Webhook not found' });
     }
@@ -99,7 +103,10 @@ describe('what an agent sees of its deliveries (webhooks.md §11.1)', () => {
     const ada = await createTestAgent(database);
     const webhook = await hookOf(ada, { held: 'paused' });
     for (const query of ['status=done', 'event=message.deleted', 'since=yesterday', 'until=1', 'cursor=x']) {
-      expect([query, (await as(ada, 'GET', `${pathOf(webhook)}?${query}`)).body.code]).toEqual([query, 'VALIDATION_ERROR']);
+      expect([query, (await as(ada, 'GET', `${pathOf(webhook)}?${query}`)).body.code]).toEqual([
+        query,
+        'VALIDATION_ERROR',
+      ]);
     }
     const past = { status: 'delivered', expiresAt: new Date(Date.now() - 1) } as const;
     const [old] = await seedDeliveries(database, webhook, 1, past);

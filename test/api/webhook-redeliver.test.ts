@@ -74,7 +74,10 @@ describe('sending a delivery again (webhooks.md §11.2)', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([202, 409, 409, 409]);
     await database.webhooks.updateOne({ _id: webhook._id }, { $set: { held: 'paused' } });
     const waiting = await seed(webhook, { status: 'pending', nextAttemptAt: new Date(), expiresAt: null });
-    expect(await redeliver(ada, waiting)).toMatchObject({ status: 409, body: { message: 'This delivery is still under way' } });
+    expect(await redeliver(ada, waiting)).toMatchObject({
+      status: 409,
+      body: { message: 'This delivery is still under way' },
+    });
     expect((await redeliver(ada, { ...dead, _id: 'whd_none' })).status).toBe(404);
     expect((await redeliver(await createTestAgent(database), dead)).body).toEqual({
       code: 'NOT_FOUND',

@@ -22,19 +22,22 @@ describe('what is kept of attempts (webhooks.md §11.1, §11.2)', () => {
       { describe: `a delivery that is ${status}` },
     );
 
-  test.each([500, 404, 302])('webhooks#33: abort-message with %s ends the delivery: no second request', async (status) => {
-    receiver.answer((response) => response.writeHead(status, { 'Webhook-Delivery': ' Abort-Message ' }).end());
-    const webhook = await seedWebhook(rig.database, receiver.url);
-    const [delivery] = await seedDeliveries(rig.database, webhook);
-    rig.startWorker().wake(webhook._id);
-    const row = await untilStatus(delivery, 'cancelled');
-    expect(row).toMatchObject({ attempts: 1, lastStatus: status, nextAttemptAt: null, expiresAt: expect.any(Date) });
-    // The receiver refused it: a recovery must not send it again.
-    expect(row.cancelledFor).toBeUndefined();
-    expect(await rig.database.outbox.countDocuments({ webhookId: webhook._id })).toBe(0);
-    await rig.attemptDue(webhook._id, new Date(Date.now() + 86_400_000));
-    expect(receiver.requests).toHaveLength(1);
-  });
+  test.each([500, 404, 302])(
+    'webhooks#33: abort-message with %s ends the delivery: no second request',
+    async (status) => {
+      receiver.answer((response) => response.writeHead(status, { 'Webhook-Delivery': ' Abort-Message ' }).end());
+      const webhook = await seedWebhook(rig.database, receiver.url);
+      const [delivery] = await seedDeliveries(rig.database, webhook);
+      rig.startWorker().wake(webhook._id);
+      const row = await untilStatus(delivery, 'cancelled');
+      expect(row).toMatchObject({ attempts: 1, lastStatus: status, nextAttemptAt: null, expiresAt: expect.any(Date) });
+      // The receiver refused it: a recovery must not send it again.
+      expect(row.cancelledFor).toBeUndefined();
+      expect(await rig.database.outbox.countDocuments({ webhookId: webhook._id })).toBe(0);
+      await rig.attemptDue(webhook._id, new Date(Date.now() + 86_400_000));
+      expect(receiver.requests).toHaveLength(1);
+    },
+  );
 
   test('webhooks#33: with a 2xx the header means nothing, and another value of it neither', async () => {
     const webhook = await seedWebhook(rig.database, receiver.url);

@@ -18,7 +18,11 @@ describe('histories of recoveries', () => {
         const stage = stages[count] ?? 'done';
         count += 1;
         const made = stage === 'waiting' ? 0 : 50;
-        return Promise.resolve({ stage, made, cursor: { logAtMs: since + count, logId: '', position: count, upTo: 9 } });
+        return Promise.resolve({
+          stage,
+          made,
+          cursor: { logAtMs: since + count, logId: '', position: count, upTo: 9 },
+        });
       },
     };
     await time.withWorker(activities, async () => {

@@ -42,7 +42,12 @@ describe('queries of the delivery log', () => {
     ['what is sent again', 'webhook_ended_created', () => owed(null)],
     ['what is given up and sent again', 'webhook_ended_created', () => owed('dead'), 20],
     ['what waits and is sent again', 'webhook_status_order', () => owed('failed'), 41],
-    ['logged events', 'webhook_event_created', () => readLogged(database, webhook._id, { after: start, limit: 10, now }), 20],
+    [
+      'logged events',
+      'webhook_event_created',
+      () => readLogged(database, webhook._id, { after: start, limit: 10, now }),
+      20,
+    ],
   ];
 
   test.each(queries)('%s: %s', async (_, index, work, examinedMax = 120) => {

@@ -118,7 +118,9 @@ describe('what an endpoint missed comes by a recovery (webhooks.md §11.2)', () 
     const all = await rows(id);
     expect(all).toHaveLength(251);
     expect(new Set(receiver.requests.map(messageOf)).size).toBe(251);
-    const starts = all.filter(({ attempts }) => attempts === 1).map(({ firstAttemptAt }) => firstAttemptAt?.getTime() ?? 0);
+    const starts = all
+      .filter(({ attempts }) => attempts === 1)
+      .map(({ firstAttemptAt }) => firstAttemptAt?.getTime() ?? 0);
     expect(starts).toEqual([...starts].sort((one, other) => one - other));
   });
 

@@ -1,13 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  getWebhookDelivery,
-  listWebhookDeliveries,
-  redeliverWebhook,
-} from '../../../contract/endpoints-webhook-log';
+import { getWebhookDelivery, listWebhookDeliveries, redeliverWebhook } from '../../../contract/endpoints-webhook-log';
 import { AppError } from '../../../contract/errors';
-import { REDELIVERY_WAIT_MS } from '../../../contract/limits';
-import { deliveriesQuerySchema, redeliverSchema } from '../../../contract/webhook-log';
+import { deliveriesQuerySchema, REDELIVERY_WAIT_MS, redeliverSchema } from '../../../contract/webhook-log';
 import { presentDelivery, presentDeliveryDetail } from '../../../presenters/webhook-delivery';
 import type { Webhook } from '../../../store/schema/collections/webhooks';
 import type { Database } from '../../../store/schema/database';

@@ -42,7 +42,9 @@ export function redeliver(database: Database, input: Redelivery): Promise<Redeli
     if (original.status === 'pending' || original.status === 'delivering') return { kind: 'unfinished' };
     if (original.status === 'dead' && original.replayedAt !== null) return { kind: 'replayed_before' };
     const id =
-      original.status === 'dead' ? replayIdOf(original) : webhookDeliveryId(`redeliver|${deliveryId}|${token}`, webhookId);
+      original.status === 'dead'
+        ? replayIdOf(original)
+        : webhookDeliveryId(`redeliver|${deliveryId}|${token}`, webhookId);
     const delivery = replayOf(original, id, { order: deliveryOrder(original.position ?? 0, now), now });
     await mark(database, original, { id, now, session });
     await database.deliveries.insertOne(delivery, { session });

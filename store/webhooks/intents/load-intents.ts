@@ -84,10 +84,7 @@ function idsOf<Kind extends IntentRow['kind'], Field extends keyof Extract<Inten
 
 async function loadWebhooks(database: Database, agentIds: string[]): Promise<Map<string, Webhook[]>> {
   const rows = await database.webhooks
-    .find(
-      { agentId: { $in: [...new Set(agentIds)] } },
-      { ...SAFE_READ, sort: { agentId: 1, createdAt: 1, _id: 1 } },
-    )
+    .find({ agentId: { $in: [...new Set(agentIds)] } }, { ...SAFE_READ, sort: { agentId: 1, createdAt: 1, _id: 1 } })
     .toArray();
   const byAgent = new Map<string, Webhook[]>();
   for (const row of rows) byAgent.set(row.agentId, [...(byAgent.get(row.agentId) ?? []), row]);

@@ -89,7 +89,8 @@ export async function lookForMissing(
       { ...SAFE_READ, sort: { _id: 1 }, limit, hint: '_id_' },
     )
     .toArray();
-  const idOf = ({ messageId }: Envelope) => webhookDeliveryId(eventIdOf(messageEventKey(messageId, agentId)), webhookId);
+  const idOf = ({ messageId }: Envelope) =>
+    webhookDeliveryId(eventIdOf(messageEventKey(messageId, agentId)), webhookId);
   const ids = envelopes.map(idOf);
   const made = await database.deliveries
     .find({ _id: { $in: ids } }, { ...SAFE_READ, projection: { _id: 1 }, limit: Math.max(1, ids.length) })

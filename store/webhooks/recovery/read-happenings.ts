@@ -17,9 +17,7 @@ export interface HappeningsCursor {
 }
 
 /** Something of a webhook: a row of its log, or a message of which it has none. */
-export type WebhookHappening =
-  | { kind: 'log'; delivery: Delivery }
-  | { kind: 'inbox'; envelope: Envelope };
+export type WebhookHappening = { kind: 'log'; delivery: Delivery } | { kind: 'inbox'; envelope: Envelope };
 
 type Row = Happening & WebhookHappening;
 

@@ -19,12 +19,21 @@ const LOOKS_MAX = 20;
  */
 export function requestRecovery(
   database: Database,
-  { webhook, jobId, scope, matched, now }: { webhook: Webhook; jobId: string; scope: RecoveryScope; matched: number; now: Date },
+  {
+    webhook,
+    jobId,
+    scope,
+    matched,
+    now,
+  }: { webhook: Webhook; jobId: string; scope: RecoveryScope; matched: number; now: Date },
 ): Promise<boolean> {
   const { _id: webhookId, agentId: targetId } = webhook;
   const _id = newOutboxId();
   return withTransaction(database, async (session) => {
-    const active = await database.webhooks.findOne({ _id: webhookId, active: true }, { projection: { _id: 1 }, session });
+    const active = await database.webhooks.findOne(
+      { _id: webhookId, active: true },
+      { projection: { _id: 1 }, session },
+    );
     if (active === null) return false;
     await database.outbox.insertOne(
       { _id, kind: 'webhook.recovery', targetId, webhookId, jobId, ...scope, matched, createdAt: now },
@@ -46,12 +55,7 @@ export async function countMissing(
   return Math.min(COUNTED_MAX, owed + (await countNeverMade(database, webhook, scope, now)));
 }
 
-async function countNeverMade(
-  database: Database,
-  webhook: Webhook,
-  scope: RecoveryScope,
-  now: Date,
-): Promise<number> {
+async function countNeverMade(database: Database, webhook: Webhook, scope: RecoveryScope, now: Date): Promise<number> {
   const inbox = await findInboxIn(database, webhook.agentId);
   if (inbox === null) return 0;
   const time = { since: knownSince(scope.since, now), until: scope.until };

@@ -25,7 +25,10 @@ export function saveRecovered(
   { replays, made, now }: { replays: Recovered[]; made: Delivery[]; now: Date },
 ): Promise<Delivery[]> {
   return withTransaction(database, async (session) => {
-    const webhook = await database.webhooks.findOne({ _id: webhookId, active: true }, { projection: { _id: 1 }, session });
+    const webhook = await database.webhooks.findOne(
+      { _id: webhookId, active: true },
+      { projection: { _id: 1 }, session },
+    );
     if (webhook === null) return [];
     const rows = await database.deliveries
       .find(
