@@ -11,6 +11,7 @@ import {
   teamHistorySchema,
   teamSchema,
   teamsSchema,
+  teamStreamQuerySchema,
   updateTeamSchema,
 } from './teams';
 
@@ -135,6 +136,17 @@ export const teamChatStream = bothPaths({
   errors: TEAM_TURN_ERRORS,
 });
 
+export const streamTeamExecution = bothPaths({
+  ...gateway,
+  method: 'GET',
+  path: '/teams/:id/executions/:execution_id/stream',
+  operationId: 'streamTeamExecution',
+  summary: 'The events of a turn of a team, from `Last-Event-ID` on, as server-sent events',
+  request: { query: teamStreamQuerySchema },
+  responses: { 200: { description: 'The events', mediaType: EVENT_STREAM } },
+  errors: ['VALIDATION_ERROR', 'FORBIDDEN', 'TEAM_NOT_FOUND', 'EXECUTION_NOT_FOUND', 'TURN_QUEUE_FULL'],
+});
+
 export const getTeamHistory = bothPaths({
   ...gateway,
   method: 'GET',
@@ -156,5 +168,6 @@ export const TEAM_ENDPOINTS: Endpoint[] = [
   ...removeTeamAgent,
   ...teamChat,
   ...teamChatStream,
+  ...streamTeamExecution,
   ...getTeamHistory,
 ];

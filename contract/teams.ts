@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { executionLogQuerySchema } from './gateway';
 import {
   TEAM_DESCRIPTION_LENGTH_MAX,
   TEAM_HISTORY_PAGE,
@@ -76,6 +77,9 @@ export const teamHistoryQuerySchema = z.object({
     .optional()
     .meta({ examples: ['ses_Kq3d0Zr5mTt1WbYp'] }),
 });
+
+/** gateway.md §12.1: where a caller of a stream goes on that broke. */
+export const teamStreamQuerySchema = executionLogQuerySchema.pick({ after: true });
 
 const time = z.iso.datetime();
 const count = z.number().int();

@@ -116,6 +116,26 @@ function refuseOtherThanJson(ctx: ApiContext): void {
   throw new AppError('VALIDATION_ERROR', undefined, undefined, 'The Content-Type must be application/json');
 }
 
+/** A reader that takes nothing of what waits for it has so long; then it has to come back. */
+const STALLED_MS = 30_000;
+
+/**
+ * Records are asked for one by one, each when the reader has taken those before it. So a slow one costs what the system
+ * buffers and the page that its records are read from, however long the stream is.
+ */
+function writeStream(ctx: ApiContext, { type, records }: NonNullable<Reply['stream']>): void {
+  ctx.set('Content-Type', type);
+  ctx.set('Cache-Control', 'no-store');
+  // Proxies collect answers; each record is to be seen when it is there (gateway.md §3).
+  ctx.set('X-Accel-Buffering', 'no');
+  const { socket } = ctx.req;
+  ctx.res.setTimeout(STALLED_MS, () => {
+    if (ctx.res.writableLength > 0) socket.destroy();
+    else socket.setTimeout(STALLED_MS);
+  });
+  ctx.body = Readable.from(records);
+}
+
 function writeReply(ctx: ApiContext, reply: Reply): void {
   if (reply.cookies !== undefined) ctx.set('Set-Cookie', reply.cookies);
   for (const [name, value] of Object.entries(reply.headers ?? {})) ctx.set(name, value);
@@ -127,9 +147,7 @@ function writeReply(ctx: ApiContext, reply: Reply): void {
     return;
   }
   if (reply.stream !== undefined) {
-    ctx.set('Content-Type', reply.stream.type);
-    ctx.body = Readable.from(reply.stream.records);
-    return;
+    return writeStream(ctx, reply.stream);
   }
   if (reply.file !== undefined) {
     // As declared: Koa would add a charset.

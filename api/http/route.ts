@@ -84,7 +84,10 @@ export interface Reply {
   text?: { type: string; content: string | Buffer };
   /** Bytes of this type and number, sent as they are read. */
   file?: { type: string; bytes: number; content: Readable };
-  /** Records of this type, each written as it is yielded; the rest is not asked for when the caller is gone. */
+  /**
+   * Records of this type, each written as it is yielded; the rest is not asked for when the caller is gone, or has stopped
+   * reading.
+   */
   stream?: { type: string; records: AsyncIterable<string> };
   /** No body at all. */
   isEmpty?: true;

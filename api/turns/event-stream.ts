@@ -20,11 +20,11 @@ export async function* eventStream(
     if (record.kind === 'closing') return yield ': closing, resume with Last-Event-ID\n\n';
     if (record.kind === 'silence') yield ': keep-alive\n\n';
     else if (record.kind === 'text') yield* textRecords(record);
-    else if (record.kind === 'snapshot') yield recordOf(record.n, { type: 'snapshot', content: record.text });
+    else if (record.kind === 'snapshot') yield serverSentEvent(record.n, { type: 'snapshot', content: record.text });
     else if (record.kind === 'end') yield lastRecord(agentHandle, record, conversationId);
     else if (!wantsAll) continue;
-    else if (record.kind === 'tool') yield recordOf(record.n, record.tool);
-    else yield recordOf(record.n, statusOf(record));
+    else if (record.kind === 'tool') yield serverSentEvent(record.n, record.tool);
+    else yield serverSentEvent(record.n, statusOf(record));
   }
   yield 'data: [DONE]\n\n';
 }
@@ -38,7 +38,9 @@ const statusOf = ({ status, label }: Extract<TurnRecord, { kind: 'status' }>): o
 /** The number stands with the last piece: who resumes from it has all of them. */
 function textRecords({ n, text }: Extract<TurnRecord, { kind: 'text' }>): string[] {
   const pieces = piecesOf(text, STREAM_TEXT_BYTES_MAX);
-  return pieces.map((content, index) => recordOf(index === pieces.length - 1 ? n : null, { type: 'text', content }));
+  return pieces.map((content, index) =>
+    serverSentEvent(index === pieces.length - 1 ? n : null, { type: 'text', content }),
+  );
 }
 
 function lastRecord(
@@ -49,11 +51,12 @@ function lastRecord(
   const { _id: execution_id, replies } = execution;
   const refusal = refusalOf(agentHandle, execution);
   if (refusal !== null) {
-    return recordOf(n, { type: 'error', content: refusal.message, code: refusal.code, execution_id });
+    return serverSentEvent(n, { type: 'error', content: refusal.message, code: refusal.code, execution_id });
   }
   const message_id = replies.findLast(({ isLate }) => !isLate)?.messageId ?? null;
-  return recordOf(n, { type: 'done', content: '', execution_id, conversation_id, message_id });
+  return serverSentEvent(n, { type: 'done', content: '', execution_id, conversation_id, message_id });
 }
 
-const recordOf = (n: number | null, data: object): string =>
+/** One record. @param n the number of its event; null: who resumes goes on with an earlier one */
+export const serverSentEvent = (n: number | null, data: object): string =>
   `${n === null ? '' : `id: ${n}\n`}data: ${JSON.stringify(data)}\n\n`;

@@ -5,8 +5,8 @@ import type { Database } from '../../store/schema/database';
 import { isOutage } from '../../store/schema/outage';
 import { createBell } from './bell';
 
-/** Events that are read at once. */
-const EVENTS_MAX = 200;
+/** Events that are read at once: what each reader, however slow, keeps in memory. What tools say is up to 16 KiB each. */
+const EVENTS_MAX = 32;
 /** When who waits looks by itself: soon at first, for whether the agent has taken the message is told by nobody. */
 const LOOK_AFTER_MS = [500, 1_000, 2_000];
 const LOOK_MS = 5_000;

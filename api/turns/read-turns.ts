@@ -15,7 +15,7 @@ export interface TurnReads {
   /** Marks everything up to this number; repeating it changes nothing. */
   markThrough(session: GatewaySession, throughSeq: number): Promise<void>;
   /** Its user has the answer of this turn. Never throws: what is not marked now stays in the inbox. */
-  answered(execution: GatewayExecution): void;
+  answered(execution: Pick<GatewayExecution, 'sessionId' | 'replies'>): void;
 }
 
 export function createTurnReads(deps: { database: Database; live: Live; clock: Clock; log: Logger }): TurnReads {

@@ -35,8 +35,18 @@ export async function* resumeTurn(
   else yield* watchTurn(turns, { execution, after: through, signal });
 }
 
+/**
+ * The last event that a caller says it knows; null for an id that no event has.
+ * @param lastEventId the header `Last-Event-ID`, empty when absent: then `after` of the query counts
+ */
+export function knownEvent(lastEventId: string, after: number): number | null {
+  const id = lastEventId.trim();
+  if (id === '') return after;
+  return /^\d{1,8}$/.test(id) ? Number(id) : null;
+}
+
 /** True when nothing is missing between the event that the caller knows and what comes next. */
-async function hasAllBehind(database: Database, execution: GatewayExecution, after: number): Promise<boolean> {
+export async function hasAllBehind(database: Database, execution: GatewayExecution, after: number): Promise<boolean> {
   if (after >= execution.lastEvent) return after === execution.lastEvent;
   const [next] = await readEvents(database, execution._id, { after, limit: 1 });
   return next?.n === after + 1;

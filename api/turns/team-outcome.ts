@@ -12,10 +12,13 @@ import { refusalOf } from './outcome';
 
 type TeamError = TeamAnswerView['errors'][number];
 
-/** What a team has answered so far, and the turns of its members that this shows. */
+/** What a team has answered so far. */
 export interface TeamResult {
   view: TeamAnswerView;
+  /** The turns of members that this shows: of each its last answer. */
   shown: GatewayExecution[];
+  /** All turns of members that were answered, those of earlier rounds, too. */
+  answered: GatewayExecution[];
 }
 
 /** A turn of a team as its caller gets it (gateway.md §5.4). */
@@ -38,7 +41,9 @@ export async function teamResultOf(database: Database, execution: TeamExecution)
   const errors = team.outcomes.flatMap((outcome) =>
     outcome.isAnswered ? [] : [teamErrorOf(outcome, names, parts.get(outcome.executionId ?? ''))],
   );
-  const shown = [...responses.map(({ execution_id: id }) => id), ...(summaryId === null ? [] : [summaryId])];
+  const summing = summaryId === null ? [] : [summaryId];
+  const shown = [...responses.map(({ execution_id: id }) => id), ...summing];
+  const all = team.outcomes.flatMap(({ isAnswered, executionId }) => (isAnswered ? (executionId ?? []) : []));
   return {
     view: {
       responses,
@@ -52,6 +57,7 @@ export async function teamResultOf(database: Database, execution: TeamExecution)
       conversation_id: execution.sessionId,
     },
     shown: shown.flatMap((id) => parts.get(id) ?? []),
+    answered: [...all, ...summing].flatMap((id) => parts.get(id) ?? []),
   };
 }
 

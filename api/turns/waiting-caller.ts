@@ -53,9 +53,7 @@ export async function* watchWhileWaiting({ turns, reads }: Deps, waiting: Waitin
   let isOver = false;
   try {
     for await (const record of watchTurn(turns, { execution, after: 0, signal })) {
-      if (record.kind === 'end' && record.execution.status === 'completed') {
-        ctx.onSent(() => reads.answered(record.execution));
-      }
+      noteCarried(record, ctx, reads);
       isOver = record.kind === 'closing' || (record.kind === 'end' && hasEnded(record.execution.status));
       yield record;
     }
@@ -63,6 +61,23 @@ export async function* watchWhileWaiting({ turns, reads }: Deps, waiting: Waitin
     end();
     if (!isOver) await letGo(turns, waiting);
   }
+}
+
+/** The same records for the user whose turn it is: once their end was sent, the answer is read (gateway.md §5.3). */
+export async function* watchToRead(
+  records: AsyncIterable<TurnRecord>,
+  ctx: Pick<RequestContext, 'onSent'>,
+  reads: TurnReads,
+): AsyncGenerator<TurnRecord> {
+  for await (const record of records) {
+    noteCarried(record, ctx, reads);
+    yield record;
+  }
+}
+
+function noteCarried(record: TurnRecord, ctx: Pick<RequestContext, 'onSent'>, reads: TurnReads): void {
+  if (record.kind !== 'end' || record.execution.status !== 'completed') return;
+  ctx.onSent(() => reads.answered(record.execution));
 }
 
 /** The caller waits no longer: the turn goes on unless it was asked to end with it. */

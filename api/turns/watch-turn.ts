@@ -29,8 +29,11 @@ export interface Watch {
   signal: AbortSignal;
 }
 
+/** What watching needs of the turns. */
+export type WatchedTurns = Pick<Turns, 'follow' | 'load' | 'isClosing'>;
+
 /** The records of a turn from where its caller is, up to its end. */
-export async function* watchTurn(turns: Turns, { execution, after, signal }: Watch): AsyncGenerator<TurnRecord> {
+export async function* watchTurn(turns: WatchedTurns, { execution, after, signal }: Watch): AsyncGenerator<TurnRecord> {
   const { _id: id } = execution;
   let saidAtMs = performance.now();
   let lastN: number | null = null;

@@ -64,11 +64,7 @@ async function say(ctx: GatewayContext, deps: Deps, choose: (body: Said['body'])
     body,
   };
   if (representation === 'json') return answer(deps, waiting);
-  return {
-    status: 200,
-    headers: { 'X-Accel-Buffering': 'no' },
-    stream: representation === 'events' ? events(deps, waiting) : lines(deps, waiting),
-  };
+  return { status: 200, stream: representation === 'events' ? events(deps, waiting) : lines(deps, waiting) };
 }
 
 /**

@@ -20,8 +20,9 @@ import { nextLink, parseCursor } from '../../http/cursors';
 import { gatewayRoute, type GatewayContext, type Reply, type Route } from '../../http/route';
 import { eventStream } from '../../turns/event-stream';
 import { findGatewayAgent, type FoundAgent } from '../../turns/find-agent';
-import { resumeTurn } from '../../turns/resume-turn';
+import { knownEvent, resumeTurn } from '../../turns/resume-turn';
 import { streamJson } from '../../turns/stream-json';
+import { watchToRead } from '../../turns/waiting-caller';
 import type { GatewayDeps } from './gateway-deps';
 
 /** Turns as they are and were: gateway.md §9.1, §9.3, §12.1. */
@@ -102,21 +103,19 @@ async function readLog(ctx: GatewayContext, { _id: id }: GatewayExecution, { dat
   return { status: 200, body: { events: rows, next: rows.at(-1)?.n ?? after } };
 }
 
-/** Null for an id that no event has. */
-const eventNumber = (id: string): number | null => (/^\d{1,8}$/.test(id) ? Number(id) : null);
-
 /** Goes on behind the event that the caller knows; the caller's going changes nothing. */
 function resume(ctx: GatewayContext, { agent }: FoundAgent, execution: GatewayExecution, deps: GatewayDeps): Reply {
   const query = ctx.validate(executionStreamQuerySchema, Object.fromEntries(ctx.query));
-  const known = ctx.header('last-event-id').trim();
-  const after = known === '' ? query.after : eventNumber(known);
+  const after = knownEvent(ctx.header('last-event-id'), query.after);
   const signal = ctx.whenGone();
   deps.limiter.holdStream(ctx.principal.key, signal);
-  const records = resumeTurn(deps, { execution, after, signal });
+  const resumed = resumeTurn(deps, { execution, after, signal });
+  // The agent's owner may watch, too: then nobody has read anything.
+  const records = execution.principal === ctx.principal.key ? watchToRead(resumed, ctx, deps.reads) : resumed;
   const isLines = query.format === 'ndjson';
   return {
     status: 200,
-    headers: { 'X-Execution-Id': execution._id, 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' },
+    headers: { 'X-Execution-Id': execution._id },
     stream: isLines
       ? { type: `${NDJSON}; charset=utf-8`, records: streamJson(agent, execution, records, true) }
       : { type: `${EVENT_STREAM}; charset=utf-8`, records: eventStream(agent.handle, records, true) },

@@ -1,9 +1,9 @@
 import { EVENT_STREAM } from '../../../contract/endpoints-gateway';
-import { getTeamHistory, teamChat, teamChatStream } from '../../../contract/endpoints-teams';
+import { getTeamHistory, streamTeamExecution, teamChat, teamChatStream } from '../../../contract/endpoints-teams';
 import { AppError } from '../../../contract/errors';
-import { teamChatSchema, teamHistoryQuerySchema } from '../../../contract/teams';
+import { teamChatSchema, teamHistoryQuerySchema, teamStreamQuerySchema } from '../../../contract/teams';
 import { presentTeamTurn } from '../../../presenters/teams';
-import { listExecutions } from '../../../store/gateway/executions';
+import { findExecution, listExecutions } from '../../../store/gateway/executions';
 import { findSession } from '../../../store/gateway/sessions';
 import { findParts, isTeamTurn } from '../../../store/gateway/team-turns';
 import { gatewayRoute, type GatewayContext, type Reply, type Route } from '../../http/route';
@@ -11,22 +11,25 @@ import { beginTeamTurn } from '../../turns/begin-team-turn';
 import { findTeam } from '../../turns/find-team';
 import { nameTurn } from '../../turns/name-turn';
 import { receiptOf } from '../../turns/receipt-of';
-import { awaitTeam, teamEvents, type TeamCaller } from '../../turns/watch-team';
+import { knownEvent } from '../../turns/resume-turn';
+import { awaitTeam, resumeTeamEvents, teamEvents, type TeamCaller } from '../../turns/watch-team';
 import type { GatewayDeps } from './gateway-deps';
 
-/** Users talk to teams: gateway.md §5.4. */
+/** Users talk to teams: gateway.md §5.4, §12.1. */
 export function teamChatRoutes(deps: GatewayDeps): Route[] {
   return [
     ...teamChat.map((endpoint) => gatewayRoute(endpoint, (ctx) => answer(ctx, deps))),
     ...teamChatStream.map((endpoint) => gatewayRoute(endpoint, (ctx) => stream(ctx, deps))),
+    ...streamTeamExecution.map((endpoint) => gatewayRoute(endpoint, (ctx) => resume(ctx, deps))),
     ...getTeamHistory.map((endpoint) => gatewayRoute(endpoint, (ctx) => history(ctx, deps))),
   ];
 }
 
-async function say(ctx: GatewayContext, deps: GatewayDeps): Promise<TeamCaller> {
+async function say(ctx: GatewayContext, deps: GatewayDeps, wantsStream: boolean): Promise<TeamCaller> {
   const body = ctx.validate(teamChatSchema, await ctx.readBody());
   const team = await findTeam(deps.database, ctx.principal, ctx.params.id ?? '');
   const { principal, now } = ctx;
+  if (wantsStream) deps.limiter.holdStream(principal.key, ctx.whenGone());
   const caller = { principal, now, receipt: await receiptOf(ctx, principal.key) };
   const begun = await beginTeamTurn(deps, caller, team, body);
   const { execution } = begun;
@@ -36,16 +39,28 @@ async function say(ctx: GatewayContext, deps: GatewayDeps): Promise<TeamCaller> 
 }
 
 async function answer(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
-  const { view } = await awaitTeam(deps, await say(ctx, deps));
+  const { view } = await awaitTeam(deps, await say(ctx, deps, false));
   return { status: 200, body: view };
 }
 
 async function stream(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
-  const records = teamEvents(deps, await say(ctx, deps));
+  const records = teamEvents(deps, await say(ctx, deps, true));
+  return { status: 200, stream: { type: `${EVENT_STREAM}; charset=utf-8`, records } };
+}
+
+/** Goes on behind the event that the caller knows; its going changes nothing. */
+async function resume(ctx: GatewayContext, deps: GatewayDeps): Promise<Reply> {
+  const query = ctx.validate(teamStreamQuerySchema, Object.fromEntries(ctx.query));
+  const { principal, params } = ctx;
+  const { _id: agentId } = await findTeam(deps.database, principal, params.id ?? '');
+  const execution = await findExecution(deps.database, params.execution_id ?? '', { agentId, principal });
+  if (execution === null || !isTeamTurn(execution)) throw new AppError('EXECUTION_NOT_FOUND');
+  deps.limiter.holdStream(principal.key, ctx.whenGone());
+  const after = knownEvent(ctx.header('last-event-id'), query.after);
   return {
     status: 200,
-    headers: { 'X-Accel-Buffering': 'no' },
-    stream: { type: `${EVENT_STREAM}; charset=utf-8`, records },
+    headers: { 'X-Execution-Id': execution._id, 'X-Session-Id': execution.sessionId },
+    stream: { type: `${EVENT_STREAM}; charset=utf-8`, records: resumeTeamEvents(deps, { ctx, execution, after }) },
   };
 }
 

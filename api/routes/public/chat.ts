@@ -51,11 +51,7 @@ async function say(ctx: RequestContext, deps: GatewayDeps): Promise<Reply> {
   };
   if (body.stream !== true) return answer(deps, waiting, { token: ctx.params.token ?? '', sessionId });
   const records = eventStream(open.agent.handle, watchWhileWaiting(deps, waiting), false, sessionId);
-  return {
-    status: 200,
-    headers: { 'X-Accel-Buffering': 'no' },
-    stream: { type: `${EVENT_STREAM}; charset=utf-8`, records },
-  };
+  return { status: 200, stream: { type: `${EVENT_STREAM}; charset=utf-8`, records } };
 }
 
 /** gateway.md §1.2: the link is the owner's consent, whatever the agent's `inbox_mode`; only who waits needs it now. */

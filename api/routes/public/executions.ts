@@ -70,7 +70,7 @@ async function stream(ctx: RequestContext, deps: GatewayDeps): Promise<Reply> {
   const records = watchTurn(deps.turns, { execution, after: query.after, signal: ctx.whenGone() });
   return {
     status: 200,
-    headers: { 'X-Execution-Id': execution._id, 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' },
+    headers: { 'X-Execution-Id': execution._id },
     stream: {
       type: `${EVENT_STREAM}; charset=utf-8`,
       records: eventStream(agent.handle, records, true, visitor.nameOf(session)),
