@@ -1,6 +1,6 @@
 import type { Clock } from '../../platform/clock';
 import { findFacts } from '../../store/agents/agent-facts';
-import { hasKey } from '../../store/gateway/keys';
+import { findValidKeys } from '../../store/gateway/keys';
 import { findSignedInSessions } from '../../store/owners/sessions';
 import type { Database } from '../../store/schema/database';
 import type { Talk } from './talk';
@@ -24,13 +24,16 @@ export async function checkTalks(
   await endSignedOut(database, clock.now(), talks);
 }
 
+/** One query for all sessions and one for all keys, however many talks there are. */
 async function endSignedOut(database: Database, now: Date, talks: Talk[]): Promise<void> {
-  const of = (kind: 'session' | 'key') => talks.filter(({ voice }) => voice.startedWith.kind === kind);
-  const sessions = of('session');
-  const ids = [...new Set(sessions.map(({ voice }) => voice.startedWith.id))];
-  const signedIn = ids.length === 0 ? new Set<string>() : await findSignedInSessions(database, ids, now);
-  for (const talk of sessions) if (!signedIn.has(talk.voice.startedWith.id)) void talk.end('stopped');
-  for (const talk of of('key')) {
-    if (!(await hasKey(database, talk.voice.startedWith.id))) void talk.end('stopped');
+  const finders = {
+    session: (ids: string[]) => findSignedInSessions(database, ids, now),
+    key: (ids: string[]) => findValidKeys(database, ids),
+  };
+  for (const kind of ['session', 'key'] as const) {
+    const started = talks.filter(({ voice }) => voice.startedWith.kind === kind);
+    if (started.length === 0) continue;
+    const valid = await finders[kind]([...new Set(started.map(({ voice }) => voice.startedWith.id))]);
+    for (const talk of started) if (!valid.has(talk.voice.startedWith.id)) void talk.end('stopped');
   }
 }

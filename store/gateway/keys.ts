@@ -53,7 +53,10 @@ export async function deleteKey(database: Database, ownerId: string, id: string)
   return deletedCount === 1;
 }
 
-/** Whether the key was not revoked. */
-export async function hasKey(database: Database, id: string): Promise<boolean> {
-  return (await database.gatewayKeys.countDocuments({ _id: id }, { ...READ, limit: 1 })) === 1;
+/** Which of these keys were not revoked. @param ids each once */
+export async function findValidKeys(database: Database, ids: string[]): Promise<Set<string>> {
+  const rows = await database.gatewayKeys
+    .find({ _id: { $in: ids } }, { ...READ, projection: { _id: 1 }, limit: ids.length })
+    .toArray();
+  return new Set(rows.map(({ _id }) => _id));
 }

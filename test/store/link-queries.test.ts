@@ -1,4 +1,3 @@
-import { explainQueries } from '../../bench/explain';
 import { noteComplaint } from '../../store/contacts/complaints';
 import {
   changeLink,
@@ -19,6 +18,7 @@ import { withTransaction } from '../../store/schema/database';
 import { findLastVisit } from '../../store/verification/pendings';
 import { createTestAgent } from '../support/agents';
 import { useDatabase } from '../support/database';
+import { rowNumbers, testOwnRowsOnly, type NamedCall } from '../support/own-rows';
 
 /** Beside each row that is meant there are so many others: none of them may be looked at. */
 const OTHERS = 1_000;
@@ -101,7 +101,7 @@ describe('queries of share links and their visitors', () => {
 
   beforeAll(async () => {
     agentId = (await createTestAgent(database)).agent._id;
-    const rows = Array.from({ length: OTHERS }, (_, n) => n);
+    const rows = rowNumbers(OTHERS);
     await database.claims.insertMany(rows.map((n) => ({ _id: `agt_${n}`, ownerId: 'own_1', claimedAt: now })));
     await database.gatewayLinks.insertMany(rows.map((n) => linkRow(n)));
     await database.gatewayVisits.insertMany(rows.map((n) => visitRow(n)));
@@ -127,7 +127,7 @@ describe('queries of share links and their visitors', () => {
 
   const scope = (n: number) => ({ agentId: `agt_${n}`, ownerId: 'own_1' });
   const message = { linkId: 'lnk_7', addressHash: 'another' };
-  const calls: [string, () => Promise<unknown>][] = [
+  const calls: NamedCall[] = [
     ['a new link', () => insertLink(database, linkRow(-1, scope(7)))],
     ['links of an agent', () => listLinks(database, scope(7))],
     ['a link', () => findLink(database, 'lnk_7', scope(7))],
@@ -166,14 +166,7 @@ describe('queries of share links and their visitors', () => {
     ],
   ];
 
-  test.each(calls)('%s: its own rows only, by an index', async (_name, work) => {
-    const explained = await explainQueries(database, work);
-    expect(explained.length).toBeGreaterThan(0);
-    for (const one of explained) {
-      expect({ ...one, isCollectionScan: false }).toEqual(one);
-      expect([one, one.docsExamined <= DOCS_MAX, one.keysExamined <= DOCS_MAX + 10]).toEqual([one, true, true]);
-    }
-  });
+  testOwnRowsOnly(database, calls, DOCS_MAX);
 
   test('a link that is gone leaves no open turn, visit or address; all others stay', async () => {
     await settleRevokedLink(database, { _id: 'obx_10', linkId: 'lnk_10' }, now);

@@ -1,4 +1,3 @@
-import { explainQueries } from '../../bench/explain';
 import {
   beginSettlement,
   findClaimed,
@@ -12,6 +11,7 @@ import {
 import { findOpenSettings, loadPaymentSettings, savePaymentSettings } from '../../store/gateway/payment-settings';
 import type { Payment } from '../../store/schema/collections/payments';
 import { useDatabase } from '../support/database';
+import { expectOwnRowsOnly, rowNumbers, testOwnRowsOnly, type NamedCall } from '../support/own-rows';
 
 /** One agent with this many payments of one payer: what they cost must not grow with them. */
 const PAYMENTS = 2_000;
@@ -49,7 +49,7 @@ describe('queries of payments', () => {
   const database = useDatabase({ isMonitored: true });
 
   beforeAll(async () => {
-    const rows = Array.from({ length: PAYMENTS }, (_, index) => index);
+    const rows = rowNumbers(PAYMENTS);
     await database.payments.insertMany(rows.map(paymentRow));
     await database.paymentSettings.insertMany(
       rows.map((index) => ({
@@ -65,18 +65,9 @@ describe('queries of payments', () => {
     );
   });
 
-  async function expectServedByIndexes(work: () => Promise<unknown>, docsMax: number): Promise<void> {
-    const explained = await explainQueries(database, work);
-    expect(explained.length).toBeGreaterThan(0);
-    for (const one of explained) {
-      expect({ ...one, isCollectionScan: false }).toEqual(one);
-      expect([one, one.docsExamined <= docsMax, one.keysExamined <= docsMax + 10]).toEqual([one, true, true]);
-    }
-  }
-
   const ownSettings = () => loadPaymentSettings(database, { agentId: 'agt_7', ownerId: 'own_7' });
 
-  const small: [string, () => Promise<unknown>][] = [
+  const small: NamedCall[] = [
     ['a claimed payment', () => findClaimed(database, claimOf(7))],
     [
       'a payment by its name',
@@ -99,12 +90,10 @@ describe('queries of payments', () => {
     ['another price', async () => savePaymentSettings(database, await ownSettings())],
   ];
 
-  test.each(small)('%s: its own rows only, by an index', async (_name, work) => {
-    await expectServedByIndexes(work, 5);
-  });
+  testOwnRowsOnly(database, small, 5);
 
   test('the payments of an agent cost their page', async () => {
     expect(await listPayments(database, AGENT, PAGE)).toHaveLength(PAGE);
-    await expectServedByIndexes(() => listPayments(database, AGENT, PAGE), PAGE + 10);
+    await expectOwnRowsOnly(database, () => listPayments(database, AGENT, PAGE), PAGE + 10);
   });
 });

@@ -1,4 +1,3 @@
-import { explainQueries } from '../../bench/explain';
 import { createLogger } from '../../platform/logger';
 import { newGatewayId } from '../../platform/ids';
 import { createAgentReader } from '../../store/agents/agents';
@@ -35,9 +34,11 @@ import type { GatewayTeam } from '../../store/schema/collections/gateway-teams';
 import { createCommitter, type Committer } from '../../store/sending/committer';
 import { createTestAgents } from '../support/agents';
 import { useDatabase } from '../support/database';
+import { expectOwnRowsOnly, rowNumbers, testOwnRowsOnly, type NamedCall } from '../support/own-rows';
 
 /** So many teams and team turns of others: what one costs must not grow with them. */
 const OTHERS = 2_000;
+const DOCS_MAX = 5;
 const now = new Date();
 const deadlineAt = new Date(now.getTime() + 180_000);
 
@@ -69,7 +70,7 @@ describe('queries of teams', () => {
       limitRate: false,
       observe: () => undefined,
     });
-    const rows = Array.from({ length: OTHERS }, (_, index) => index);
+    const rows = rowNumbers(OTHERS);
     await database.gatewayTeams.insertMany(rows.map((index) => teamRow(index)));
     await database.outbox.insertMany(
       rows.map((index) => ({
@@ -81,16 +82,9 @@ describe('queries of teams', () => {
     );
   });
 
-  async function expectServedByIndexes(work: () => Promise<unknown>, docsMax = 5): Promise<void> {
-    const explained = await explainQueries(database, work);
-    expect(explained.length).toBeGreaterThan(0);
-    for (const one of explained) {
-      expect({ ...one, isCollectionScan: false }).toEqual(one);
-      expect([one, one.docsExamined <= docsMax, one.keysExamined <= docsMax + 10]).toEqual([one, true, true]);
-    }
-  }
+  const expectOwnRows = (work: () => Promise<unknown>) => expectOwnRowsOnly(database, work, DOCS_MAX);
 
-  const small: [string, () => Promise<unknown>][] = [
+  const small: NamedCall[] = [
     ['a new team', () => insertTeam(database, teamRow(-1, { ownerId: user.ownerId }))],
     ['teams of an owner', () => listTeams(database, 'own_7')],
     ['a team', () => loadTeam(database, 'own_7', 'team_7')],
@@ -103,9 +97,7 @@ describe('queries of teams', () => {
     ['a row of a turn that started', () => settleTeamStarted(database, 'exe_o7')],
   ];
 
-  test.each(small)('%s: its own rows only, by an index', async (_name, work) => {
-    await expectServedByIndexes(work);
-  });
+  testOwnRowsOnly(database, small, DOCS_MAX);
 
   test('a turn of a team from its start to its end looks at its own rows', async () => {
     const members = (await createTestAgents(database, 2)).map(({ agent }) => agent);
@@ -127,7 +119,7 @@ describe('queries of teams', () => {
       if (loaded === null) throw new Error('the turn is gone');
       return loaded;
     };
-    await expectServedByIndexes(async () => {
+    await expectOwnRows(async () => {
       session = await currentSession(database, user, teamId, now, { kind: 'team' });
       const plan = ids.map((agentId) => ({ agentId, name: 'A', role: null, isOwned: true }));
       const team = {
@@ -151,7 +143,7 @@ describe('queries of teams', () => {
       });
       expect(await openTeamTurn(database, await load(), now)).toBe(true);
     });
-    await expectServedByIndexes(async () => {
+    await expectOwnRows(async () => {
       if (session === undefined) throw new Error('no session');
       const parts = await memberSessions(database, session, ids, now);
       for (const agentId of ids) {
@@ -172,7 +164,7 @@ describe('queries of teams', () => {
     expect(execution.lastEvent).toBe(4);
     const guest = await database.agents.findOne({ _id: session?.guestId ?? '' });
     expect(guest?.guestOf).toEqual(ids);
-    await expectServedByIndexes(async () => {
+    await expectOwnRows(async () => {
       await findAnswers(database, execution);
       await findParts(
         database,
