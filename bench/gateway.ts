@@ -1,11 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
 import type { WebSocket } from 'ws';
 import { AGENT_TURNS_MAX } from '../contract/limits';
-import { freePort } from '../local/ports';
-import { compiled } from '../local/root';
 import { createAccessTokens } from '../platform/access-tokens';
 import { parseConfig } from '../platform/config';
 import { hashApiKey, newId } from '../platform/ids';
@@ -14,14 +11,24 @@ import { claimAgent } from '../store/accounts/claims';
 import { signIn } from '../store/owners/sign-in';
 import type { Database } from '../store/schema/database';
 import { startFullBenchStack, type FullBenchStack } from './full-stack';
-import { memoryOf, messageOf, startMeasured } from './idle-memory';
+import { memoryOf } from './idle-memory';
 import { after, closedLoop, post } from './load';
+import { startMeasuredApi } from './measured-api';
 import { readOptions } from './options';
 import { median, quantile, report, type Figure } from './report';
+import { measureSlowReaders } from './slow-readers';
 import { openSocket } from './sockets';
-import { apiEnvironment, makeAgents, type BenchAgent } from './stack';
+import { makeAgents, type BenchAgent } from './stack';
 
-const options = readOptions({ runs: 3, seconds: 6, sessions: 16, streams: 200 });
+const PARTS = ['turns', 'streams', 'readers'];
+const options = readOptions({
+  runs: 3,
+  seconds: 6,
+  sessions: 16,
+  streams: 1_000,
+  readers: 20,
+  only: PARTS.join(','),
+});
 const { runs: RUNS, sessions: SESSIONS, streams: STREAMS } = options;
 const RUN_MS = options.seconds * 1_000;
 const TEXT = 'a message of usual length, say';
@@ -177,20 +184,11 @@ const openStream = (pool: Pool, { token }: User, { handle }: BenchAgent, more: o
  */
 async function streamMemory(bench: Bench, secret: string): Promise<{ resident: number; held: number }> {
   const silent = await makeAgents(bench.database, Math.ceil((WARM_UP_STREAMS + STREAMS) / AGENT_TURNS_MAX), 'silent');
-  const port = await freePort();
-  const api = startMeasured(compiled('api/main'), {
-    ...apiEnvironment(bench.mongoUri, port),
-    SECRET_KEYS: secret,
-    LOG_LEVEL: 'error',
-  });
-  await messageOf(api);
-  const pool = new Pool(`http://127.0.0.1:${port}`, { connections: STREAMS + WARM_UP_STREAMS });
+  const api = await startMeasuredApi(bench.mongoUri, secret);
+  const pool = new Pool(api.baseUrl, { connections: STREAMS + WARM_UP_STREAMS });
   const user = userOf(bench, 0);
   // Many turns at once with somebody else's agent would wait for its first answer.
-  for (const { id: agentId, key } of silent) {
-    const claim = { agentId, apiKeyHash: hashApiKey(key), ownerId: user.ownerId, at: new Date() };
-    await claimAgent(bench.database, claim);
-  }
+  for (const agent of silent) await claimFor(bench, user, agent);
   let opened = 0;
   const open = async (count: number) => {
     for (let index = 0; index < count; index += 1) {
@@ -202,20 +200,39 @@ async function streamMemory(bench: Bench, secret: string): Promise<{ resident: n
       body.on('error', () => undefined).on('data', () => undefined);
     }
     await sleep(SETTLE_MS);
-    return (await memoryOf(api)).after;
+    return (await memoryOf(api.process)).after;
   };
   const base = await open(WARM_UP_STREAMS);
   const full = await open(STREAMS);
   await pool.destroy();
-  api.kill('SIGTERM');
-  await once(api, 'exit');
+  await api.stop();
   return {
     resident: (full.rss - base.rss) / STREAMS,
     held: (full.heapUsed + full.external - base.heapUsed - base.external) / STREAMS,
   };
 }
 
-async function measure(bench: Bench): Promise<Figure[]> {
+const claimFor = ({ database }: Bench, { ownerId }: User, { id: agentId, key }: BenchAgent) =>
+  claimAgent(database, { agentId, apiKeyHash: hashApiKey(key), ownerId, at: new Date() });
+
+async function measureOpenStreams(bench: Bench, secret: string): Promise<Figure[]> {
+  const { resident, held } = await streamMemory(bench, secret);
+  return [
+    { name: 'gateway.bytes_per_open_stream', unit: 'bytes', values: [resident] },
+    { name: 'gateway.held_bytes_per_open_stream', unit: 'bytes', values: [held] },
+  ];
+}
+
+async function measureReaders(bench: Bench, secret: string): Promise<Figure[]> {
+  const [agent] = await makeAgents(bench.database, 1, 'talkative');
+  if (agent === undefined) throw new Error('no agent');
+  const user = userOf(bench, 0);
+  await claimFor(bench, user, agent);
+  const place = { mongoUri: bench.mongoUri, secret, token: user.token, agent };
+  return measureSlowReaders(place, options.readers);
+}
+
+async function measureTurns(bench: Bench): Promise<Figure[]> {
   const figure = (name: string, unit: string, baseline?: string): Figure => ({
     name,
     unit,
@@ -260,15 +277,19 @@ async function prepare(stack: FullBenchStack, secret: string): Promise<Bench> {
 }
 
 async function main(): Promise<void> {
+  const parts = options.only.split(',');
+  if (parts.some((part) => !PARTS.includes(part))) throw new Error(`--only takes some of ${PARTS.join(',')}`);
   const secret = `bench:${randomBytes(32).toString('base64')}`;
   const stack = await startFullBenchStack({ apis: 1, env: { SECRET_KEYS: secret } });
   try {
     const bench = await prepare(stack, secret);
-    await closedLoop(SESSIONS, RUN_MS / 2, (lane) => turn(bench, lane));
-    const figures = await measure(bench);
-    const { resident, held } = await streamMemory(bench, secret);
-    figures.push({ name: 'gateway.bytes_per_open_stream', unit: 'bytes', values: [resident] });
-    figures.push({ name: 'gateway.held_bytes_per_open_stream', unit: 'bytes', values: [held] });
+    const figures: Figure[] = [];
+    if (parts.includes('turns')) {
+      await closedLoop(SESSIONS, RUN_MS / 2, (lane) => turn(bench, lane));
+      figures.push(...(await measureTurns(bench)));
+    }
+    if (parts.includes('streams')) figures.push(...(await measureOpenStreams(bench, secret)));
+    if (parts.includes('readers')) figures.push(...(await measureReaders(bench, secret)));
     report('npm run bench:gateway', figures, options.json);
     for (const { socket } of bench.senders) socket.terminate();
     await bench.pool.destroy();

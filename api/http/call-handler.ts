@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { AppError } from '../../contract/errors';
 import type { Clock } from '../../platform/clock';
 import type { Logger } from '../../platform/logger';
@@ -9,6 +8,7 @@ import type { ReadPage } from './pages';
 import type { RateLimiter } from './rate-limiter';
 import type { Reply, RequestContext, Route } from './route';
 import type { ApiContext, ApiMiddleware } from './state';
+import { writeStream } from './stream-reply';
 import { validate } from './validate';
 
 export interface CallDeps {
@@ -114,26 +114,6 @@ function whenGone(ctx: ApiContext): AbortSignal {
 function refuseOtherThanJson(ctx: ApiContext): void {
   if (/^application\/json\s*(;|$)/i.test(ctx.get('content-type'))) return;
   throw new AppError('VALIDATION_ERROR', undefined, undefined, 'The Content-Type must be application/json');
-}
-
-/** A reader that takes nothing of what waits for it has so long; then it has to come back. */
-const STALLED_MS = 30_000;
-
-/**
- * Records are asked for one by one, each when the reader has taken those before it. So a slow one costs what the system
- * buffers and the page that its records are read from, however long the stream is.
- */
-function writeStream(ctx: ApiContext, { type, records }: NonNullable<Reply['stream']>): void {
-  ctx.set('Content-Type', type);
-  ctx.set('Cache-Control', 'no-store');
-  // Proxies collect answers; each record is to be seen when it is there (gateway.md §3).
-  ctx.set('X-Accel-Buffering', 'no');
-  const { socket } = ctx.req;
-  ctx.res.setTimeout(STALLED_MS, () => {
-    if (ctx.res.writableLength > 0) socket.destroy();
-    else socket.setTimeout(STALLED_MS);
-  });
-  ctx.body = Readable.from(records);
 }
 
 function writeReply(ctx: ApiContext, reply: Reply): void {

@@ -4,6 +4,7 @@ import { createTestAgent } from '../support/agents';
 import { signInUser, startEcho } from '../support/gateway';
 import { claim } from '../support/owners';
 import type { SdkAgent } from '../support/sdk';
+import { makeTeam } from '../support/teams';
 import { useStack } from '../support/use-stack';
 import { waitFor } from '../support/wait';
 
@@ -98,6 +99,7 @@ describe('request windows of the chat gateway', () => {
     const { agent, apiKey } = await createTestAgent(database);
     await claim(user.owner, { apiKey });
     await stranger.chat(agent, 'Hi', { timeout_seconds: 1 });
+    const team = `/teams/${(await makeTeam(user, [agent])).id}`;
     const path = `/api/agents/${agent.handle}`;
     const open = async (index: number): Promise<Response> =>
       index === 0
@@ -115,6 +117,7 @@ describe('request windows of the chat gateway', () => {
       ['POST', `${path}/chat/stream`, { message: 'More', new_session: true }],
       ['POST', `${path}/chat`, { message: 'More', new_session: true, stream: true }],
       ['GET', await streamOf(), undefined],
+      ['POST', `${team}/chat/stream`, { message: 'More' }],
     ] as const) {
       const refused = await user.call(method, at, { body });
       expect([at, refused.status, refused.body]).toMatchObject([at, 429, { code: 'TURN_QUEUE_FULL' }]);

@@ -117,6 +117,49 @@ describe('streams that are taken up again', () => {
     expect((await user.call('GET', `${stream}?format=xml`)).status).toBe(400);
   });
 
+  test('gateway#14: the end of a resumed stream is read by who gets it, not by an owner who watches', async () => {
+    const [[owner, agent], user] = await Promise.all([ownedAgent(), signInUser(stack)]);
+    const path = `/agents/${agent.agent.handle}`;
+    const leaving = new AbortController();
+    const broken = await user.stream(`${path}/chat/stream`, { body: { message: 'Hello' }, signal: leaving.signal });
+    const id = broken.headers.get('x-execution-id') ?? '';
+    leaving.abort();
+    await expect(broken.text()).rejects.toThrow();
+    const body = { client_msg_id: randomUUID(), content: { text: 'Good morning' } };
+    const complete = () => call(url(), 'POST', `/v1/gateway/turns/${id}/complete`, { key: agent.apiKey, body });
+    await waitFor(async () => (await complete()).status === 201, { describe: 'the answer' });
+    const unread = async () => (await user.call('GET', `${path}/inbox`)).body.unread_count as number;
+    await waitFor(async () => (await unread()) === 1, { describe: 'one unread' });
+    const stream = `/api${path}/executions/${id}/stream`;
+    for (let count = 0; count < 3; count += 1) {
+      expect(typesOf(recordsOf(await read(owner, stream))).at(-1)).toBe('done');
+      expect(await unread()).toBe(1);
+    }
+    await read(user, stream);
+    await waitFor(async () => (await unread()) === 0, { describe: 'nothing unread' });
+  });
+
+  test('gateway#13: visitors of a share link come back to their streams like anybody', async () => {
+    const [user, echo] = await Promise.all([signInUser(stack), startEcho(database, url())]);
+    await claim(user.owner, echo.account);
+    const { token } = (await user.call('POST', `/api/agents/${echo.handle}/public-links`, { body: {} })).body;
+    const said = await call(url(), 'POST', `/api/public/chat/${token}`, { body: { message: 'Hi' } });
+    const { execution_id: id, session_id: session } = said.body;
+    const stream = `/api/public/executions/${token}/${id}/stream?session_id=${session}`;
+    const recordsBehind = async (known?: string) => {
+      const headers = known === undefined ? undefined : { 'last-event-id': known };
+      const text = await (await fetch(url(1) + stream, headers === undefined ? {} : { headers })).text();
+      return { text, types: typesOf(recordsOf(text)) };
+    };
+    const { text, types } = await recordsBehind();
+    expect(types.slice(-2)).toEqual(['text', 'done']);
+    const [last = ''] = [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => id).slice(-1);
+    expect((await recordsBehind(last)).types).toEqual(['done']);
+    const missed = await recordsBehind('made-up');
+    expect(recordsOf(missed.text)).toMatchObject([{ type: 'snapshot', content: 'You said: Hi' }, { type: 'done' }]);
+    echo.disconnect();
+  });
+
   test('gateway.md §10.2: with `fail_fast` an agent that is offline is a 503, and nothing is stored', async () => {
     const [user, agent] = await ownedAgent();
     const { handle, _id: agentId } = agent.agent;

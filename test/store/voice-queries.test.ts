@@ -1,7 +1,7 @@
 import { Binary } from 'mongodb';
 import { createLogger } from '../../platform/logger';
 import { createAgentReader } from '../../store/agents/agents';
-import { readLive } from '../../store/inbox/inbox';
+import { readLive, readReleased } from '../../store/inbox/inbox';
 import { findGatewaySockets } from '../../store/nodes/connections';
 import { findValidKeys } from '../../store/gateway/keys';
 import { ownerPrincipal } from '../../store/gateway/principals';
@@ -204,6 +204,9 @@ describe('talks in the store', () => {
     // It stands in the agent's inbox, and is handed to nobody.
     const page = { after: 0, upTo: 100, limit: 10, includeMuted: true, writtenOff: undefined };
     expect(await readLive(database, agents, agent, page)).toEqual([]);
+    // Nor to somebody who was there when a pause had ended before it was said.
+    const released = { ...page, since: new Date(0), syncedUpTo: 0 };
+    expect(await readReleased(database, agents, agent, released)).toEqual([]);
     expect(await database.outbox.countDocuments({ targetId: agent._id })).toBe(0);
     await expectOwnRowsOnly(database, () => readTranscript(database, row._id), DOCS_MAX);
   });

@@ -12,7 +12,8 @@ import { loadSession } from '../../../store/gateway/sessions';
 import type { GatewayExecution } from '../../../store/schema/collections/gateway';
 import { publicRoute, type Reply, type RequestContext, type Route } from '../../http/route';
 import { eventStream } from '../../turns/event-stream';
-import { watchTurn } from '../../turns/watch-turn';
+import { knownEvent, resumeTurn } from '../../turns/resume-turn';
+import { watchToRead } from '../../turns/waiting-caller';
 import type { GatewayDeps } from '../gateway/gateway-deps';
 import { requireLinkFor, type Credentials, type KnownVisitor, type OpenLink } from './visitors';
 
@@ -60,14 +61,11 @@ async function requireExecution(
 
 /** Goes on behind the event that the visitor knows; its going changes nothing. */
 async function stream(ctx: RequestContext, deps: GatewayDeps): Promise<Reply> {
-  const known = ctx.header('last-event-id');
-  const query = ctx.validate(publicStreamQuerySchema, {
-    ...Object.fromEntries(ctx.query),
-    ...(known === '' ? {} : { after: known }),
-  });
+  const query = ctx.validate(publicStreamQuerySchema, Object.fromEntries(ctx.query));
   const { agent, visitor, execution } = await requireExecution(ctx, deps, query);
   const session = await loadSession(deps.database, execution.sessionId);
-  const records = watchTurn(deps.turns, { execution, after: query.after, signal: ctx.whenGone() });
+  const after = knownEvent(ctx.header('last-event-id'), query.after);
+  const records = watchToRead(resumeTurn(deps, { execution, after, signal: ctx.whenGone() }), ctx, deps.reads);
   return {
     status: 200,
     headers: { 'X-Execution-Id': execution._id },
