@@ -3,6 +3,7 @@ import { codeFor } from '../support/codes';
 import { pace } from '../support/pace';
 import { useStack } from '../support/use-stack';
 import { speech, talk, voicePair, VoiceSocket, type VoicePair } from '../support/voice';
+import { waitFor } from '../support/wait';
 
 /** gateway.md §2, §7: what sends one side of a talk away, or ends it, while the others go on. */
 describe('talks that lose a side', () => {
@@ -58,15 +59,21 @@ describe('talks that lose a side', () => {
     const pair = await voicePair(stack, database);
     const { started, caller, agent } = await talk(pair);
     caller.socket.pause();
-    const isThere = async () =>
-      (await pair.user.call('GET', `${pair.path}/status`)).body.session.caller_connected as boolean;
+    const seen = { isGone: false };
+    const gone = waitFor(
+      async () => (await pair.user.call('GET', `${pair.path}/status`)).body.session.caller_connected === false,
+    ).then(() => {
+      seen.isGone = true;
+      // Before the server gives up waiting for an answer to its close.
+      caller.socket.resume();
+    });
     // What fits into the buffers of the system between the two comes before what the server holds.
     const text = 'x'.repeat(57_000);
-    for (let said = 0; (await isThere()) && said < 400; said += 1) {
+    for (let said = 0; !seen.isGone && said < 400; said += 1) {
       agent.send({ type: 'transcript', role: 'assistant', text, final: false });
       await pace(230, 'as fast as a side may send');
     }
-    caller.socket.resume();
+    await gone;
     expect((await caller.untilClosed()).code).toBe(1013);
     const again = await pair.comeBack(started);
     await again.until('status', { state: 'listening' });
