@@ -14,8 +14,26 @@ export const newVisitorToken = (): string => randomBytes(32).toString('base64url
 /** What is stored of these three: SHA-256 as 64 lowercase hex. */
 export const hashLinkToken = (token: string): string => createHash('sha256').update(token).digest('hex');
 
-/** A fresh opaque id of a visitor; what it calls with does not follow from it. */
-export const newVisitorId = (): string => randomBytes(12).toString('base64url');
+/**
+ * What that may be for a visitor without a session whose call names itself (gateway.md §9.4), the first for a new one: the
+ * same for the same call from the same address over the same link, and for nobody else. One for each of the server's keys,
+ * so that a call is known again when they change.
+ */
+export const sessionIdsOfCall = (
+  keys: SecretKey[],
+  { linkId, address, idempotencyKey }: { linkId: string; address: string; idempotencyKey: string },
+): string[] =>
+  keys.map(({ key }) =>
+    createHmac('sha256', key)
+      .update(['first-message', linkId, address, idempotencyKey].join('|'))
+      .digest()
+      .subarray(0, VISITOR_SESSION_BYTES)
+      .toString('base64url'),
+  );
+
+/** The opaque id of a visitor with this session; what it calls with does not follow from it. */
+export const visitorIdOfSession = (sessionId: string): string =>
+  createHash('sha256').update(`visitor|${sessionId}`).digest('base64url').slice(0, 16);
 
 /** The visitor that a proven address is at a link: the same at each proof, another one at another link. */
 export const visitorIdOf = (linkId: string, email: string): string =>

@@ -12,7 +12,7 @@ const GATEWAY_ALLOWED = `${ALLOWED}, Last-Event-ID, Accept`;
 const GATEWAY_EXPOSED = `${EXPOSED}, X-Execution-Id, X-Session-Id, X-Idempotent-Replay, Link`;
 /** The public chat is for pages of any site (gateway.md §6.2). */
 const PUBLIC_ALLOWED = 'Content-Type, Idempotency-Key, X-Request-Id, Last-Event-ID, Accept';
-const PUBLIC_EXPOSED = 'Retry-After, X-Request-Id, X-Execution-Id, X-Session-Id';
+const PUBLIC_EXPOSED = 'Retry-After, X-Request-Id, X-Execution-Id, X-Session-Id, X-Idempotent-Replay';
 /** gateway.md §6.3: what payers send and read. Published clients send the last one as a header of their request. */
 const PAID_ALLOWED = `${ALLOWED}, PAYMENT-SIGNATURE, X-PAYMENT, Access-Control-Expose-Headers`;
 const PAID_EXPOSED = `${GATEWAY_EXPOSED}, PAYMENT-REQUIRED, PAYMENT-RESPONSE, X-PAYMENT-RESPONSE`;

@@ -79,6 +79,24 @@ describe('the page of a share link', () => {
     await waitFor(async () => (await log(page).locator('.said').count()) === 1);
   });
 
+  test('gateway.md §9.4: a first message whose answer got lost is sent again and begins one turn', async () => {
+    const link = await newLink(owner, echo);
+    const page = await openLink(link);
+    const path = '**/api/public/chat/*';
+    await page.route(path, async (route) => {
+      await route.fetch();
+      await route.abort();
+    });
+    await say(page, 'Once');
+    await page.getByRole('status').getByText('There is no connection').waitFor();
+    await page.unroute(path);
+    await page.getByRole('button', { name: 'Send' }).click();
+    await log(page).getByText('You said: Once').waitFor();
+    await say(page, 'Twice');
+    await log(page).getByText('You said: Twice').waitFor();
+    expect((await owner.call('GET', link.path)).body.usage).toMatchObject({ sessions: 1, messages: 2 });
+  });
+
   test('what an agent says is text, whatever it looks like; nothing is wider than the phone', async () => {
     const page = await openLink(await newLink(owner, echo));
     const text = `<img src=x onerror="document.title='broken'"> ${'x'.repeat(400)}`;

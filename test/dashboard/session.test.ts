@@ -125,3 +125,24 @@ describe('§3.4: the client rule of sessions', () => {
     });
   });
 });
+
+test('what is wrong with fields of a request is read from its refusal, and nothing else from one of another shape', async () => {
+  const refusedWith = async (body: unknown): Promise<unknown> => {
+    const fetch = () => Promise.resolve(new Response(JSON.stringify(body), { status: 400 }));
+    const api = createApi({
+      nowMs: () => 0,
+      renewedAt: { get: () => 0, set: () => undefined },
+      onSignedOut: () => undefined,
+      fetch,
+    });
+    return api.call('PUT', '/api/a', {}).catch((error: unknown) => (error as { fields: unknown }).fields);
+  };
+  const details = { formErrors: [], fieldErrors: { price: ['Required', 7], pay_to: 'odd' } };
+  expect(await refusedWith({ code: 'VALIDATION_ERROR', message: 'No', details })).toEqual({
+    price: ['Required'],
+    pay_to: [],
+  });
+  for (const body of [null, 'text', {}, { details: null }, { details: { fieldErrors: null } }]) {
+    expect(await refusedWith(body)).toEqual({});
+  }
+});

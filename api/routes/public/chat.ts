@@ -6,6 +6,7 @@ import { publicChatSchema, type PublicChatBody } from '../../../contract/public-
 import { refuseChat } from '../../../domain/gateway-access';
 import { hashAddress } from '../../../platform/link-tokens';
 import { agentNameOf } from '../../../presenters/gateway';
+import { visitorPrincipal } from '../../../store/gateway/principals';
 import { loadSession } from '../../../store/gateway/sessions';
 import { startOnce, type NewReceipt } from '../../../store/gateway/receipts';
 import { isBlocked, sessionOfVisit } from '../../../store/gateway/visits';
@@ -18,7 +19,7 @@ import { receiptOf } from '../../turns/receipt-of';
 import { eventStream } from '../../turns/event-stream';
 import { awaitAnswer, watchWhileWaiting, type WaitingCaller } from '../../turns/waiting-caller';
 import type { GatewayDeps } from '../gateway/gateway-deps';
-import { findVisitor, newVisitor, requireOpenLink, type KnownVisitor, type OpenLink } from './visitors';
+import { beginVisit, requireLinkToSay, type KnownVisitor, type OpenLink } from './visitors';
 
 /** Visitors talk to the agent of a share link: gateway.md §6.2. */
 export function publicChatRoutes(deps: GatewayDeps): Route[] {
@@ -28,17 +29,16 @@ export function publicChatRoutes(deps: GatewayDeps): Route[] {
 async function say(ctx: RequestContext, deps: GatewayDeps): Promise<Reply> {
   const body = ctx.validate(publicChatSchema, await ctx.readBody());
   refuseOversize(body.message, PUBLIC_MESSAGE_BYTES_MAX);
-  const open = await requireOpenLink(deps, ctx.params.token ?? '', ctx.now);
+  const { visitor: known, ...open } = await requireLinkToSay(deps, ctx.params.token ?? '', body, ctx);
   refuseAgent(open.agent, body);
-  const visitor = await enter(ctx, deps, open, body);
-  const session = await sessionOfVisit(deps.database, open.link, visitor.visit, ctx.now);
-  if (await isBlocked(deps.database, session)) throw new AppError('BLOCKED');
-  // Who comes for the first time has no name yet that a repeat of the call could have, too.
-  const receipt = visitor.isNew === true ? null : await receiptOf(ctx, session.principal);
-  const { execution, isReplay } = await startOnce(deps.database, receipt, ctx.now, (given) =>
-    start(ctx, deps, { open, session, body, receipt: given }),
-  );
-  const sessionId = visitor.nameOf(session);
+  const visitor = await enter(ctx, deps, open, known);
+  const receipt = await receiptOf(ctx, visitorPrincipal(visitor.visit).key);
+  const { execution, isReplay } = await startOnce(deps.database, receipt, ctx.now, async (given) => {
+    const session = await sessionOfVisit(deps.database, open.link, visitor.visit, ctx.now);
+    if (await isBlocked(deps.database, session)) throw new AppError('BLOCKED');
+    return start(ctx, deps, { open, session, body, receipt: given });
+  });
+  const sessionId = visitor.nameOf({ _id: execution.sessionId });
   // Also of a refusal that comes later: the turn goes on, and its visitor finds it by its id.
   nameTurn(ctx, { execution: { ...execution, sessionId }, isReplay });
   if (body.async_mode === true) return accepted(open.agent, execution, sessionId);
@@ -75,14 +75,13 @@ async function enter(
   ctx: RequestContext,
   deps: GatewayDeps,
   { link }: OpenLink,
-  body: PublicChatBody,
+  known: KnownVisitor | null,
 ): Promise<KnownVisitor> {
-  const known = await findVisitor(deps, link, body, ctx.now);
   if (known === null && link.requireEmail) {
     const details = { reason: 'email_required' };
     throw new AppError('UNAUTHORIZED', details, undefined, 'Prove your mail address first');
   }
-  const visitor = known ?? newVisitor(link._id, ctx.now);
+  const visitor = known ?? (await beginVisit(deps, link, ctx));
   await deps.limiter.countPublic('session_messages', visitor.visit.visitorId);
   return visitor;
 }

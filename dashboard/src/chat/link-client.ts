@@ -55,14 +55,11 @@ export class LinkClient {
     return messages;
   }
 
-  async say(message: string, kept: Kept): Promise<OpenTurn> {
+  /** @param key the same for every attempt to say the same thing */
+  async say(message: string, kept: Kept, key: string): Promise<OpenTurn> {
     const { session_id, session_token } = kept;
-    const response = await this.call('POST', `chat/${this.token}`, {
-      message,
-      session_id,
-      session_token,
-      stream: true,
-    });
+    const body = { message, session_id, session_token, stream: true };
+    const response = await this.call('POST', `chat/${this.token}`, body, { 'Idempotency-Key': key });
     return {
       executionId: response.headers.get('x-execution-id') ?? '',
       sessionId: response.headers.get('x-session-id') ?? '',
@@ -108,12 +105,18 @@ export class LinkClient {
     return (await (await this.call(method, path, body)).json()) as T;
   }
 
-  private async call(method: string, path: string, body?: object): Promise<Response> {
+  private async call(
+    method: string,
+    path: string,
+    body?: object,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Response> {
+    const json = { 'Content-Type': 'application/json' };
     const response = await fetch(`/api/public/${path}`, {
       method,
       cache: 'no-store',
       credentials: 'omit',
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
+      ...(body === undefined ? { headers } : { body: JSON.stringify(body), headers: { ...json, ...headers } }),
     }).catch(() => {
       throw new Refusal('OFFLINE');
     });

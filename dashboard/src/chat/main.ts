@@ -13,6 +13,8 @@ let link: LinkState | null = null;
 let kept: Kept = readKept();
 /** Whoever stops an answer before the page knows which turn it is of stops it as soon as it does. */
 let isStopAsked = false;
+/** What may have arrived though no answer came: said again it is the same call, and begins no second turn. */
+let unheard: { message: string; key: string } | null = null;
 
 /** What an earlier visit left; a browser that keeps nothing has a new visitor each time. */
 function readKept(): Kept {
@@ -67,7 +69,8 @@ async function send(): Promise<void> {
   setBusy(true);
   isStopAsked = false;
   try {
-    const turn = await client.say(message, kept);
+    const turn = await client.say(message, kept, keyFor(message));
+    unheard = null;
     view.message.value = '';
     addMessage('user', message);
     view.restart.hidden = false;
@@ -82,6 +85,11 @@ async function send(): Promise<void> {
     setBusy(false);
     view.message.focus();
   }
+}
+
+function keyFor(message: string): string {
+  if (unheard?.message !== message) unheard = { message, key: crypto.getRandomValues(new Uint32Array(4)).join('-') };
+  return unheard.key;
 }
 
 /** How often a stream that broke is begun again without anything new in it, and after which pause. */
@@ -162,6 +170,7 @@ function stop(): void {
 async function restart(): Promise<void> {
   try {
     keep({ session_id: await client.restart(kept), execution_id: undefined });
+    unheard = null;
     showConversation([], link?.welcome ?? null);
     say('');
   } catch (error) {

@@ -7,6 +7,9 @@ import type {
   GatewayKeyView,
   SessionView,
 } from '../../../contract/gateway';
+import type { PaymentSettingsView } from '../../../contract/payments';
+import type { LinkUsageView, LinkView } from '../../../contract/public-chat';
+import type { TurnSlotsView } from '../../../contract/turn-slots';
 import type { AgentProfileView, ClaimedAgentView, OwnerView } from '../../../contract/owners';
 import type {
   OwnerBlockView,
@@ -46,6 +49,16 @@ export type Execution = ExecutionSummaryView;
 export type GatewayKey = GatewayKeyView;
 /** A key as it is shown once. */
 export type NewGatewayKey = Omit<GatewayKey, 'last_used_at'> & { key: string; callback_secret: string };
+
+/** A link by which anybody may chat with the agent. */
+export type ShareLink = LinkView;
+/** The same with how it was used. */
+export type UsedShareLink = LinkUsageView;
+/** A link with its URL, which is shown once. */
+export type NewShareLink = ShareLink & { token: string; url: string };
+/** What strangers pay for a turn. */
+export type PaymentSettings = PaymentSettingsView;
+export type TurnSlots = TurnSlotsView;
 
 /** What of an agent changed. */
 export type Scope = 'profile' | 'pause' | 'events' | 'contacts' | 'blocks' | 'conversations' | 'messages' | 'presence';

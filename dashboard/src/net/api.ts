@@ -7,6 +7,8 @@ export class ApiError extends Error {
     readonly code: string,
     message: string,
     readonly retryAfterS: number | null = null,
+    /** What is wrong with fields of the request, where the server says it. */
+    readonly fields: Readonly<Record<string, readonly string[]>> = {},
   ) {
     super(message);
     this.name = 'ApiError';
@@ -143,10 +145,26 @@ async function readJson<T>(response: Response): Promise<T> {
 
 function toError(response: Response, answer: unknown): ApiError {
   const field = (name: string): string | null => {
-    const value: unknown = typeof answer === 'object' && answer !== null ? Reflect.get(answer, name) : null;
+    const value = memberOf(answer, name);
     return typeof value === 'string' ? value : null;
   };
   const seconds = Number(response.headers.get('retry-after') ?? NaN);
   const text = field('message') ?? 'The server did not understand the request';
-  return new ApiError(response.status, field('code') ?? 'UNKNOWN', text, Number.isFinite(seconds) ? seconds : null);
+  const retryAfterS = Number.isFinite(seconds) ? seconds : null;
+  return new ApiError(response.status, field('code') ?? 'UNKNOWN', text, retryAfterS, fieldsOf(answer));
+}
+
+const memberOf = (value: unknown, name: string): unknown =>
+  typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+
+/** `details.fieldErrors` of a VALIDATION_ERROR. */
+function fieldsOf(answer: unknown): Record<string, string[]> {
+  const faults = memberOf(memberOf(answer, 'details'), 'fieldErrors');
+  if (typeof faults !== 'object' || faults === null) return {};
+  return Object.fromEntries(
+    Object.entries(faults).map(([name, texts]: [string, unknown]) => [
+      name,
+      Array.isArray(texts) ? texts.filter((text) => typeof text === 'string') : [],
+    ]),
+  );
 }

@@ -14,6 +14,7 @@ import type {
 import type { Api } from './api';
 import { gatewayCalls, keyCalls } from './gateway-calls';
 import { query } from './query';
+import { sharingCalls } from './sharing-calls';
 
 export const CONVERSATIONS_PAGE = 50;
 export const LIST_PAGE = 100;
@@ -29,7 +30,14 @@ const pathOf = (handle: string): string => `/dashboard/agents/${encodeURICompone
 
 /** Every call that the page makes (docs/contract/dashboard.md §3–8, docs/contract/gateway.md). */
 export function createCalls(api: Api) {
-  return { ...sessionCalls(api), ...agentCalls(api), ...readCalls(api), ...gatewayCalls(api), ...keyCalls(api) };
+  return {
+    ...sessionCalls(api),
+    ...agentCalls(api),
+    ...readCalls(api),
+    ...gatewayCalls(api),
+    ...keyCalls(api),
+    ...sharingCalls(api),
+  };
 }
 
 export type Calls = ReturnType<typeof createCalls>;

@@ -3,8 +3,8 @@ import { nameOf } from '../model/names';
 import { useAction } from '../state/action';
 import { useOwner, useSession } from '../state/session';
 import type { NewGatewayKey } from '../model/wire';
-import { Icon } from '../ui/icons';
 import { Problem, problemText } from '../ui/problem';
+import { Secret } from '../ui/secret';
 
 const NAME_LENGTH_MAX = 100;
 /** Instead of a handle, which has no star: the key is for all agents. */
@@ -75,26 +75,6 @@ export function ShownKey({ created, onClose }: { created: NewGatewayKey; onClose
           Done
         </button>
       </footer>
-    </div>
-  );
-}
-
-function Secret({ label, value }: { label: string; value: string }) {
-  const [isCopied, setCopied] = useState(false);
-  const { error, run } = useAction();
-  const copy = (): void =>
-    run(async () => {
-      await navigator.clipboard.writeText(value);
-      setCopied(true);
-    });
-  return (
-    <div className="secret">
-      <span className="caption">{label}</span>
-      <code>{value}</code>
-      <button type="button" className="button" onClick={copy} aria-label={`Copy: ${label}`}>
-        <Icon name={isCopied ? 'check' : 'copy'} size={18} /> {isCopied ? 'Copied' : 'Copy'}
-      </button>
-      <Problem>{error === null ? null : 'This browser does not let pages copy: select it by hand.'}</Problem>
     </div>
   );
 }

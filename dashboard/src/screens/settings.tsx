@@ -13,13 +13,19 @@ import { Badges } from '../ui/badges';
 import { Confirm } from '../ui/dialog';
 import { Icon, type IconName } from '../ui/icons';
 import { Problem, problemText } from '../ui/problem';
+import { PaymentsCard } from './payments';
+import { ShareLinksCard } from './share-links';
+import { TurnSlotsCard } from './turn-slots';
 
-/** Who the agent is, its pause, and the way to give it up. */
+/** Who the agent is, its pause, who may chat with it and at which price, and the way to give it up. */
 export function Settings({ agent }: { agent: ClaimedAgent }) {
   return (
     <div className="page narrow">
       <ProfileCard agent={agent} />
       <PauseCard agent={agent} />
+      <ShareLinksCard agent={agent} />
+      <PaymentsCard agent={agent} />
+      <TurnSlotsCard agent={agent} />
       <ReleaseCard agent={agent} />
     </div>
   );

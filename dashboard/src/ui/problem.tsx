@@ -10,9 +10,10 @@ export function Problem({ children }: { children: ReactNode }) {
   );
 }
 
-/** The server's words, and how long to wait where waiting helps. */
+/** The server's words, which fields it means, and how long to wait where waiting helps. */
 export function problemText(error: ApiError): string {
-  const text = error.message.replace(/\.$/, '');
+  const fields = Object.entries(error.fields).flatMap(([name, texts]) => texts.map((text) => `${name}: ${text}`));
+  const text = [error.message.replace(/\.$/, ''), ...fields].join('. ');
   return error.retryAfterS === null ? `${text}.` : `${text}. Try again in ${waitText(error.retryAfterS)}.`;
 }
 
