@@ -86,7 +86,7 @@ describe('gateway §6.1: share links on the page', () => {
     await dialog(page).getByLabel('Name').fill('');
     await press(dialog(page), 'Save');
     await rows(page)
-      .getByText(`Link ${token.slice(0, 6)}…`)
+      .getByRole('button', { name: `Edit Link ${token.slice(0, 6)}…` })
       .waitFor();
     expect((await visitor.say(token, 'To Lisbon')).body.response).toBe('You said: To Lisbon');
     expect(agent.received).toHaveLength(1);
@@ -155,6 +155,17 @@ describe('gateway §6.1: share links on the page', () => {
     await dialog(page).getByText('Copy it now').waitFor();
     await page.keyboard.press('Escape');
     await rows(page).filter({ hasText: 'Typed' }).getByText('3 messages at most').waitFor();
+    const toggle = rows(page).getByRole('button', { name: /able Typed$/ });
+    await toggle.focus();
+    await page.keyboard.press('Space');
+    await rows(page).getByText('Disabled', { exact: true }).waitFor();
+    await hasFocus(toggle);
+    await rows(page).getByRole('button', { name: 'Delete Typed' }).focus();
+    await page.keyboard.press('Enter');
+    await dialog(page).getByRole('button', { name: 'Delete', exact: true }).focus();
+    await page.keyboard.press('Enter');
+    await card(page, 'Share links').getByText('No links yet.').waitFor();
+    await hasFocus(open);
   });
 
   test('links that cannot be read say so, and are there after another try', async () => {
@@ -169,9 +180,11 @@ describe('gateway §6.1: share links on the page', () => {
     });
     await page.getByRole('link', { name: 'Settings' }).click();
     await card(page, 'Share links').getByRole('status', { name: 'Loading' }).waitFor();
+    await card(page, 'Share links').scrollIntoViewIfNeeded();
     await pages.picture(page, 'links-loading');
     letThrough();
     await card(page, 'Share links').getByRole('alert').getByText('The server cannot be reached').waitFor();
+    await card(page, 'Share links').scrollIntoViewIfNeeded();
     await pages.picture(page, 'links-failed');
     await page.unroute('**/public-links');
     await press(card(page, 'Share links'), 'Try again');

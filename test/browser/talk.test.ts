@@ -1,59 +1,23 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
-import type { BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
-import { openBrowser } from '../support/browser';
+import type { BrowserContextOptions, Page } from 'playwright-core';
 import { signInUser, startEcho, type GatewayUser } from '../support/gateway';
 import { claim } from '../support/owners';
+import { PATIENCE_MS, PHONE, useOwnersPages } from '../support/owners-pages';
 import { SdkAgent } from '../support/sdk';
 import { useStack } from '../support/use-stack';
 import { waitFor } from '../support/wait';
-import { use } from '../support/use';
 
-/** Slow machines are slow: what is waited for decides, not how long it takes. */
-const PATIENCE_MS = 60_000;
 jest.setTimeout(3 * PATIENCE_MS);
 
-const PHONE = { viewport: { width: 375, height: 740 }, hasTouch: true, isMobile: true };
-/** Pictures of the screens are left here, for who wants to look at them. */
-const PICTURES = process.env['AGENTCHAT_PICTURES'];
-
 const { stack, database, url } = useStack();
-const browser = use(openBrowser, (opened) => opened.close());
-const contexts: BrowserContext[] = [];
+const pages = useOwnersPages(url);
 const agents: SdkAgent[] = [];
-/** What a page complained of: errors of its own and what the content security policy refused. */
-const complaints: string[] = [];
 
-afterEach(async () => {
-  await Promise.all(contexts.splice(0).map((context) => context.close()));
-  for (const agent of agents.splice(0)) agent.disconnect();
-  expect(complaints.splice(0)).toEqual([]);
-});
+afterEach(() => agents.splice(0).forEach((agent) => agent.disconnect()));
 
-async function openTalk(user: GatewayUser, path: string, options: BrowserContextOptions = {}): Promise<Page> {
-  const context = await browser.newContext({ locale: 'en-GB', timezoneId: 'UTC', ...options });
-  contexts.push(context);
-  context.setDefaultTimeout(PATIENCE_MS);
-  const cookies = user.owner.cookies.split('; ').map((pair) => {
-    const at = pair.indexOf('=');
-    return { name: pair.slice(0, at), value: pair.slice(at + 1), url: url() };
-  });
-  await context.addCookies(cookies);
-  const page = await context.newPage();
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('console', (line) => {
-    if (/Content.Security.Policy/i.test(line.text())) complaints.push(line.text());
-  });
-  await page.goto(`${url()}${path}`);
-  return page;
-}
-
-async function picture(page: Page, name: string): Promise<void> {
-  if (PICTURES === undefined) return;
-  await mkdir(PICTURES, { recursive: true });
-  await page.screenshot({ path: join(PICTURES, `${name}.png`) });
-}
+const openTalk = (user: GatewayUser, path: string, options: BrowserContextOptions = {}): Promise<Page> =>
+  pages.open(user.owner, path, options);
+const { picture } = pages;
 
 /** An owner with an agent on the published SDK that answers every message but those that say `silence`. */
 async function ownerWithAgent(): Promise<{ user: GatewayUser; agent: SdkAgent; path: string }> {

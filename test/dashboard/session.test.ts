@@ -126,7 +126,7 @@ describe('§3.4: the client rule of sessions', () => {
   });
 });
 
-test('what is wrong with fields of a request is read from its refusal, and nothing else from one of another shape', async () => {
+test('what is wrong with fields of a request is read from its refusal, whatever shape that has', async () => {
   const refusedWith = async (body: unknown): Promise<unknown> => {
     const fetch = () => Promise.resolve(new Response(JSON.stringify(body), { status: 400 }));
     const api = createApi({

@@ -26,12 +26,13 @@ export function useOwnersPages(url: () => string) {
   });
 
   return {
-    /** A browser of its own that is signed in as this owner. */
-    async open(owner: TestOwner, path: string, options: BrowserContextOptions = {}): Promise<Page> {
+    /** A browser of its own that is signed in as this owner; null: as nobody. */
+    async open(owner: TestOwner | null, path: string, options: BrowserContextOptions = {}): Promise<Page> {
       const context = await browser.newContext({ locale: 'en-GB', timezoneId: 'UTC', ...options });
       contexts.push(context);
       context.setDefaultTimeout(PATIENCE_MS);
-      const cookies = owner.cookies.split('; ').map((pair) => {
+      const pairs = owner === null ? [] : owner.cookies.split('; ');
+      const cookies = pairs.map((pair) => {
         const at = pair.indexOf('=');
         return { name: pair.slice(0, at), value: pair.slice(at + 1), url: url() };
       });

@@ -94,7 +94,7 @@ function LinkForm({ link, action, send, onClose }: FormProps) {
         <button type="button" className="button" onClick={onClose}>
           Cancel
         </button>
-        <button type="submit" className="button primary" disabled={isBusy}>
+        <button type="submit" className="button primary" aria-disabled={isBusy}>
           {isBusy ? 'One moment…' : action}
         </button>
       </footer>
@@ -102,7 +102,8 @@ function LinkForm({ link, action, send, onClose }: FormProps) {
   );
 }
 
-function LinkFields({ draft, set, problems }: Draft<LinkDraft>) {
+function LinkFields(typed: Draft<LinkDraft>) {
+  const { draft, set } = typed;
   return (
     <>
       <Field label="Name" hint="For you: visitors do not see it.">
@@ -129,6 +130,15 @@ function LinkFields({ draft, set, problems }: Draft<LinkDraft>) {
           />
         )}
       </Field>
+      <LimitFields {...typed} />
+    </>
+  );
+}
+
+/** What ends a link, and whom it lets in. */
+function LimitFields({ draft, set, problems }: Draft<LinkDraft>) {
+  return (
+    <>
       <Field label="Ends" hint="Empty: it does not end." problem={problems.endsAt}>
         {(props) => (
           <input

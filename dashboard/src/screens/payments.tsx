@@ -62,7 +62,7 @@ function Settings({ handle, settings, onSaved }: Props) {
           <button
             type="button"
             className={`button ${enabled ? 'danger-outline' : ''}`}
-            disabled={isBusy}
+            aria-disabled={isBusy}
             onClick={() => turn(!enabled)}
           >
             {enabled ? 'Switch off' : 'Switch on'}

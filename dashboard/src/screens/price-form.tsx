@@ -44,7 +44,7 @@ export function PriceForm({ handle, settings, onSaved, onClose }: Props) {
         <button type="button" className="button" onClick={onClose}>
           Cancel
         </button>
-        <button type="submit" className="button primary" disabled={isBusy}>
+        <button type="submit" className="button primary" aria-disabled={isBusy}>
           {isBusy ? 'One moment…' : settings.enabled ? 'Save' : 'Save and switch on'}
         </button>
       </footer>

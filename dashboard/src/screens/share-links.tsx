@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { linkBadge, linkName, linkTerms } from '../model/links';
 import { useAction } from '../state/action';
 import { useReloadOn } from '../state/live';
@@ -18,6 +18,7 @@ export function ShareLinksCard({ agent: { handle } }: { agent: ClaimedAgent }) {
   const { calls } = useSession();
   const { data, error, reload } = useResource<ShareLink[]>(`links:${handle}`, () => calls.links(handle));
   useReloadOn(handle, [], reload);
+  const createButton = useFocusAfterDeletion(data?.length ?? 0);
   const [isCreating, setCreating] = useState(false);
   const [shown, setShown] = useState<NewShareLink | null>(null);
   const show = (link: NewShareLink): void => {
@@ -29,7 +30,7 @@ export function ShareLinksCard({ agent: { handle } }: { agent: ClaimedAgent }) {
     <section className="card padded" aria-labelledby="links-title">
       <header className="card-head">
         <h2 id="links-title">Share links</h2>
-        <button type="button" className="button small" onClick={() => setCreating(true)}>
+        <button ref={createButton} type="button" className="button small" onClick={() => setCreating(true)}>
           <Icon name="plus" size={16} /> Create a link
         </button>
       </header>
@@ -60,6 +61,17 @@ export function ShareLinksCard({ agent: { handle } }: { agent: ClaimedAgent }) {
       )}
     </section>
   );
+}
+
+/** Whoever deletes a row stands on it, and would stand nowhere: the focus goes to this button. */
+function useFocusAfterDeletion(count: number) {
+  const button = useRef<HTMLButtonElement>(null);
+  const before = useRef(count);
+  useEffect(() => {
+    if (count < before.current && document.activeElement === document.body) button.current?.focus();
+    before.current = count;
+  }, [count]);
+  return button;
 }
 
 interface RowProps {
@@ -96,7 +108,7 @@ function LinkRow({ handle, link, onChanged, onShown }: RowProps) {
         <Problem>{error === null ? null : problemText(error)}</Problem>
       </div>
       <div className="link-actions">
-        <button type="button" className="button small" disabled={isBusy} onClick={toggle}>
+        <button type="button" className="button small" aria-disabled={isBusy} onClick={toggle}>
           {enabled ? 'Disable' : 'Enable'}
           <span className="unseen"> {name}</span>
         </button>

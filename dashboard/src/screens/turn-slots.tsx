@@ -25,7 +25,7 @@ export function TurnSlotsCard({ agent: { handle } }: { agent: ClaimedAgent }) {
       {data === undefined ? (
         <Pending error={error} onRetry={reload} rows={1} />
       ) : (
-        <SlotsForm key={data.max} handle={handle} slots={data} onSaved={(saved) => change(() => saved)} />
+        <SlotsForm handle={handle} slots={data} onSaved={(saved) => change(() => saved)} />
       )}
     </section>
   );
@@ -41,12 +41,15 @@ function SlotsForm({ handle, slots, onSaved }: Props) {
   const { calls } = useSession();
   const { isBusy, error, run } = useAction();
   const toast = useToast();
-  const { draft, set, problems, form, submit } = useDraft({ max: String(slots.max) }, ({ max }) =>
-    turnSlotsOf(max) === null ? { max: `Write a whole number from 1 to ${TURN_SLOTS_MAX}.` } : {},
+  // Null: nothing was typed, so the field follows what the server says.
+  const { draft, set, problems, form, submit } = useDraft<{ max: string | null }>({ max: null }, ({ max }) =>
+    max === null || turnSlotsOf(max) !== null ? {} : { max: `Write a whole number from 1 to ${TURN_SLOTS_MAX}.` },
   );
+  const shown = draft.max ?? String(slots.max);
   const save = (): void =>
     run(async () => {
-      const saved = await calls.setTurnSlots(handle, turnSlotsOf(draft.max) ?? slots.max);
+      const saved = await calls.setTurnSlots(handle, turnSlotsOf(shown) ?? slots.max);
+      set('max', null);
       onSaved(saved);
       toast(saved.max === 1 ? '1 answer at once' : `${saved.max} answers at once`);
     });
@@ -59,12 +62,12 @@ function SlotsForm({ handle, slots, onSaved }: Props) {
             type="text"
             inputMode="numeric"
             autoComplete="off"
-            value={draft.max}
+            value={shown}
             onChange={(event) => set('max', event.target.value)}
           />
         )}
       </Field>
-      <button type="submit" className="button" disabled={isBusy}>
+      <button type="submit" className="button" aria-disabled={isBusy}>
         Save<span className="unseen"> answers at once</span>
       </button>
       <Problem>{error === null ? null : problemText(error)}</Problem>
