@@ -1,44 +1,13 @@
-import type { BrowserContext, Page } from 'playwright-core';
-import { call, createTestAgent, type TestAgent } from '../support/agents';
-import { openBrowser } from '../support/browser';
+import { call, createTestAgent, type Parsed, type TestAgent } from '../support/agents';
 import { claim, signInOwner, type TestOwner } from '../support/owners';
+import { PATIENCE_MS, useOwnersPages } from '../support/owners-pages';
 import { useStack } from '../support/use-stack';
 import { waitFor } from '../support/wait';
-import { use } from '../support/use';
 
-/** Slow machines are slow: what is waited for decides, not how long it takes. */
-const PATIENCE_MS = 60_000;
 jest.setTimeout(2 * PATIENCE_MS);
 
 const { stack, database, url } = useStack();
-const browser = use(openBrowser, (opened) => opened.close());
-const contexts: BrowserContext[] = [];
-/** What a page complained of: errors of its own and what the content security policy refused. */
-const complaints: string[] = [];
-
-afterEach(async () => {
-  await Promise.all(contexts.splice(0).map((context) => context.close()));
-  expect(complaints.splice(0)).toEqual([]);
-});
-
-/** A browser of its own, on the owners' page. */
-async function openPage(path: string, owner?: TestOwner): Promise<Page> {
-  const context = await browser.newContext({ locale: 'en-GB', timezoneId: 'UTC' });
-  contexts.push(context);
-  context.setDefaultTimeout(PATIENCE_MS);
-  const cookies = owner?.cookies.split('; ').map((pair) => {
-    const at = pair.indexOf('=');
-    return { name: pair.slice(0, at), value: pair.slice(at + 1), url: url() };
-  });
-  await context.addCookies(cookies ?? []);
-  const page = await context.newPage();
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('console', (line) => {
-    if (/Content.Security.Policy/i.test(line.text())) complaints.push(line.text());
-  });
-  await page.goto(`${url()}${path}`);
-  return page;
-}
+const pages = useOwnersPages(url);
 
 /** An owner who claimed an agent, with what it needs to be written to. */
 async function claimedAgent(): Promise<{ owner: TestOwner; ada: TestAgent; bob: TestAgent }> {
@@ -49,11 +18,12 @@ async function claimedAgent(): Promise<{ owner: TestOwner; ada: TestAgent; bob: 
 }
 
 let sent = 0;
-async function send(from: TestAgent, to: TestAgent, text: string): Promise<void> {
+async function send(from: TestAgent, to: TestAgent, text: string, more: object = {}): Promise<Parsed> {
   sent += 1;
-  const body = { to: `@${to.agent.handle}`, client_msg_id: `m${sent}`, content: { text } };
+  const body = { to: `@${to.agent.handle}`, client_msg_id: `m${sent}`, content: { text }, ...more };
   const answer = await call(url(), 'POST', '/v1/messages', { key: from.apiKey, body });
   if (answer.status !== 201) throw new Error(`not sent: ${answer.status} ${answer.text}`);
+  return answer.body;
 }
 
 const mailedCode = (email: string, which: number): Promise<string> =>
@@ -62,7 +32,7 @@ const mailedCode = (email: string, which: number): Promise<string> =>
 describe("dashboard §9: the owners' page in a browser", () => {
   test('a wrong code is refused, the mailed one signs in; the key of an agent claims it and opens it', async () => {
     const { apiKey, agent } = await createTestAgent(database);
-    const page = await openPage('/app');
+    const page = await pages.open(null, '/app');
     await page.getByLabel('Email').fill('Owner@Example.com');
     await page.getByRole('button', { name: 'Continue' }).click();
     const code = await mailedCode('owner@example.com', 0);
@@ -89,7 +59,7 @@ describe("dashboard §9: the owners' page in a browser", () => {
   test('conversations are there, and a message appears in list and thread while they are open', async () => {
     const { owner, ada, bob } = await claimedAgent();
     await send(bob, ada, 'Good morning, Ada');
-    const page = await openPage('/app', owner);
+    const page = await pages.open(owner, '/app');
     const row = page.getByRole('list', { name: 'Conversations' }).getByRole('link', { name: bob.agent.handle });
     await row.filter({ hasText: 'Good morning, Ada' }).click();
     const thread = page.getByRole('log');
@@ -101,11 +71,38 @@ describe("dashboard §9: the owners' page in a browser", () => {
     expect(await page.getByRole('textbox').count()).toBe(0);
   });
 
+  test('all that a message carries is there, folded, with copy; hostile JSON does no harm', async () => {
+    const { owner, ada, bob } = await claimedAgent();
+    const question = await send(ada, bob, 'What do I owe you?');
+    const said = await send(bob, ada, '', {
+      content: { text: 'Nothing', data: { '<img src=x onerror=alert(1)>': 'pay 100\u202e001' } },
+      metadata: { reply_to: question.id, trace: { deep: true } },
+    });
+    const page = await pages.open(owner, '/app');
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.getByRole('list', { name: 'Conversations' }).getByRole('link', { name: bob.agent.handle }).click();
+    const bubble = page.getByRole('log').getByRole('article').filter({ hasText: 'Nothing' });
+    await bubble.getByText('You: What do I owe you?').waitFor();
+    expect(await page.getByText('"trace"').count()).toBe(0);
+    await bubble.getByText('Metadata', { exact: true }).click();
+    await bubble.getByText('"deep": true').waitFor();
+    await bubble.getByText('Data', { exact: true }).click();
+    await bubble.getByText('pay 100\\u202e001').waitFor();
+    await bubble.getByRole('button', { name: 'Copy: Data' }).click();
+    await bubble.getByRole('button', { name: 'Copied: Data' }).waitFor();
+    const copied = await page.evaluate<string>('navigator.clipboard.readText()');
+    expect(JSON.parse(copied)).toEqual(said.content.data);
+    expect(await page.locator('img[src="x"]').count()).toBe(0);
+    await bubble.locator('summary', { hasText: 'Details' }).click();
+    await bubble.getByText(said.id).waitFor();
+    await pages.picture(page, 'message-parts');
+  });
+
   test('pausing and resuming are in force when the page says so, and show in its list of agents', async () => {
     const { owner, ada } = await claimedAgent();
     const mode = async (): Promise<unknown> =>
       (await call(url(), 'GET', '/v1/agents/me', { key: ada.apiKey })).body.paused_by_owner;
-    const page = await openPage(`/app/agents/${ada.agent.handle}/settings`, owner);
+    const page = await pages.open(owner, `/app/agents/${ada.agent.handle}/settings`);
     const choices = page.getByRole('group', { name: 'Pause' });
     const inList = page.getByRole('navigation', { name: 'Your agents' });
     for (const [title, wire, badge] of [
@@ -123,9 +120,9 @@ describe("dashboard §9: the owners' page in a browser", () => {
   test('signing out everywhere shows the sign-in page here and in a browser that only looks on', async () => {
     const { owner, ada } = await claimedAgent();
     const other = await signInOwner(stack, owner.email);
-    const watching = await openPage(`/app/agents/${ada.agent.handle}`, other);
+    const watching = await pages.open(other, `/app/agents/${ada.agent.handle}`);
     await watching.getByRole('heading', { name: `@${ada.agent.handle}` }).waitFor();
-    const page = await openPage('/app/account', owner);
+    const page = await pages.open(owner, '/app/account');
     await page.getByRole('button', { name: 'Sign out everywhere' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Sign out everywhere' }).click();
     for (const signedOut of [page, watching]) await signedOut.getByRole('heading', { name: 'Sign in' }).waitFor();
@@ -135,7 +132,7 @@ describe("dashboard §9: the owners' page in a browser", () => {
 
   test('an agent whose claim ends leaves the page that shows it', async () => {
     const { owner, ada } = await claimedAgent();
-    const page = await openPage(`/app/agents/${ada.agent.handle}`, owner);
+    const page = await pages.open(owner, `/app/agents/${ada.agent.handle}`);
     await page.getByRole('heading', { name: `@${ada.agent.handle}` }).waitFor();
     await owner.call('DELETE', `/dashboard/agents/${ada.agent.handle}`);
     await page.getByRole('heading', { name: 'Claim your first agent' }).waitFor();

@@ -1,11 +1,11 @@
-import type { ReactNode } from 'react';
-import { textOf } from '../model/names';
+import { jsonOf } from '../model/message-parts';
 import { deliveryOf, noticeText, type Delivery } from '../model/thread';
 import { dayLabel, momentLabel, timeLabel } from '../model/times';
 import { useNowMs } from '../state/now';
 import type { Message } from '../model/wire';
 import { AgentAvatar } from '../ui/avatar';
 import { Icon, type IconName } from '../ui/icons';
+import { Details, Fold, Json, MessageBody } from './message-parts';
 
 export function Day({ at }: { at: string }) {
   const nowMs = useNowMs();
@@ -22,7 +22,7 @@ export function Notice({ message }: { message: Message }) {
   if (text === null) {
     return (
       <li className="notice">
-        <Data label="System" message={message} />
+        <Json part={{ label: 'System', json: jsonOf(message.content) }} />
       </li>
     );
   }
@@ -37,10 +37,12 @@ interface ClusterProps {
   messages: [Message, ...Message[]];
   isOwn: boolean;
   isGroup: boolean;
+  /** A message of the thread as far as it is read, by its id. */
+  find: (id: string) => Message | undefined;
 }
 
 /** What one sender said in one breath: own messages right, others left, in groups with the name. */
-export function Cluster({ messages, isOwn, isGroup }: ClusterProps) {
+export function Cluster({ messages, isOwn, isGroup, find }: ClusterProps) {
   const [first] = messages;
   const sender = first.sender_handle;
   const isNamed = isGroup && !isOwn;
@@ -61,48 +63,32 @@ export function Cluster({ messages, isOwn, isGroup }: ClusterProps) {
           </p>
         )}
         {messages.map((message) => (
-          <Bubble key={message.id} message={message} isGroup={isGroup} />
+          <Bubble key={message.id} message={message} isGroup={isGroup} find={find} />
         ))}
       </div>
     </li>
   );
 }
 
-function Bubble({ message, isGroup }: { message: Message; isGroup: boolean }) {
+function Bubble({ message, isGroup, find }: Omit<ClusterProps, 'messages' | 'isOwn'> & { message: Message }) {
   const delivery = deliveryOf(message, isGroup);
   return (
     <article className="bubble">
-      <Body message={message} />
-      <footer className="bubble-foot">
-        <time dateTime={message.created_at} title={momentLabel(message.created_at)}>
-          {timeLabel(message.created_at)}
-        </time>
-        {delivery !== null && <DeliveryMark delivery={delivery} />}
-      </footer>
+      <MessageBody message={message} find={find} />
+      <Fold
+        summary={
+          <span className="bubble-foot">
+            <span className="unseen">Details: </span>
+            <time dateTime={message.created_at} title={momentLabel(message.created_at)}>
+              {timeLabel(message.created_at)}
+            </time>
+            {delivery !== null && <DeliveryMark delivery={delivery} />}
+          </span>
+        }
+      >
+        <Details message={message} isGroup={isGroup} />
+      </Fold>
     </article>
-  );
-}
-
-function Body({ message }: { message: Message }): ReactNode {
-  const text = textOf(message);
-  if (message.type !== 'text' || text === null)
-    return <Data label={LABELS[message.type] ?? message.type} message={message} />;
-  return (
-    <p className="bubble-text" dir="auto">
-      {text}
-    </p>
-  );
-}
-
-const LABELS: Readonly<Record<string, string>> = { file: 'Attachment', structured: 'Structured', text: 'Text' };
-
-/** Whatever is not plain text: what it is, and all of it. */
-function Data({ label, message }: { label: string; message: Message }) {
-  return (
-    <div className="data">
-      <span className="data-label">{label}</span>
-      <pre tabIndex={0}>{JSON.stringify(message.content, null, 2)}</pre>
-    </div>
   );
 }
 

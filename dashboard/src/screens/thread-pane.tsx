@@ -42,6 +42,7 @@ interface MessagesProps {
 
 function Messages({ data: { messages, hasOlder }, isGroup, loadOlder }: MessagesProps) {
   const items = useMemo(() => threadItems(messages), [messages]);
+  const byId = useMemo(() => new Map(messages.map((message) => [message.id, message])), [messages]);
   const { scroll, onScroll, isBehind, toEnd } = useScroll(messages[0]?.seq ?? 0, messages.at(-1)?.seq ?? 0);
   return (
     <div className="thread-frame">
@@ -56,7 +57,15 @@ function Messages({ data: { messages, hasOlder }, isGroup, loadOlder }: Messages
               case 'notice':
                 return <Notice key={item.key} message={item.message} />;
               case 'cluster':
-                return <Cluster key={item.key} messages={item.messages} isOwn={item.isOwn} isGroup={isGroup} />;
+                return (
+                  <Cluster
+                    key={item.key}
+                    messages={item.messages}
+                    isOwn={item.isOwn}
+                    isGroup={isGroup}
+                    find={(id) => byId.get(id)}
+                  />
+                );
             }
           })}
         </ol>
