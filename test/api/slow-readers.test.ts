@@ -191,14 +191,18 @@ describe('readers of streams that are slower than what they read', () => {
     // The parse point of a listening server's address: it is not a pipe.
     const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const [stalled, quick] = [new Reader(baseUrl, '/stalled'), new Reader(baseUrl, '/quick')];
-    const reading = quick.readAll();
-    await waitFor(() => ends.length > 0);
-    // Who reads is let go neither while it waits nor later.
-    await waitFor(() => quick.bytes > 100 * RESULT_BYTES);
-    expect([ends, quick.isOver]).toEqual([['stalled'], false]);
-    [stalled, quick].forEach((reader) => reader.end());
-    await reading;
-    server.close();
+    try {
+      const reading = quick.readAll();
+      await waitFor(() => ends.length > 0);
+      // Who reads is let go neither while it waits nor later.
+      await waitFor(() => quick.bytes > 100 * RESULT_BYTES);
+      expect([ends, quick.isOver]).toEqual([['stalled'], false]);
+      quick.end();
+      await reading;
+    } finally {
+      [stalled, quick].forEach((reader) => reader.end());
+      server.close();
+    }
     await waitFor(() => ends.includes('quick'));
   });
 });
