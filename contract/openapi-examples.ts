@@ -71,6 +71,7 @@ function ofFormat({ format = '', minLength = 1 }: Shape): string {
 
 /** An example of a path parameter: what an id is of, its path says. */
 export function parameterExample(path: string, name: string): string {
+  if (name === 'delivery_id' && path.startsWith('/v1/webhooks/')) return 'whd_2uQk7dXcV5bN1mRtZr8sWk';
   const usual = EXAMPLE_VALUES[name];
   if (name !== 'id' && typeof usual === 'string') return usual;
   const kind = Object.keys(IDS).find((segment) => path.includes(segment));

@@ -100,7 +100,11 @@ export function createEgress({
 
 type Answer = Dispatcher.ResponseData;
 
-async function answered({ statusCode: status, headers, body }: Answer): Promise<Extract<Exchange, { kind: 'answered' }>> {
+async function answered({
+  statusCode: status,
+  headers,
+  body,
+}: Answer): Promise<Extract<Exchange, { kind: 'answered' }>> {
   const given = headers['retry-after'];
   return {
     kind: 'answered',
