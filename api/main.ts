@@ -23,7 +23,7 @@ import { createOrders } from '../store/nodes/orders';
 import { createApp } from './app';
 import { createAvatars } from './commands/store-avatar';
 import { createEnforcement, reconsideredCallers } from './commands/enforce-agent';
-import { answerHttpFaults } from './http/http-faults';
+import { answerHttpFaults, limitRequests } from './http/http-faults';
 import { createRateLimiter } from './http/rate-limiter';
 import { joinNodes, type LiveNode } from './realtime/node';
 import { PresenceService } from './realtime/presence/presence';
@@ -131,6 +131,7 @@ function buildVoices(
 function listen(realtime: Realtime, config: Config, log: Logger): Server {
   const server = realtime.listen(config.PORT, config.HOST);
   answerHttpFaults(server);
+  limitRequests(server);
   server.once('error', (error: NodeJS.ErrnoException) => {
     log.fatal({ event: 'api.listen_failed', code: error.code, port: config.PORT });
     process.exit(1);

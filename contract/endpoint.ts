@@ -40,6 +40,8 @@ export interface Endpoint {
   bodyCode?: 'PAYLOAD_TOO_LARGE' | 'CONTENT_TOO_LARGE';
   /** At most this many bytes; absent = the cap of JSON bodies. */
   bodyBytesMax?: number;
+  /** How long the body may take to come in; absent = by its cap (`bodyMsMax` of request-limits.ts). */
+  bodyMsMax?: number;
   /** The handler reads the body as a stream and keeps the bounds itself. */
   streamsBody?: true;
   /** `Idempotency-Key` is ignored: conventions.md §8 lists which. */

@@ -15,14 +15,15 @@ export class AppError extends Error {
    * @param details shaped as conventions.md §6 says for this code; omitted from the envelope when empty
    * @param retryAfterMs the wait that `Retry-After` announces (rounded up to seconds); absent = no header
    * @param status only where a code has two: 503 of `OPS_AUTH_REQUIRED` (conventions.md §6), 409 of operators' and webhooks' `FORBIDDEN`,
-   *   401 of the gateway's `INVALID_API_KEY` (gateway.md §2), 422 of codecs that nobody takes (gateway.md §7)
+   *   401 of the gateway's `INVALID_API_KEY` (gateway.md §2), 422 of codecs that nobody takes (gateway.md §7), 408 of a
+   *   `VALIDATION_ERROR` whose body did not end in time
    */
   constructor(
     readonly code: ErrorCode,
     readonly details?: ErrorDetails,
     readonly retryAfterMs?: number,
     message?: string,
-    status?: 401 | 409 | 422 | 503,
+    status?: 401 | 408 | 409 | 422 | 503,
   ) {
     super(message ?? ALL_ERRORS[code].message);
     this.name = 'AppError';

@@ -14,6 +14,8 @@ export function codesByStatus(endpoint: Endpoint): Map<number, Set<ErrorCode>> {
       byStatus.set(status, (byStatus.get(status) ?? new Set()).add(code));
     }
   }
+  // A body that did not end in time.
+  if (endpoint.method !== 'GET') byStatus.set(408, new Set<ErrorCode>(['VALIDATION_ERROR']));
   return byStatus;
 }
 

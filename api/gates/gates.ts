@@ -14,6 +14,7 @@ import { guardBody } from './guard-body';
 import { idempotency } from './idempotency';
 import { limitAddress, limitAgent, limitOwner, limitPublic } from './rate-limits';
 import { notifyOwnerFeed, type AgentChanges } from './notify-owner-feed';
+import { recheckCaller } from './recheck-caller';
 import { requireOwnOrigin } from './require-own-origin';
 import { requireOwner } from './require-owner';
 import { limitPrincipal, requirePrincipal } from './require-principal';
@@ -55,6 +56,7 @@ export function createGates(deps: GateDeps): (endpoint: Endpoint) => ApiMiddlewa
     authenticate(endpoint, agents),
     limitAgent(endpoint, limiter),
     guardBody(endpoint),
+    recheckCaller(endpoint),
     idempotency(endpoint, keys),
     notifyOwnerFeed(endpoint, deps.ownerFeed),
   ];

@@ -10,21 +10,26 @@ import {
   JSON_BODY_DEPTH_MAX,
   JSON_BODY_KEYS_MAX,
 } from '../../contract/limits';
+import { bodyMsMax } from '../../contract/request-limits';
 import type { LargeBodies } from './large-bodies';
 
 type OversizeCode = 'PAYLOAD_TOO_LARGE' | 'CONTENT_TOO_LARGE';
 
-/** How large a body may be, and what a larger one is called. */
+/** How large a body may be, what a larger one is called, and how long it may take. */
 export interface BodyCap {
   bytesMax: number;
   code: OversizeCode;
+  /** How long it may take to come in. */
+  msMax: number;
 }
 
 /** The cap of an endpoint (conventions.md §15). */
-export function bodyCapOf(endpoint: Pick<Endpoint, 'bodyBytesMax' | 'bodyCode'> | undefined): BodyCap {
+export function bodyCapOf(endpoint: Pick<Endpoint, 'bodyBytesMax' | 'bodyCode' | 'bodyMsMax'> | undefined): BodyCap {
+  const bytesMax = endpoint?.bodyBytesMax ?? JSON_BODY_BYTES_MAX;
   return {
-    bytesMax: endpoint?.bodyBytesMax ?? JSON_BODY_BYTES_MAX,
+    bytesMax,
     code: endpoint?.bodyCode ?? 'PAYLOAD_TOO_LARGE',
+    msMax: endpoint?.bodyMsMax ?? bodyMsMax(bytesMax),
   };
 }
 
@@ -35,7 +40,7 @@ export function refuseOversize(request: IncomingMessage, cap: BodyCap): void {
 
 /** A request's body, for all who ask for it. */
 export interface BodyReader {
-  /** Reads it when it is first asked for, and never twice. @throws AppError 413, SERVICE_UNAVAILABLE */
+  /** Reads it when it is first asked for, and never twice. @throws AppError 413, SERVICE_UNAVAILABLE, 408 */
   read(): Promise<Buffer>;
   /** Nobody asks any more: what it holds in memory can go. Called again it does nothing. */
   forget(): void;
@@ -51,7 +56,7 @@ export function createBodyReader(request: IncomingMessage, cap: BodyCap, large: 
     held += more;
   };
   return {
-    read: () => (bytes ??= readBytes(request, cap, count)),
+    read: () => (bytes ??= inTime(request, cap, readBytes(request, cap, count))),
     forget: () => {
       bytes = Promise.reject(new Error('a body was read after it was forgotten'));
       bytes.catch(() => undefined);
@@ -60,6 +65,23 @@ export function createBodyReader(request: IncomingMessage, cap: BodyCap, large: 
     },
   };
 }
+
+/**
+ * Nobody waits for a body that does not end: what the call was allowed when it began may have changed, and it holds memory.
+ * Its connection ends with the refusal, and `reading` with the connection.
+ */
+async function inTime(request: IncomingMessage, { msMax }: BodyCap, reading: Promise<Buffer>): Promise<Buffer> {
+  if (request.complete) return reading;
+  let late: NodeJS.Timeout | undefined;
+  const overdue = new Promise<never>((_resolve, reject) => {
+    late = setTimeout(() => reject(bodyTimeout()), msMax);
+  });
+  return Promise.race([reading, overdue]).finally(() => clearTimeout(late));
+}
+
+/** The same as for a request whose headers do not end (`http-faults.ts`); clients try again on 408 (conventions.md §6). */
+const bodyTimeout = (): AppError =>
+  new AppError('VALIDATION_ERROR', undefined, undefined, 'The body did not end in time', 408);
 
 /** The body as it comes in. Not destroyed with its reader: a refusal still has to reach the caller over the socket. */
 export function streamBody(request: IncomingMessage): Readable {

@@ -19,8 +19,8 @@ export function writeError(ctx: Pick<ApiContext, 'set' | 'status' | 'body' | 'ty
     ctx.set('Retry-After', String(Math.max(1, Math.ceil((error.retryAfterMs ?? OUTAGE_RETRY_MS) / 1000))));
   }
   if (error.status === 401) ctx.set('WWW-Authenticate', 'Bearer');
-  // The rest of an oversize body is not read: the connection cannot be used again.
-  if (error.status === 413) ctx.set('Connection', 'close');
+  // The rest of an oversize or endless body is not read: the connection cannot be used again.
+  if (error.status === 413 || error.status === 408) ctx.set('Connection', 'close');
   ctx.status = error.status;
   ctx.type = 'application/json; charset=utf-8';
   const envelope = toEnvelope(error);

@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { AppError, toEnvelope } from '../../contract/errors';
+import { HEADERS_MS_MAX, REQUEST_MS_MAX } from '../../contract/request-limits';
 
 /** Requests that Node refuses before Koa sees them, by its own codes: which status they get. */
 const FAULTS: Record<string, string> = {
@@ -33,6 +34,16 @@ export function answerHttpFaults(server: Server): void {
   // Not in the types: the property that Node reads for each request. With it a missing Host is an empty 400; without it
   // the pipeline refuses (middleware/target-path.ts).
   Object.assign(server, { requireHostHeader: false });
+}
+
+/**
+ * Ends requests that do not end by themselves, in Node before Koa or a handler has seen them whole. Bodies that are read
+ * as a whole have less time, by their size (`body.ts`); this leaves enough for an upload. How long an answer takes, as a
+ * stream's, is not bounded by it.
+ */
+export function limitRequests(server: Server): void {
+  server.headersTimeout = HEADERS_MS_MAX;
+  server.requestTimeout = REQUEST_MS_MAX;
 }
 
 /** Answers on the bare socket and closes it. */

@@ -4,6 +4,7 @@ import { failureAtDeadline, hasEnded } from '../../domain/turns';
 import type { Clock } from '../../platform/clock';
 import type { Flows } from '../../platform/flows/flows';
 import type { Logger } from '../../platform/logger';
+import type { Caller } from '../../store/accounts/prove-caller';
 import { findOpenTurns, loadExecution, noteAccepted } from '../../store/gateway/executions';
 import { createTurnFollower } from '../../store/gateway/follow';
 import { findOpenTurnsOfLink } from '../../store/gateway/links';
@@ -56,8 +57,8 @@ export interface Turns {
   /** The turn as it is now; an open one is looked at whether the agent has taken it. */
   load(execution: GatewayExecution): Promise<GatewayExecution>;
   cancel(executionId: string, reason: CancelReason): Promise<CancelOutcome>;
-  /** The agent cannot answer. @throws AppError EXECUTION_NOT_FOUND, TURN_CLOSED */
-  failByAgent(agentId: string, executionId: string, error: AgentError): Promise<void>;
+  /** The agent cannot answer; its key is proved by the commit. @throws AppError EXECUTION_NOT_FOUND, TURN_CLOSED, UNAUTHORIZED */
+  failByAgent(agent: Caller, executionId: string, error: AgentError): Promise<void>;
   /** Events of the turn were written here. */
   changed(executionId: string): void;
   /** Cancels the turns of a session that takes no more. */
@@ -111,13 +112,13 @@ export function createTurns(deps: TurnsDeps): Turns {
     },
     load,
     cancel,
-    failByAgent: async (agentId, executionId, error) => {
-      await loadAgentTurn(database, agentId, executionId);
-      if (error.retryable === true && (await tryAgain(database, executionId, clock.now()))) {
+    failByAgent: async (agent, executionId, error) => {
+      await loadAgentTurn(database, agent._id, executionId);
+      if (error.retryable === true && (await tryAgain(database, executionId, clock.now(), agent))) {
         return follower.note(executionId);
       }
       const { code: agentCode, message } = error;
-      if (!(await failTurn(ending, executionId, { code: 'agent_error', message, agentCode }))) {
+      if (!(await failTurn(ending, executionId, { code: 'agent_error', message, agentCode }, agent))) {
         throw new AppError('TURN_CLOSED');
       }
     },
@@ -160,8 +161,9 @@ async function failTurn(
   { database, clock, steps }: Ending,
   executionId: string,
   error: GatewayExecution['error'],
+  caller?: Caller,
 ): Promise<boolean> {
-  const ended = await endTurn(database, executionId, { status: 'failed', error, at: clock.now() });
+  const ended = await endTurn(database, executionId, { status: 'failed', error, at: clock.now() }, caller);
   if (ended !== null) steps.ended(ended);
   return ended !== null;
 }

@@ -64,8 +64,9 @@ async function writeFacts(
 }
 
 /**
- * Writes both guards that sends compete for, in one command and before anything else of a transaction: so a fact competes
- * with a stream of sends for a moment only, and is not put off for as long as it lasts.
+ * Writes both guards that sends compete for, in one command and before anything else of a transaction, then the row that
+ * all other calls of the agent write (`proveCaller`): so a fact competes with a stream of them for a moment only, and is
+ * not put off for as long as it lasts.
  */
 export async function lockGuards(database: Database, agentId: string, session: ClientSession): Promise<void> {
   const update = { $inc: { v: 1 } };
@@ -73,6 +74,7 @@ export async function lockGuards(database: Database, agentId: string, session: C
     [senderGuardId(agentId), inboxInId(agentId)].map((_id) => ({ updateOne: { filter: { _id }, update } })),
     { session },
   );
+  await database.agents.updateOne({ _id: agentId }, { $inc: { provenWrites: 1 } }, { session });
 }
 
 /** Every change of a guard document moves its version: a send that loaded the old one decides anew. */

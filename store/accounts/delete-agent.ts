@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { ClientSession } from 'mongodb';
-import { AppError } from '../../contract/errors';
-import { suspensionReason } from '../../domain/enforcement';
 import { newOutboxId } from '../../platform/ids';
 import { agentActor, recordAudit } from '../schema/audit';
 import type { Agent } from '../schema/collections/agents';
 import { withTransaction, type Database } from '../schema/database';
 import { lockGuards, writeStatus } from './account-facts';
 import { emailKey } from './create-agent';
+import { refuseOutdated } from './prove-caller';
 import { revokeClaim } from './set-claim';
 import { endEnforcement } from '../outbox/enforcement-requests';
 
@@ -29,7 +28,7 @@ export async function deleteAgent(
   return withTransaction(database, async (session) => {
     await lockGuards(database, agentId, session);
     const agent = await endKey(database, agentId, session);
-    if (keyVersion !== undefined) refuse(agent, keyVersion);
+    if (keyVersion !== undefined) refuseOutdated(agent, keyVersion);
     if (agent === null) return null;
     await writeStatus(database, agentId, { status: 'deleted' }, at, session);
     await endEnforcement(database, agentId, at, session);
@@ -55,11 +54,6 @@ function endKey(database: Database, agentId: string, session: ClientSession): Pr
     { $set: { apiKeyHash: `deleted:${randomBytes(16).toString('hex')}` } },
     { returnDocument: 'before', session },
   );
-}
-
-function refuse(agent: Agent | null, keyVersion: number): void {
-  if (agent === null || agent.keyVersion !== keyVersion) throw new AppError('UNAUTHORIZED');
-  if (agent.status === 'suspended') throw new AppError('SUSPENDED', { reason: suspensionReason(agent.statusSource) });
 }
 
 /** The flow of an account's end was started: its row leaves the outbox. Repeating it finds none. */

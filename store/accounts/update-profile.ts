@@ -1,8 +1,10 @@
 import type { ClientSession } from 'mongodb';
+import { AppError } from '../../contract/errors';
 import { inboxInId, senderGuardId } from '../../domain/guards';
 import type { Agent, AgentSettings } from '../schema/collections/agents';
-import { withTransactionOn, type Database } from '../schema/database';
+import type { Database } from '../schema/database';
 import { writeListed } from '../contacts/directory';
+import { withTransactionOnBy } from './prove-caller';
 
 /** What an agent changes of itself; what is left out stays. */
 export interface ProfileChange {
@@ -18,26 +20,23 @@ export interface ProfileChange {
  *
  * Two at once are one after the other, the later one wins per field. A crash leaves all of it or nothing; a repeat
  * finds nothing to change.
- * @returns the agent afterwards, or null when its key or account ended since `agent` was read
+ * @returns the agent afterwards
+ * @throws AppError UNAUTHORIZED, SUSPENDED when its key or account ended since `agent` was read; then nothing has changed
  */
-export async function updateProfile(
-  database: Database,
-  agent: Agent,
-  change: ProfileChange,
-  at: Date,
-): Promise<Agent | null> {
+export async function updateProfile(database: Database, agent: Agent, change: ProfileChange, at: Date): Promise<Agent> {
   const changed = changedFields(agent, change);
   if (Object.keys(changed).length === 0) return agent;
-  return withTransactionOn(database, agent._id, async (session) => {
+  return withTransactionOnBy(database, { id: agent._id, caller: agent }, async (session) => {
     const { displayName } = change;
     const inboxMode = change.settings?.inboxMode;
     if (inboxMode !== undefined) await bump(database, inboxInId(agent._id), { inboxMode }, session);
     if (displayName !== undefined) await bump(database, senderGuardId(agent._id), { displayName }, session);
     const after = await database.agents.findOneAndUpdate(
-      { _id: agent._id, keyVersion: agent.keyVersion, status: { $ne: 'deleted' } },
+      { _id: agent._id },
       { $set: { ...changed, updatedAt: at } },
       { returnDocument: 'after', session },
     );
+    if (after === null) throw new AppError('UNAUTHORIZED');
     if (change.settings?.discoverable !== undefined) await writeListed(database, agent._id, session);
     return after;
   });

@@ -1,7 +1,8 @@
 import { AppError } from '../../contract/errors';
 import type { ClientSession } from 'mongodb';
 import type { Avatar } from '../schema/collections/blobs';
-import { withTransactionOn, type Database } from '../schema/database';
+import { withTransactionOnBy, type Caller } from '../accounts/prove-caller';
+import type { Database } from '../schema/database';
 import { READ } from '../schema/reads';
 
 /** A stored picture before anything shows it. */
@@ -43,15 +44,16 @@ export async function writeAvatar(
  * Shows a stored picture as the agent's. Returns the key of the object that it replaces, for removal. The object is
  * there before the row: a crash before the commit leaves an unused object, one after it the replaced object; both are
  * swept up later. Two at once: the later commit stands and removes what the earlier one stored.
- * @throws AppError UNAUTHORIZED when the account ended meanwhile
+ * @throws AppError UNAUTHORIZED, SUSPENDED when the caller's key or account ended meanwhile
  */
 export async function setAgentAvatar(
   database: Database,
-  agentId: string,
+  caller: Caller,
   after: StoredAvatar,
   at: Date,
 ): Promise<string | null> {
-  return withTransactionOn(database, agentId, async (session) => {
+  const agentId = caller._id;
+  return withTransactionOnBy(database, { id: agentId, caller }, async (session) => {
     const agent = await database.agents.findOneAndUpdate(
       { _id: agentId, status: { $ne: 'deleted' } },
       { $set: { avatarKey: after.key, updatedAt: at } },
@@ -63,15 +65,16 @@ export async function setAgentAvatar(
 }
 
 /**
- * Takes the agent's picture away, in any state of the account. A repeat finds none. The row goes before the object:
- * nobody is shown a URL without bytes behind it.
+ * Takes the agent's picture away: for its own call, which the commit proves, or without a caller in any state of the
+ * account. A repeat finds none. The row goes before the object: nobody is shown a URL without bytes behind it.
  */
 export async function clearAgentAvatar(
   database: Database,
   agentId: string,
   at: Date,
+  caller?: Caller,
 ): Promise<{ wasSet: boolean; unused: string | null }> {
-  return withTransactionOn(database, agentId, async (session) => {
+  return withTransactionOnBy(database, { id: agentId, caller }, async (session) => {
     const agent = await database.agents.findOneAndUpdate(
       { _id: agentId, avatarKey: { $ne: null } },
       { $set: { avatarKey: null, updatedAt: at } },

@@ -3,6 +3,7 @@ import { isAppError } from '../../contract/errors';
 import { attachmentGuardId, withBytes, type AttachmentGuard } from '../../domain/attachments';
 import type { Blob, BlobStore } from '../../platform/blobs/blob-store';
 import { verified } from '../../platform/blobs/verified';
+import { withTransactionBy, type Caller } from '../accounts/prove-caller';
 import type { Database } from '../schema/database';
 import { SAFE_READ } from '../schema/reads';
 
@@ -12,9 +13,17 @@ export const attachmentBlobKey = (attachmentId: string): string => `attachments/
 /** Where strangers put them at a store of its own, until they were looked at. */
 export const uploadBlobKey = (attachmentId: string): string => `uploads/${attachmentId}`;
 
-/** Records a reservation. The id is random and new. */
-export async function insertAttachment(database: Database, attachment: AttachmentGuard): Promise<void> {
-  await database.guards.insertOne(attachment);
+/**
+ * Records a reservation. The id is random and new. With `caller` the commit proves that the uploader's key is the one of
+ * its call.
+ */
+export async function insertAttachment(
+  database: Database,
+  attachment: AttachmentGuard,
+  caller?: Caller,
+): Promise<void> {
+  if (caller === undefined) await database.guards.insertOne(attachment);
+  else await withTransactionBy(database, caller, (session) => database.guards.insertOne(attachment, { session }));
 }
 
 /** The attachment as it is majority-committed now, or null. */

@@ -1,4 +1,5 @@
 import { isVisible } from '../../domain/guards';
+import { withTransactionBy, type Caller } from '../accounts/prove-caller';
 import type { Agent } from '../schema/collections/agents';
 import type { Contact } from '../schema/collections/relations';
 import type { Database } from '../schema/database';
@@ -63,13 +64,16 @@ export function findContact(database: Database, ownerId: string, contactId: stri
   return database.contacts.findOne({ _id: `${ownerId}:${contactId}` }, READ);
 }
 
-/** Replaces the private note. @returns whether there is such an entry */
+/** Replaces the private note of the caller's entry. @returns whether there is such an entry */
 export async function replaceNote(
   database: Database,
-  ownerId: string,
+  caller: Caller,
   contactId: string,
   note: string | null,
 ): Promise<boolean> {
-  const { matchedCount } = await database.contacts.updateOne({ _id: `${ownerId}:${contactId}` }, { $set: { note } });
-  return matchedCount > 0;
+  const _id = `${caller._id}:${contactId}`;
+  return withTransactionBy(database, caller, async (session) => {
+    const { matchedCount } = await database.contacts.updateOne({ _id }, { $set: { note } }, { session });
+    return matchedCount > 0;
+  });
 }

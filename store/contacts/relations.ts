@@ -12,9 +12,10 @@ import {
   type PairGuard,
 } from '../../domain/guards';
 import { agentActor, recordAudit } from '../schema/audit';
+import { withTransactionOnBy, type Caller } from '../accounts/prove-caller';
 import { noteComplaint } from './complaints';
 import type { Contact } from '../schema/collections/relations';
-import { withTransactionOn, type Database } from '../schema/database';
+import type { Database } from '../schema/database';
 import { READ } from '../schema/reads';
 import { intentFor } from '../outbox/intent';
 import { requestEvaluation, type EvaluationRequest } from '../outbox/enforcement-requests';
@@ -24,6 +25,8 @@ export interface Relation {
   from: string;
   to: string;
   at: Date;
+  /** `from` with the key that its call was authenticated with, which the commit proves; absent = it is no call of an agent. */
+  caller?: Caller;
 }
 
 /** What a change of blocks or reports did. */
@@ -41,7 +44,7 @@ export interface RelationChange {
  * Repeating it changes nothing, nor the block's time; two at once make one row; a crash leaves all of it or nothing.
  */
 export function setBlock(database: Database, relation: Relation): Promise<RelationChange> {
-  return withTransactionOn(database, pairId(relation.from, relation.to), async (session) => {
+  return withTransactionOnBy(database, turnOf(relation), async (session) => {
     const { isNew, counts } = await writeBlock(database, relation, session);
     const { to: agentId, at } = relation;
     const isAsked = isNew && counts;
@@ -102,8 +105,8 @@ async function announceBlock(database: Database, { from, to, at }: Relation, ses
  * that still saw the block may be about to commit.
  * @returns `isNew` false: there was none
  */
-export function removeBlock(database: Database, { from, to, at }: Relation): Promise<RelationChange> {
-  return withTransactionOn(database, pairId(from, to), async (session) => {
+export function removeBlock(database: Database, { from, to, at, caller }: Relation): Promise<RelationChange> {
+  return withTransactionOnBy(database, turnOf({ from, to, caller }), async (session) => {
     const pair = await changePair(database, from, to, session, { $pull: { blockedBy: from } });
     const gone = await database.blocks.findOneAndDelete({ _id: `${from}:${to}` }, { session });
     if (gone === null) return { isNew: false, request: null };
@@ -128,9 +131,9 @@ export function removeBlock(database: Database, { from, to, at }: Relation): Pro
  */
 export async function addContact(
   database: Database,
-  { from, to, at, note }: Relation & { note?: string | null },
+  { from, to, at, note, caller }: Relation & { note?: string | null },
 ): Promise<Contact> {
-  return withTransactionOn(database, pairId(from, to), async (session) => {
+  return withTransactionOnBy(database, turnOf({ from, to, caller }), async (session) => {
     await changePair(database, from, to, session, { $addToSet: { contactsOf: from } });
     await database.guards.updateOne({ _id: listedId(to) }, { $inc: { v: 1 } }, { upsert: true, session });
     const target = await database.agents.findOne(
@@ -160,13 +163,19 @@ export async function addContact(
 }
 
 /** Removes `to` from the contact book of `from`. An established conversation stays. @returns whether it was there */
-export async function removeContact(database: Database, { from, to }: Omit<Relation, 'at'>): Promise<boolean> {
-  return withTransactionOn(database, pairId(from, to), async (session) => {
+export async function removeContact(database: Database, { from, to, caller }: Omit<Relation, 'at'>): Promise<boolean> {
+  return withTransactionOnBy(database, turnOf({ from, to, caller }), async (session) => {
     await changePair(database, from, to, session, { $pull: { contactsOf: from } });
     const { deletedCount } = await database.contacts.deleteOne({ _id: `${from}:${to}` }, { session });
     return deletedCount > 0;
   });
 }
+
+/** Whoever writes the two's guard takes turns. */
+export const turnOf = ({ from, to, caller }: { from: string; to: string; caller?: Caller | undefined }) => ({
+  id: pairId(from, to),
+  caller,
+});
 
 /**
  * Writes the guard that every send between the two writes too; creates it when the two never met. The first operation

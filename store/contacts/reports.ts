@@ -1,11 +1,11 @@
 import { AppError } from '../../contract/errors';
-import { pairId } from '../../domain/guards';
 import { newId } from '../../platform/ids';
-import { withTransactionOn, type Database } from '../schema/database';
+import { withTransactionOnBy } from '../accounts/prove-caller';
+import type { Database } from '../schema/database';
 import { isDuplicateKey } from '../schema/conflicts';
 import { requestEvaluation } from '../outbox/enforcement-requests';
 import { noteComplaint } from './complaints';
-import { recordRelation, writeBlock, type Relation, type RelationChange } from './relations';
+import { recordRelation, turnOf, writeBlock, type Relation, type RelationChange } from './relations';
 
 /**
  * Records that `from` reports `to`, for ever, and blocks it unless it is blocked already: one transaction with the
@@ -15,11 +15,11 @@ import { recordRelation, writeBlock, type Relation, type RelationChange } from '
  */
 export async function reportAgent(
   database: Database,
-  { from, to, at, reason }: Relation & { reason: string | null },
+  { from, to, at, reason, caller }: Relation & { reason: string | null },
 ): Promise<RelationChange> {
   const id = newId('report');
   try {
-    return await withTransactionOn(database, pairId(from, to), async (session) => {
+    return await withTransactionOnBy(database, turnOf({ from, to, caller }), async (session) => {
       const { counts } = await writeBlock(database, { from, to, at }, session);
       const report = { _id: id, reporterId: from, reportedId: to, reason, createdAt: at, counts };
       await database.reports.insertOne(report, { session });

@@ -2,9 +2,11 @@ import type { ClientSession, Collection } from 'mongodb';
 import { inboxInId, type InboxInGuard } from '../../domain/guards';
 import { isMuteInForce } from '../../domain/mutes';
 import { muteId, type Mute } from '../schema/collections/relations';
-import { withTransactionOn, type Database } from '../schema/database';
+import { withTransactionOnBy, type Caller } from '../accounts/prove-caller';
+import type { Database } from '../schema/database';
 
-export type NewMute = Pick<Mute, 'muterId' | 'kind' | 'targetId' | 'mutedUntil'> & { at: Date };
+/** `caller`: the muter with the key of its call, which the commit proves; absent = it is no call of an agent. */
+export type NewMute = Pick<Mute, 'muterId' | 'kind' | 'targetId' | 'mutedUntil'> & { at: Date; caller?: Caller };
 
 /**
  * Mutes an agent or a conversation for `muterId`, or gives the mute another end. Row and `inbox-in` guard change in one
@@ -12,10 +14,13 @@ export type NewMute = Pick<Mute, 'muterId' | 'kind' | 'targetId' | 'mutedUntil'>
  * only the end; two at once follow each other; a crash leaves all of it or nothing.
  * @returns the mute; `createdAt` is that of the first call while it was in force without a break
  */
-export function setMute(database: Database, { muterId, kind, targetId, mutedUntil, at }: NewMute): Promise<Mute> {
+export function setMute(
+  database: Database,
+  { muterId, kind, targetId, mutedUntil, at, caller }: NewMute,
+): Promise<Mute> {
   const isSinceBefore = { $or: [{ $eq: ['$mutedUntil', null] }, { $gt: ['$mutedUntil', at] }] };
   const createdAt = { $cond: [{ $and: [{ $gt: ['$createdAt', null] }, isSinceBefore] }, '$createdAt', at] };
-  return withTransactionOn(database, inboxInId(muterId), async (session) => {
+  return withTransactionOnBy(database, { id: inboxInId(muterId), caller }, async (session) => {
     await touchInbox(database, muterId, session);
     const mute = await database.mutes.findOneAndUpdate(
       { _id: muteId(muterId, targetId) },
@@ -33,9 +38,9 @@ export function setMute(database: Database, { muterId, kind, targetId, mutedUnti
  */
 export function clearMute(
   database: Database,
-  { muterId, targetId, at }: Pick<NewMute, 'muterId' | 'targetId' | 'at'>,
+  { muterId, targetId, at, caller }: Pick<NewMute, 'muterId' | 'targetId' | 'at' | 'caller'>,
 ): Promise<boolean> {
-  return withTransactionOn(database, inboxInId(muterId), async (session) => {
+  return withTransactionOnBy(database, { id: inboxInId(muterId), caller }, async (session) => {
     await touchInbox(database, muterId, session);
     const gone = await database.mutes.findOneAndDelete({ _id: muteId(muterId, targetId) }, { session });
     const other = await database.mutes.findOne({ muterId }, { projection: { _id: 1 }, session });

@@ -3,18 +3,25 @@ import { AppError } from '../../contract/errors';
 import type { PairGuard } from '../../domain/guards';
 import { ofConversation } from '../schema/collections/guards';
 import { readStateId } from '../schema/collections/read-states';
-import { withTransactionOn, type Database } from '../schema/database';
+import { withTransactionOnBy, type Caller } from '../accounts/prove-caller';
+import type { Database } from '../schema/database';
 import { findParticipation, type ActivePlace } from './participation';
 
 /**
  * Hides the conversation from `agentId` up to its newest message (messaging.md §11.4): those messages are gone for it,
  * and the list shows the conversation again with the next one. A send that races it is before the cut-off or after it:
  * a direct conversation's guard is written by both, a group's newest message is read in the same snapshot. Repeating it
- * moves the cut-off to now; a crash leaves all of it or nothing.
+ * moves the cut-off to now; a crash leaves all of it or nothing. With `caller` the commit proves that the agent's key is
+ * the one of its call.
  * @throws AppError CONVERSATION_NOT_FOUND when the agent is not in it now
  */
-export async function hideConversation(database: Database, agentId: string, conversationId: string): Promise<void> {
-  await withTransactionOn(database, readStateId(agentId, conversationId), async (session) => {
+export async function hideConversation(
+  database: Database,
+  agentId: string,
+  conversationId: string,
+  caller?: Caller,
+): Promise<void> {
+  await withTransactionOnBy(database, { id: readStateId(agentId, conversationId), caller }, async (session) => {
     await unlist(database, agentId, conversationId, session);
     const place = await findParticipation(database, agentId, conversationId, { session });
     if (place?.state !== 'active') throw new AppError('CONVERSATION_NOT_FOUND');

@@ -4,6 +4,7 @@ import { mergeHidden, type SeqRange } from '../../domain/history';
 import { settle } from '../../domain/reading';
 import { envelopesOf, type Message } from '../schema/collections/messages';
 import { hiddenRangeId, readStateId, type HiddenRange } from '../schema/collections/read-states';
+import type { Caller } from '../accounts/prove-caller';
 import type { Database } from '../schema/database';
 import { SAFE_READ } from '../schema/reads';
 import { findHiddenBefore } from './hidden';
@@ -15,10 +16,17 @@ import { untilCommitted } from '../schema/conflicts';
 /**
  * Hides one message from `agentId` for ever (messaging.md §10.2): out of history, sync, previews and unread counts; a
  * stored envelope becomes delivered. Repeating it changes nothing. Hides and reads of one agent in one conversation
- * write its read state, so that they come one after the other and ranges never overlap.
+ * write its read state, so that they come one after the other and ranges never overlap. With `caller` the commit proves
+ * that the agent's key is the one of its call.
  * @throws AppError MESSAGE_NOT_FOUND when the agent neither sent it, nor received it, nor may see it now
  */
-export async function hideMessageFor(database: Database, agentId: string, messageId: string, at: Date): Promise<void> {
+export async function hideMessageFor(
+  database: Database,
+  agentId: string,
+  messageId: string,
+  at: Date,
+  caller?: Caller,
+): Promise<void> {
   const message = await findMessage(database, messageId);
   const { conversationId, seq } = message;
   const attempt = async () => {
@@ -36,7 +44,7 @@ export async function hideMessageFor(database: Database, agentId: string, messag
     if (merged === null) return;
     const rows = envelope === null ? [] : [envelope];
     const after = settle(place.reader, place.joinedSeq, rows);
-    await commitReading(database, { before: place.reader, after, rows, kind: 'hide', at }, (session) =>
+    await commitReading(database, { before: place.reader, after, rows, kind: 'hide', at, caller }, (session) =>
       replaceRanges(database, near, { agentId, conversationId, ...merged }, session),
     );
   };

@@ -5,6 +5,7 @@ import { inboxInId, pairId, takesIntents, type InboxInGuard, type PairGuard } fr
 import { settle } from '../../domain/reading';
 import { envelopesOf, type Envelope, type Message } from '../schema/collections/messages';
 import { readStateId } from '../schema/collections/read-states';
+import type { Caller } from '../accounts/prove-caller';
 import { type Database } from '../schema/database';
 import { READ, SAFE_READ } from '../schema/reads';
 import { findParticipation, findReadState, requireParticipation } from './participation';
@@ -45,8 +46,12 @@ interface Batch {
   seqs: number[];
   /** The time of the newest call: nothing is read before it was sent. */
   at: Date;
+  /** The same for all of them. */
+  caller: Caller | undefined;
   outcome: Promise<ReadTogether>;
 }
+
+type Beginning = Pick<Batch, 'at' | 'caller'> & { conversationId: string };
 
 interface ReadTogether {
   /** What the reader received of `seqs`, as it is now. */
@@ -60,12 +65,14 @@ export type MarkRead = (
   reader: Reader,
   messageId: string,
   at: Date,
+  caller?: Caller,
 ) => Promise<{ message: Message; envelope: Envelope; receipts: ReadReceipt[] }>;
 
 /**
  * Marks exactly one message as read (messaging.md §10.1). The first read wins: a repeat, or a second one at the same
  * time, changes nothing and returns no receipt. Calls of one reader in one conversation take turns, and those that wait
- * for the same turn are one commit: it dies with nothing read or all, and callers without an answer repeat theirs.
+ * for the same turn are one commit: it dies with nothing read or all, and callers without an answer repeat theirs. With a
+ * `caller` the commit proves that the reader's key is the one of its call; calls with different keys share none.
  *
  * The call that it makes throws AppError MESSAGE_NOT_FOUND when the reader has no envelope of the message.
  */
@@ -73,10 +80,10 @@ export function createMarkRead(database: Database): MarkRead {
   /** Those that still take in reads, by the read state that they write. */
   const open = new Map<string, Batch>();
 
-  const begin = (key: string, reader: Reader, conversationId: string, at: Date): Batch => {
-    const batch: Pick<Batch, 'seqs' | 'at'> = { seqs: [], at };
+  const begin = (key: string, reader: Reader, { conversationId, at, caller }: Beginning): Batch => {
+    const batch: Omit<Batch, 'outcome'> = { seqs: [], at, caller };
     const close = () => open.get(key) === batch && open.delete(key);
-    const reading = database.inTurnOf(key, async () => {
+    const reading = database.inTurnOf(readStateId(reader._id, conversationId), async () => {
       // The calls that were read from their sockets together with the first are in it, too.
       await setImmediate();
       close();
@@ -89,11 +96,11 @@ export function createMarkRead(database: Database): MarkRead {
     return Object.assign(batch, { outcome });
   };
 
-  return async (reader, messageId, at) => {
+  return async (reader, messageId, at, caller) => {
     const message = await findMessage(database, messageId);
     const { conversationId, seq } = message;
-    const key = readStateId(reader._id, conversationId);
-    const batch = open.get(key) ?? begin(key, reader, conversationId, at);
+    const key = `${readStateId(reader._id, conversationId)}:${caller?.keyVersion ?? ''}`;
+    const batch = open.get(key) ?? begin(key, reader, { conversationId, at, caller });
     batch.seqs.push(seq);
     if (batch.at < at) batch.at = at;
     if (batch.seqs.length < MERGED_MAX) open.set(key, batch);
@@ -112,7 +119,7 @@ export function createMarkRead(database: Database): MarkRead {
 async function readTogether(
   database: Database,
   reader: Reader,
-  { conversationId, seqs, at }: Pick<Batch, 'seqs' | 'at'> & { conversationId: string },
+  { conversationId, seqs, at, caller }: Omit<Batch, 'outcome'> & { conversationId: string },
 ): Promise<{ envelopes: Map<number, Envelope>; told: Told[] }> {
   const participation = await findParticipation(database, reader._id, conversationId);
   const isActive = participation?.state === 'active';
@@ -124,7 +131,7 @@ async function readTogether(
   const rows = found.filter(({ status }) => status !== 'read');
   if (rows.length === 0) return { envelopes, told: [] };
   const after = settle(before, isActive ? participation.joinedSeq : null, rows);
-  const told = await commitRead(database, reader, { before, after, rows, kind: 'read', at }, rows);
+  const told = await commitRead(database, reader, { before, after, rows, kind: 'read', at, caller }, rows);
   for (const row of rows)
     envelopes.set(row.seq, { ...row, status: 'read', readAt: at, deliveredAt: row.deliveredAt ?? at });
   return { envelopes, told };

@@ -4,6 +4,7 @@ import { WriteConflict } from '../schema/conflicts';
 import type { Envelope } from '../schema/collections/messages';
 import type { ReadState } from '../schema/collections/read-states';
 import { TRANSACTION, type Database } from '../schema/database';
+import { inTurnOfCaller, proveCaller, type Caller } from '../accounts/prove-caller';
 
 /** Envelopes of one recipient in one conversation that are read or hidden together. */
 export interface Reading {
@@ -13,15 +14,28 @@ export interface Reading {
   rows: Envelope[];
   kind: 'read' | 'hide';
   at: Date;
+  /** The recipient with the key of its call, which the commit proves; absent = it is no call of an agent. */
+  caller?: Caller | undefined;
 }
 
 /**
  * Commits a reading: the reader's state (guards against other reads and hides), the envelopes (each still in the status
  * that was loaded, which guards against acks), then what `also` adds. Dies before the commit: nothing happened; after it:
  * all of it, and a repeat finds nothing left to do.
- * @throws WriteConflict or a driver error; load and try again when `isRetryable` says so
+ * @throws WriteConflict or a driver error; load and try again when `isRetryable` says so. AppError UNAUTHORIZED, SUSPENDED
  */
 export async function commitReading(
+  database: Database,
+  reading: Reading,
+  also: (session: ClientSession) => Promise<void>,
+): Promise<void> {
+  const { caller } = reading;
+  const commit = () => commitOnce(database, reading, also);
+  await (caller === undefined ? commit() : inTurnOfCaller(database, caller, commit));
+  await recordLeaving(database, reading.rows);
+}
+
+async function commitOnce(
   database: Database,
   reading: Reading,
   also: (session: ClientSession) => Promise<void>,
@@ -32,6 +46,7 @@ export async function commitReading(
     await writeState(database, reading, session);
     await writeEnvelopes(database, reading, session);
     await also(session);
+    if (reading.caller !== undefined) await proveCaller(database, reading.caller, session);
     await session.commitTransaction();
   } catch (error) {
     if (session.inTransaction()) await session.abortTransaction().catch(() => undefined);
@@ -39,7 +54,6 @@ export async function commitReading(
   } finally {
     await session.endSession();
   }
-  await recordLeaving(database, reading.rows);
 }
 
 async function writeState(database: Database, { before, after }: Reading, session: ClientSession): Promise<void> {

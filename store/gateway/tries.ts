@@ -4,6 +4,7 @@ import { retryPauseMs } from '../../domain/turn-tries';
 import { newOutboxId } from '../../platform/ids';
 import type { GatewayExecution } from '../schema/collections/gateway';
 import { envelopesOf } from '../schema/collections/messages';
+import { withTransactionBy, type Caller } from '../accounts/prove-caller';
 import { withTransaction, type Database } from '../schema/database';
 import { SAFE_READ } from '../schema/reads';
 import { newEvent } from './events';
@@ -32,9 +33,13 @@ export async function retryUntaken(database: Database, execution: GatewayExecuti
   });
 }
 
-/** Begins the next try of a task that could not be done. @returns false when there is none left, or it has ended */
-export function tryAgain(database: Database, executionId: string, now: Date): Promise<boolean> {
-  return withTransaction(database, async (transaction) => {
+/**
+ * Begins the next try of a task that could not be done. With `caller` the commit proves that the agent's key is the one of
+ * its call.
+ * @returns false when there is none left, or it has ended
+ */
+export function tryAgain(database: Database, executionId: string, now: Date, caller?: Caller): Promise<boolean> {
+  return withTransactionBy(database, caller, async (transaction) => {
     const execution = await database.gatewayExecutions.findOne({ _id: executionId }, { session: transaction });
     return execution !== null && beginNextTry(database, execution, now, transaction);
   });

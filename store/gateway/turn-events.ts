@@ -3,14 +3,15 @@ import { hasEnded } from '../../domain/turns';
 import { EMPTY_STREAM, takeFrames, type TakenFrames, type TurnFrame } from '../../domain/turn-stream';
 import { untilCommitted } from '../schema/conflicts';
 import { turnEventId, type GatewayExecution, type GatewaySession } from '../schema/collections/gateway';
-import { withTransaction, type Database } from '../schema/database';
+import { withTransactionBy, type Caller } from '../accounts/prove-caller';
+import type { Database } from '../schema/database';
 import { READ, SAFE_READ } from '../schema/reads';
 import { newEvent } from './events';
 
 /**
  * Takes what an agent says of one of its turns while it works: events for those who watch, in one transaction with how far
  * the stream has come. So a repeat of the same deltas, over this process or another one, adds nothing; a process that dies
- * has told nobody of what it did not commit.
+ * has told nobody of what it did not commit. With `caller` the commit proves that the agent's key is the one of its call.
  * @throws AppError EXECUTION_NOT_FOUND the same for another agent's turn; TURN_CLOSED
  */
 export function takeTurnFrames(
@@ -18,9 +19,10 @@ export function takeTurnFrames(
   { agentId, executionId }: { agentId: string; executionId: string },
   frames: TurnFrame[],
   at: Date,
+  caller?: Caller,
 ): Promise<TakenFrames> {
   return untilCommitted(() =>
-    withTransaction(database, async (transaction) => {
+    withTransactionBy(database, caller, async (transaction) => {
       const execution = await database.gatewayExecutions.findOne(
         { _id: executionId, agentId },
         { session: transaction },

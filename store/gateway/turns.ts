@@ -8,6 +8,7 @@ import { newGatewayId, newOutboxId } from '../../platform/ids';
 import { retry } from '../../platform/retry';
 import type { GatewayExecution, GatewaySession, SessionKind } from '../schema/collections/gateway';
 import { isDuplicateKey } from '../schema/conflicts';
+import { withTransactionBy, type Caller } from '../accounts/prove-caller';
 import { withTransaction, type Database } from '../schema/database';
 import { READ } from '../schema/reads';
 import { answerWith, isTooMuch, type AnswerPart } from './answers';
@@ -220,10 +221,16 @@ export interface EndedTurn {
 /**
  * Ends a turn, unless it has ended: of an answer, a cancellation and the deadline at once the first commit wins. Its
  * place in the session is free with the same commit, and a row makes certain that its flow and the next turn hear of it.
+ * With `caller` the commit proves that the agent's key is the one of its call.
  * @returns null when it had ended before
  */
-export function endTurn(database: Database, executionId: string, end: TurnEnd): Promise<EndedTurn | null> {
-  return withTransaction(database, (transaction) => endTurnIn(database, executionId, end, transaction));
+export function endTurn(
+  database: Database,
+  executionId: string,
+  end: TurnEnd,
+  caller?: Caller,
+): Promise<EndedTurn | null> {
+  return withTransactionBy(database, caller, (transaction) => endTurnIn(database, executionId, end, transaction));
 }
 
 /**

@@ -20,7 +20,8 @@ import { membershipId } from '../schema/collections/groups';
 import type { GroupChange } from '../sending/group-change';
 import type { GuardSet } from '../sending/guard-set';
 import type { AvatarMove } from '../sending/items';
-import { withTransaction, type Database } from '../schema/database';
+import { withTransactionBy } from '../accounts/prove-caller';
+import type { Database } from '../schema/database';
 
 /** What changes read. */
 export interface Reads {
@@ -37,6 +38,7 @@ export const actorOf = ({ _id, handle }: Agent): Actor => ({ id: _id, handle });
 /**
  * Stores a new group with its creator as its only member and admin. No message announces it. A crash leaves all of it
  * or nothing; a repeat is another group.
+ * @throws AppError UNAUTHORIZED, SUSPENDED when the creator's key or account ended since it was read
  */
 export async function createGroup(
   database: Database,
@@ -49,7 +51,7 @@ export async function createGroup(
     creator: actorOf(creator),
   });
   const { groupId, createdAt: joinedAt } = group;
-  await withTransaction(database, async (session) => {
+  await withTransactionBy(database, creator, async (session) => {
     await database.guards.insertOne(group, { session });
     await database.memberships.insertOne(
       {
@@ -74,7 +76,7 @@ function simpleChange<T>(
   decide: (group: GroupGuard | null, now: Date, guards: GuardSet) => GroupDecision<T>,
 ): GroupChange<T> {
   const senders = new Map([cardOf(caller)]);
-  return { groupId, senders: () => senders, decide: (group, guards, now) => decide(group, now, guards) };
+  return { groupId, caller, senders: () => senders, decide: (group, guards, now) => decide(group, now, guards) };
 }
 
 /** groups.md §5.10 to §5.12; `target` null: no such handle. */
@@ -146,6 +148,7 @@ export function leaveChange(
   let senders = new Map([cardOf(caller)]);
   return {
     groupId,
+    caller,
     senders: () => senders,
     load: async (group) => {
       const heir = group === null ? null : heirOf(group, caller._id);

@@ -53,6 +53,7 @@ export function addChange(
   let outcome: AddOutcome['outcome'] | 'new' | null = null;
   return {
     groupId,
+    caller,
     guardIds: [pair, inboxInId(target._id)],
     joinerId: target._id,
     senders: () => senders,
@@ -109,6 +110,7 @@ export function acceptChange(
   let isPending = true;
   return {
     groupId,
+    caller: invitee,
     guardIds: [inboxInId(invitee._id)],
     joinerId: invitee._id,
     senders: () => senders,
@@ -135,10 +137,15 @@ export function acceptChange(
 }
 
 /** groups.md §5.9. Writes the group's guard, so that an acceptance at the same time finds the invitation or loses to this. */
-export function rejectChange({ database }: Reads, { _id, groupId, inviteeId }: Invitation): GroupChange<null> {
+export function rejectChange(
+  { database }: Pick<Reads, 'database'>,
+  { _id, groupId, inviteeId }: Invitation,
+  invitee: Agent,
+): GroupChange<null> {
   let isPending = true;
   return {
     groupId,
+    caller: invitee,
     senders: () => new Map(),
     load: async () => {
       isPending = (await database.invitations.findOne({ _id }, READ)) !== null;

@@ -2,7 +2,8 @@ import { AppError } from '../../contract/errors';
 import { withChangeId, type GroupGuard } from '../../domain/group';
 import type { GroupEffects, SystemNote } from '../../domain/group-decision';
 import { decideGroupSend, withMessage } from '../../domain/group-send';
-import { takesIntents } from '../../domain/guards';
+import { senderGuardId, takesIntents } from '../../domain/guards';
+import { refuseSender } from '../../domain/send';
 import { newId, newOutboxId } from '../../platform/ids';
 import { clientKey } from '../schema/client-keys';
 import { membershipId } from '../schema/collections/groups';
@@ -77,10 +78,13 @@ export function decideChange(
   // Our own write whose answer was lost: its caller has the value of the try that wrote it.
   if (group?.changeIds?.includes(item.changeId) === true) return { kind: 'decided', isEarlier: true };
   if (plan.changedGroups.has(item.groupId)) return null;
+  const unproven = refuseUnproven(item, state);
+  if (unproven !== null) return unproven;
   const decision = item.decide(group, state.guards, options.now);
   if (decision.kind === 'refused') {
     return new AppError(decision.code, decision.details, undefined, decision.message);
   }
+  if (item.caller !== null) state.guards.touch(senderGuardId(item.caller._id));
   if (decision.kind === 'changed') {
     plan.changedGroups.add(item.groupId);
     watchMembers(group, decision.effects, state, plan);
@@ -90,6 +94,15 @@ export function decideChange(
   const isEmptied = decision.kind === 'changed' && decision.effects.group.members.length === 0;
   writeExtras(item, isEmptied, state, options, plan);
   return { kind: 'decided', isEarlier: false };
+}
+
+/** Authentication was some time ago: an old key or an ended account must change nothing, as with sends. */
+function refuseUnproven({ caller }: ChangeItem, state: BatchState): AppError | null {
+  if (caller === null) return null;
+  const guard = state.guards.sender(caller._id);
+  if (guard === null) throw new Error('the caller has no guard document');
+  const refusal = refuseSender(guard, caller.keyVersion);
+  return refusal === null ? null : new AppError(refusal.code, refusal.details);
 }
 
 function applyChange(

@@ -1,5 +1,6 @@
 import type { GroupGuard } from '../../domain/group';
 import type { GroupDecision } from '../../domain/group-decision';
+import type { Caller } from '../accounts/prove-caller';
 import type { AgentCard } from '../agents/agents';
 import type { GuardSet } from './guard-set';
 import type { ChangeExtras } from './items';
@@ -11,6 +12,8 @@ import type { ChangeExtras } from './items';
  */
 export interface GroupChange<T> {
   groupId: string;
+  /** Whose call it is, with the key that it was authenticated with: the commit proves it. Absent: no call of an agent. */
+  caller?: Caller;
   /** Guard documents that the decision reads besides the group and the inboxes of its members. */
   guardIds?: string[];
   /** Who may become a member by it: what the agent mutes counts for all that it gets from then on. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { GroupDecision } from '../../domain/group-decision';
 import type { GroupGuard } from '../../domain/group';
+import type { Caller } from '../accounts/prove-caller';
 import type { AgentCard } from '../agents/agents';
 import type { StoredAvatar } from '../agents/avatars';
 import { clientKey } from '../schema/client-keys';
@@ -37,6 +38,8 @@ export type SendItem = DirectItem | GroupItem;
 export interface ChangeItem extends Item {
   kind: 'change';
   groupId: string;
+  /** Its `sender` guard is among the guards. Null: no call of an agent. */
+  caller: Caller | null;
   /** Guard documents that the decision reads besides the group and the inboxes of its members. */
   guardIds: string[];
   /** Who may become a member by it; its `inbox-in` is among the guards. Null: nobody. */

@@ -125,7 +125,8 @@ export class SendLanes {
     let decided: { value: T } | null = null;
     const item = newChangeItem({
       groupId: change.groupId,
-      guardIds: change.guardIds ?? [],
+      caller: change.caller ?? null,
+      guardIds: [...(change.guardIds ?? []), ...callerGuardIds(change)],
       joinerId: change.joinerId ?? null,
       load: change.load ?? (() => Promise.resolve()),
       decide: (group, guards, now) => {
@@ -191,6 +192,9 @@ export class SendLanes {
     for (const [handle, id] of found) this.recipientIds.set(handle, id);
   }
 }
+
+const callerGuardIds = ({ caller }: Pick<GroupChange<unknown>, 'caller'>): string[] =>
+  caller === undefined ? [] : [senderGuardId(caller._id)];
 
 function tenantOf(item: LaneItem): string {
   if (item.kind === 'direct') return item.command.sender.id;

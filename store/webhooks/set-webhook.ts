@@ -6,7 +6,8 @@ import { inboxInId, isSilenced, type InboxInGuard } from '../../domain/guards';
 import { newOutboxId } from '../../platform/ids';
 import { agentActor, recordAudit } from '../schema/audit';
 import { CLOSED_BREAKER, type SealedSecret, type Webhook } from '../schema/collections/webhooks';
-import { withTransactionOn, type Database } from '../schema/database';
+import { withTransactionOnBy, type Caller } from '../accounts/prove-caller';
+import type { Database } from '../schema/database';
 import { removeUnsent } from './deliveries';
 
 export interface NewWebhook {
@@ -18,6 +19,8 @@ export interface NewWebhook {
   secret: SealedSecret;
   legacySignature: boolean;
   at: Date;
+  /** The agent with the key of its call, which the commit proves; absent = it is no call of an agent. */
+  caller?: Caller;
 }
 
 /**
@@ -25,11 +28,11 @@ export interface NewWebhook {
  * number of creations at once write the same guard one after the other, so exactly as many succeed as there is room for.
  * Every send to the agent writes that guard too, so each one that commits after this has its intent. A crash leaves all
  * of it or nothing.
- * @throws AppError LIMIT_REACHED; UNAUTHORIZED when the account is gone
+ * @throws AppError LIMIT_REACHED; UNAUTHORIZED, SUSPENDED when the caller's key or account ended
  */
 export function createWebhook(database: Database, input: NewWebhook): Promise<Webhook> {
-  const { id, agentId, url, events, secret, legacySignature, at } = input;
-  return withTransactionOn(database, inboxInId(agentId), async (session) => {
+  const { id, agentId, url, events, secret, legacySignature, at, caller } = input;
+  return withTransactionOnBy(database, { id: inboxInId(agentId), caller }, async (session) => {
     const inbox = await inboxes(database).findOneAndUpdate(
       { _id: inboxInId(agentId), webhooks: { $lt: WEBHOOKS_MAX }, status: { $ne: 'deleted' } },
       { $inc: { webhooks: 1, webhookVersion: 1, v: 1 } },
@@ -76,9 +79,9 @@ async function whyRefused(database: Database, agentId: string, session: ClientSe
  */
 export async function deleteWebhook(
   database: Database,
-  { agentId, id, at }: { agentId: string; id: string; at: Date },
+  { agentId, id, at, caller }: { agentId: string; id: string; at: Date; caller?: Caller },
 ): Promise<boolean> {
-  const isDeleted = await withTransactionOn(database, inboxInId(agentId), async (session) => {
+  const isDeleted = await withTransactionOnBy(database, { id: inboxInId(agentId), caller }, async (session) => {
     const webhook = await database.webhooks.findOneAndDelete({ _id: id, agentId }, { session });
     if (webhook === null) return false;
     await inboxes(database).updateOne({ _id: inboxInId(agentId) }, { $inc: { webhooks: -1, v: 1 } }, { session });

@@ -3,6 +3,7 @@ import { guardBody } from '../../api/gates/guard-body';
 import { idempotency } from '../../api/gates/idempotency';
 import { notifyOwnerFeed } from '../../api/gates/notify-owner-feed';
 import { limitAddress, limitAgent, limitOwner, limitPublic } from '../../api/gates/rate-limits';
+import { recheckCaller } from '../../api/gates/recheck-caller';
 import { requireOwner } from '../../api/gates/require-owner';
 import { limitPrincipal, requirePrincipal } from '../../api/gates/require-principal';
 import { requireOwnOrigin } from '../../api/gates/require-own-origin';
@@ -24,12 +25,14 @@ interface Given {
   cookies?: Record<string, string>;
   state?: Partial<ApiState>;
   status?: number;
+  /** The body is there. */
+  isComplete?: boolean;
 }
 
 /** A request as a gate sees it: only what gates read. */
-function contextOf({ headers = {}, cookies = {}, state = {}, status = 200 }: Given): ApiContext {
+function contextOf({ headers = {}, cookies = {}, state = {}, status = 200, isComplete = true }: Given): ApiContext {
   return {
-    req: { headers },
+    req: { headers, complete: isComplete },
     get: (name: string) => headers[name.toLowerCase()] ?? '',
     set: () => undefined,
     cookies: { get: (name: string) => cookies[name] },
@@ -79,6 +82,25 @@ describe('gates', () => {
     expect((await through(null, { auth: 'optional' })).outcome).toBe('UNAUTHORIZED');
     // Whose write proves it may come from the cache, and only then.
     expect((await through(null, { provesCaller: true })).ctx.state).toMatchObject({ agent: ann, isCachedCaller: true });
+  });
+
+  test('recheckCaller: a body that came late is read, and its caller looked up again behind it', async () => {
+    const steps: string[] = [];
+    const late = (loadAgent: ApiState['loadAgent'], more: Partial<ApiState> = {}): Given => ({
+      isComplete: false,
+      state: { agent: ann, loadAgent, readBytes: () => Promise.resolve((steps.push('read'), Buffer.of())), ...more },
+    });
+    const bea = { ...ann, _id: 'bea' };
+    const load = () => Promise.resolve((steps.push('load'), bea));
+    const through = await pass(recheckCaller(endpointWith()), late(load));
+    expect([steps, through.ctx.state.agent]).toEqual([['read', 'load'], bea]);
+    const refuse = () => Promise.reject(Object.assign(new Error('old'), { code: 'UNAUTHORIZED' }));
+    expect((await pass(recheckCaller(endpointWith()), late(refuse))).outcome).toBe('UNAUTHORIZED');
+    // What came with its headers, and what its write proves, need no second look-up; a GET changes nothing.
+    expect((await pass(recheckCaller(endpointWith()), { ...late(refuse), isComplete: true })).outcome).toBe('reached');
+    const cached = late(refuse, { isCachedCaller: true });
+    expect((await pass(recheckCaller(endpointWith({ provesCaller: true })), cached)).outcome).toBe('reached');
+    expect(recheckCaller(endpointWith({ method: 'GET' }))).toBeNull();
   });
 
   test('requireOwner: only the cookie of a session counts, whatever key is sent, and it must hold', async () => {

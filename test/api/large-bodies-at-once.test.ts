@@ -16,7 +16,11 @@ describe('large bodies at once', () => {
   const server = use(
     async () => {
       const opened = createServer((incoming: IncomingMessage, answer) => {
-        const body = createBodyReader(incoming, { bytesMax: 16 * MIB, code: 'PAYLOAD_TOO_LARGE' }, large);
+        const body = createBodyReader(
+          incoming,
+          { bytesMax: 16 * MIB, code: 'PAYLOAD_TOO_LARGE', msMax: 60_000 },
+          large,
+        );
         body.read().then(
           (bytes) => {
             kept.push({ forget: () => body.forget(), bytes: bytes.length });

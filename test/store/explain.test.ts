@@ -133,14 +133,15 @@ describe('queries of the message path', () => {
 
   test('reads and hides look at the rows that they change', async () => {
     const newest = await messageAt(second, PER_CONVERSATION - 1);
-    const explained = await expectServedByIndexes(() => createMarkRead(database)(hub, newest, new Date()));
+    const explained = await expectServedByIndexes(() => createMarkRead(database)(hub, newest, new Date(), hub));
     expect(indexesOf(explained, 'envelopes')).toContain('recipient_conversation');
+    expect(indexesOf(explained, 'agents')).toEqual(['_id_']);
     const through = { conversationId: conversation(third), throughSeq: 800 };
     await expectServedByIndexes(() => markReadThrough(database, hub, through, new Date()));
     await expectServedByIndexes(() => markReadThrough(database, hub, through, new Date()));
     const hidden = await messageAt(second, 1_001);
-    await expectServedByIndexes(() => hideMessageFor(database, hub._id, hidden, new Date()));
-    await expectServedByIndexes(() => hideConversation(database, hub._id, conversation(third)));
+    await expectServedByIndexes(() => hideMessageFor(database, hub._id, hidden, new Date(), hub));
+    await expectServedByIndexes(() => hideConversation(database, hub._id, conversation(third), hub));
   });
 
   test('a query without an index is noticed', async () => {

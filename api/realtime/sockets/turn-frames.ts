@@ -73,7 +73,7 @@ export class TurnFrames {
     if (!parsed.success) return reply.refuse('VALIDATION_ERROR', parsed.error.issues[0]?.message ?? 'Invalid payload');
     await this.refusing(reply, async () => {
       await this.deps.streams.flushed(agent._id, id);
-      await this.deps.turns.failByAgent(agent._id, id, parsed.data.error);
+      await this.deps.turns.failByAgent(agent, id, parsed.data.error);
     });
   }
 

@@ -1,7 +1,6 @@
 import { updateProfileSchema } from '../../../contract/agents';
 import { getMe, getProfile, updateProfile as updateProfileEndpoint } from '../../../contract/endpoints-profile';
 import { isGuestHandle, normaliseHandle } from '../../../contract/handles';
-import { AppError } from '../../../contract/errors';
 import { hashApiKey } from '../../../platform/ids';
 import type { Agent } from '../../../store/schema/collections/agents';
 import type { AgentReader } from '../../../store/agents/agents';
@@ -51,7 +50,6 @@ async function update(ctx: AgentContext, { database, publicBaseUrl }: AgentDeps)
   const change = await readChange(ctx);
   refuseForeign(ctx.agent, ctx.params.handle ?? '');
   const agent = await updateProfile(database, ctx.agent, change, ctx.now);
-  if (agent === null) throw new AppError('UNAUTHORIZED');
   return { status: 200, body: presentSelf(agent, publicBaseUrl) };
 }
 

@@ -40,8 +40,8 @@ async function set(ctx: AgentContext, { database, avatars, publicBaseUrl }: Avat
   const { agent } = ctx;
   const stored = await avatars.store({ kind: 'agent', id: agent._id, shown: agent.avatarKey }, ctx.readBytes);
   if (!stored.isShown) {
-    const replaced = await setAgentAvatar(database, agent._id, stored, ctx.now).catch((error: unknown) => {
-      // The outcome may be unknown: only an account that ended surely shows nothing.
+    const replaced = await setAgentAvatar(database, agent, stored, ctx.now).catch((error: unknown) => {
+      // The outcome may be unknown: only a caller that was refused surely shows nothing.
       if (error instanceof AppError) avatars.discard(stored.blobKey);
       throw error;
     });
@@ -52,7 +52,7 @@ async function set(ctx: AgentContext, { database, avatars, publicBaseUrl }: Avat
 
 async function remove(ctx: AgentContext, { database, avatars }: AvatarRouteDeps): Promise<Reply> {
   await refuseOthers(ctx);
-  const { wasSet, unused } = await clearAgentAvatar(database, ctx.agent._id, ctx.now);
+  const { wasSet, unused } = await clearAgentAvatar(database, ctx.agent._id, ctx.now, ctx.agent);
   if (!wasSet) throw new AppError('NOT_FOUND');
   avatars.discard(unused);
   return { status: 200, body: { ok: true } };

@@ -4,7 +4,7 @@ import { reportSchema } from '../../../contract/social';
 import type { AgentReader } from '../../../store/agents/agents';
 import type { Agent } from '../../../store/schema/collections/agents';
 import type { Database } from '../../../store/schema/database';
-import { removeBlock, setBlock } from '../../../store/contacts/relations';
+import { removeBlock, setBlock, type Relation } from '../../../store/contacts/relations';
 import { reportAgent } from '../../../store/contacts/reports';
 import type { Enforcement } from '../../commands/enforce-agent';
 import { agentRoute, type AgentContext, type Reply, type Route } from '../../http/route';
@@ -29,7 +29,7 @@ export function blockRoutes(deps: BlockDeps): Route[] {
 
 async function block(ctx: AgentContext, deps: BlockDeps): Promise<Reply> {
   const target = await resolveOther(ctx, deps, 'You cannot block yourself');
-  const change = await setBlock(deps.database, { from: ctx.agent._id, to: target._id, at: ctx.now });
+  const change = await setBlock(deps.database, relationOf(ctx, target));
   deps.enforcement.announce(change.request, target.handle);
   return OK;
 }
@@ -37,7 +37,7 @@ async function block(ctx: AgentContext, deps: BlockDeps): Promise<Reply> {
 async function report(ctx: AgentContext, deps: BlockDeps): Promise<Reply> {
   const { reason } = ctx.validate(reportSchema, await readReport(ctx));
   const target = await resolveOther(ctx, deps, 'You cannot report yourself');
-  const change = await reportAgent(deps.database, { from: ctx.agent._id, to: target._id, at: ctx.now, reason });
+  const change = await reportAgent(deps.database, { ...relationOf(ctx, target), reason });
   deps.enforcement.announce(change.request, target.handle);
   return OK;
 }
@@ -61,8 +61,15 @@ async function resolveOther(ctx: AgentContext, { agents }: BlockDeps, self: stri
 async function unblock(ctx: AgentContext, { database, agents, enforcement }: BlockDeps): Promise<Reply> {
   const target = await findAccount(agents, ctx.params.handle ?? '');
   if (target === null) throw nothingToClean(ctx.agent, target);
-  const change = await removeBlock(database, { from: ctx.agent._id, to: target._id, at: ctx.now });
+  const change = await removeBlock(database, relationOf(ctx, target));
   if (!change.isNew) throw nothingToClean(ctx.agent, target);
   enforcement.announce(change.request, target.handle);
   return OK;
 }
+
+const relationOf = ({ agent, now }: AgentContext, target: Agent): Relation => ({
+  from: agent._id,
+  to: target._id,
+  at: now,
+  caller: agent,
+});

@@ -42,6 +42,7 @@ async function add(ctx: AgentContext, { database, agents, publicBaseUrl }: Conta
     from: ctx.agent._id,
     to: agent._id,
     at: ctx.now,
+    caller: ctx.agent,
     ...(body.notes === undefined ? {} : { note: body.notes }),
   });
   return { status: 201, body: presentContact({ contact, agent }, publicBaseUrl) };
@@ -66,14 +67,15 @@ async function check(ctx: AgentContext, { database, agents, publicBaseUrl }: Con
 async function update(ctx: AgentContext, { database, agents }: ContactDeps): Promise<Reply> {
   const { notes } = ctx.validate(updateContactSchema, await ctx.readBody());
   const agent = await findAccount(agents, ctx.params.handle ?? '');
-  const isContact = agent !== null && (await replaceNote(database, ctx.agent._id, agent._id, notes));
+  const isContact = agent !== null && (await replaceNote(database, ctx.agent, agent._id, notes));
   if (!isContact) throw nothingToClean(ctx.agent, agent);
   return OK;
 }
 
 async function remove(ctx: AgentContext, { database, agents }: ContactDeps): Promise<Reply> {
   const agent = await findAccount(agents, ctx.params.handle ?? '');
-  const wasContact = agent !== null && (await removeContact(database, { from: ctx.agent._id, to: agent._id }));
+  const wasContact =
+    agent !== null && (await removeContact(database, { from: ctx.agent._id, to: agent._id, caller: ctx.agent }));
   if (!wasContact) throw nothingToClean(ctx.agent, agent);
   return OK;
 }

@@ -44,6 +44,6 @@ async function context(ctx: AgentContext, { database, publicBaseUrl }: Conversat
 }
 
 async function hide(ctx: AgentContext, { database }: ConversationDeps): Promise<Reply> {
-  await hideConversation(database, ctx.agent._id, ctx.params.id ?? '');
+  await hideConversation(database, ctx.agent._id, ctx.params.id ?? '', ctx.agent);
   return { status: 200, body: { ok: true, hidden: true } };
 }

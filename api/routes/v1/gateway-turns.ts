@@ -44,7 +44,7 @@ export function agentTurnRoutes(deps: AgentTurnDeps): Route[] {
     agentRoute(completeAgentTurn, (ctx) => complete(ctx, deps)),
     agentRoute(failAgentTurn, async (ctx) => {
       const { error } = ctx.validate(failTurnSchema, await ctx.readBody());
-      await deps.turns.failByAgent(ctx.agent._id, ctx.params.id ?? '', error);
+      await deps.turns.failByAgent(ctx.agent, ctx.params.id ?? '', error);
       return { status: 200, body: { ok: true } };
     }),
   ];
@@ -54,7 +54,7 @@ async function addEvents(ctx: AgentContext, { database, turns }: AgentTurnDeps):
   const { events } = ctx.validate(turnEventsSchema, await ctx.readBody());
   const executionId = ctx.params.id ?? '';
   const place = { agentId: ctx.agent._id, executionId };
-  const { state, refusal } = await takeTurnFrames(database, place, events, ctx.now);
+  const { state, refusal } = await takeTurnFrames(database, place, events, ctx.now, ctx.agent);
   turns.changed(executionId);
   if (refusal === 'RESPONSE_TOO_LARGE') throw new AppError('CONTENT_TOO_LARGE', { max_bytes: TURN_ANSWER_BYTES_MAX });
   const through = state.nextIndex - 1;

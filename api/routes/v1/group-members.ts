@@ -68,7 +68,7 @@ async function accept(ctx: AgentContext, deps: GroupDeps): Promise<Reply> {
 }
 
 async function reject(ctx: AgentContext, deps: GroupDeps): Promise<Reply> {
-  await deps.committer.change(rejectChange(deps, await getInvitation(ctx, deps)));
+  await deps.committer.change(rejectChange(deps, await getInvitation(ctx, deps), ctx.agent));
   return { status: 200, body: { message: 'The invitation was rejected' } };
 }
 

@@ -13,6 +13,6 @@ export function hideRoutes(deps: HideDeps): Route[] {
 }
 
 async function hide(ctx: AgentContext, { database }: HideDeps): Promise<Reply> {
-  await hideMessageFor(database, ctx.agent._id, ctx.params.id ?? '', ctx.now);
+  await hideMessageFor(database, ctx.agent._id, ctx.params.id ?? '', ctx.now, ctx.agent);
   return { status: 200, body: { message: 'The message is hidden for you' } };
 }

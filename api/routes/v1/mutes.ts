@@ -57,6 +57,7 @@ async function create(ctx: AgentContext, deps: MuteDeps): Promise<Reply> {
     targetId,
     mutedUntil,
     at: ctx.now,
+    caller: ctx.agent,
   });
   return { status: 201, body: presentMute(mute, agent?.handle ?? null) };
 }
@@ -119,5 +120,5 @@ async function deleteOfConversation(ctx: AgentContext, deps: MuteDeps): Promise<
 /** Looks first: an agent without this mute need not write what every send to it writes. */
 async function clearOwn(ctx: AgentContext, deps: MuteDeps, targetId: string): Promise<boolean> {
   if ((await findOwn(ctx, deps, targetId)) === null) return false;
-  return clearMute(deps.database, { muterId: ctx.agent._id, targetId, at: ctx.now });
+  return clearMute(deps.database, { muterId: ctx.agent._id, targetId, at: ctx.now, caller: ctx.agent });
 }

@@ -23,7 +23,7 @@ export function readRoutes(deps: ReadDeps): Route[] {
 
 async function read(ctx: AgentContext, { database, agents, live }: ReadDeps, markRead: MarkRead): Promise<Reply> {
   const { agent } = ctx;
-  const { message, envelope, receipts } = await markRead(agent, ctx.params.id ?? '', ctx.now);
+  const { message, envelope, receipts } = await markRead(agent, ctx.params.id ?? '', ctx.now, agent);
   broadcastReceipts(live, receipts);
   const { conversationId } = message;
   const [cards, groups] = await Promise.all([

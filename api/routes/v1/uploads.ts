@@ -55,7 +55,7 @@ async function reserve(ctx: AgentContext, deps: UploadDeps): Promise<Reply> {
     sha256: body.sha256,
     createdAt: ctx.now,
   });
-  await insertAttachment(deps.database, attachment);
+  await insertAttachment(deps.database, attachment, ctx.agent);
   return {
     status: 201,
     body: {

@@ -50,6 +50,7 @@ async function create(ctx: AgentContext, { database, secrets, urlRules }: Webhoo
     secret: secrets.seal(id, secret),
     legacySignature: legacy_signature,
     at: ctx.now,
+    caller: ctx.agent,
   });
   return { status: 201, body: { ...presentWebhook(webhook), secret } };
 }
@@ -73,7 +74,7 @@ async function show(ctx: AgentContext, { database }: WebhookDeps): Promise<Reply
 }
 
 async function remove(ctx: AgentContext, { database }: WebhookDeps): Promise<Reply> {
-  const webhook = { agentId: ctx.agent._id, id: ctx.params.id ?? '', at: ctx.now };
+  const webhook = { agentId: ctx.agent._id, id: ctx.params.id ?? '', at: ctx.now, caller: ctx.agent };
   if (!(await deleteWebhook(database, webhook))) throw notFound();
   return OK;
 }

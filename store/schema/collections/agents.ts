@@ -10,6 +10,8 @@ export interface Agent {
   /** SHA-256 of the key, 64 hex; of a deleted agent a value that no key has. */
   apiKeyHash: string;
   keyVersion: number;
+  /** Moves with each commit that proves the caller, so that it collides with changes of key and status. Absent = none. */
+  provenWrites?: number;
   displayName: string | null;
   description: string | null;
   avatarKey: string | null;
