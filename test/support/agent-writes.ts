@@ -8,6 +8,7 @@ import { groupCalls } from './groups';
 import { pictureAs } from './images';
 import type { Stack } from './stack';
 import { waitFor } from './wait';
+import { seedDeliveries } from './webhook-rig';
 
 /** A call of `who` that succeeds, once. */
 export interface AgentWrite {
@@ -63,6 +64,13 @@ export function agentWrites(stack: Stack, database: Database): Record<string, ()
     return { who, path: `/v1/groups/invites/${body.add_results[0].invite_id}${more}` };
   };
   const webhook = { url: 'http://127.0.0.1:9/hook', events: ['message.new'] };
+  const hooked = async () => {
+    const who = await api.agent();
+    const { body } = await done(api.as(who, 'POST', '/v1/webhooks', { body: webhook }));
+    const hook = await database.webhooks.findOne({ _id: body.id as string });
+    if (hook === null) throw new Error('a webhook that was just made is gone');
+    return { who, hook };
+  };
   const turn = async (more: string, body: object): Promise<AgentWrite> => {
     const [user, who] = await Promise.all([signInUser(stack), api.agent()]);
     const path = `/api/agents/${api.handleOf(who)}/task`;
@@ -179,6 +187,21 @@ export function agentWrites(stack: Stack, database: Database): Record<string, ()
       const who = await api.agent();
       const { body } = await done(api.as(who, 'POST', '/v1/webhooks', { body: webhook }));
       return { who, path: `/v1/webhooks/${body.id}` };
+    },
+    redeliverWebhook: async () => {
+      const { who, hook } = await hooked();
+      const at = new Date();
+      const ended = { status: 'dead' as const, attempts: 9, deadAt: at, nextAttemptAt: null };
+      const [delivery] = await seedDeliveries(database, hook, 1, {
+        ...ended,
+        expiresAt: new Date(at.getTime() + 86_400_000),
+      });
+      return { who, path: `/v1/webhooks/${hook._id}/deliveries/${delivery?._id}/redeliver` };
+    },
+    recoverWebhook: async () => {
+      const { who, hook } = await hooked();
+      const body = { since: new Date(Date.now() - 60_000).toISOString() };
+      return { who, path: `/v1/webhooks/${hook._id}/recover`, body };
     },
     addTurnEvents: () => turn('/events', { events: [{ type: 'progress', label: 'At work' }] }),
     completeAgentTurn: () => turn('/complete', { client_msg_id: randomUUID(), content: { text: 'Done' } }),

@@ -62,6 +62,7 @@ async function redeliver(ctx: AgentContext, { database }: WebhookLogDeps): Promi
       webhookId: ctx.params['id'] ?? '',
       deliveryId: ctx.params['delivery_id'] ?? '',
       token: randomUUID(),
+      caller: ctx.agent,
       now: ctx.now,
     }),
   );

@@ -47,7 +47,8 @@ async function recover(ctx: AgentContext, { database }: WebhookRecoveryDeps): Pr
   const scope: RecoveryScope = { since, until: until === undefined || until > ctx.now ? ctx.now : until, status };
   const matched = await countMissing(database, webhook, scope, ctx.now);
   const jobId = randomUUID();
-  if (!(await requestRecovery(database, { webhook, jobId, scope, matched, now: ctx.now }))) throw inactive();
+  const asked = { webhook, jobId, scope, matched, caller: ctx.agent, now: ctx.now };
+  if (!(await requestRecovery(database, asked))) throw inactive();
   return { status: 202, body: { job_id: jobId, matched } };
 }
 

@@ -1,7 +1,8 @@
 import type { ClientSession } from 'mongodb';
+import { withTransactionBy, type Caller } from '../../accounts/prove-caller';
 import { deliveryOrder, WITHOUT_LOG, type Delivery } from '../../schema/collections/deliveries';
 import type { Webhook } from '../../schema/collections/webhooks';
-import { withTransaction, type Database } from '../../schema/database';
+import type { Database } from '../../schema/database';
 import { webhookDeliveryId } from '../../schema/webhook-ids';
 import { markReplayed, replayIdOf, replayOf } from './replay';
 
@@ -12,6 +13,8 @@ export interface Redelivery {
   deliveryId: string;
   /** Fresh for each call: what was received may be asked for again and again. */
   token: string;
+  /** The agent with the key of its call, which the commit proves; absent = it is no call of an agent. */
+  caller?: Caller;
   now: Date;
 }
 
@@ -29,8 +32,8 @@ export type Redelivered =
  * the new delivery along, as it does with all others.
  */
 export function redeliver(database: Database, input: Redelivery): Promise<Redelivered> {
-  const { agentId, webhookId, deliveryId, token, now } = input;
-  return withTransaction(database, async (session) => {
+  const { agentId, webhookId, deliveryId, token, caller, now } = input;
+  return withTransactionBy(database, caller, async (session) => {
     const webhook = await database.webhooks.findOne({ _id: webhookId, agentId }, { session });
     if (webhook === null) return { kind: 'no_webhook' };
     const original = await database.deliveries.findOne(

@@ -1,7 +1,8 @@
 import { newOutboxId } from '../../../platform/ids';
+import { withTransactionBy, type Caller } from '../../accounts/prove-caller';
 import { findInboxIn } from '../../inbox/inbox';
 import type { Webhook } from '../../schema/collections/webhooks';
-import { withTransaction, type Database } from '../../schema/database';
+import type { Database } from '../../schema/database';
 import { lookForMissing, rangeOf } from './never-made';
 import { countOwed } from './owed';
 import { knownSince, type RecoveryScope } from './scope';
@@ -15,6 +16,7 @@ const LOOKS_MAX = 20;
 /**
  * Has a recovery started: the row and the look that the webhook is there and active are one commit, and the relay starts
  * the flow. A repeat is another recovery, which finds nothing left of what the first one sent.
+ * @param caller the agent with the key of its call, which the commit proves; absent = it is no call of an agent
  * @returns false when the webhook is inactive or gone by now
  */
 export function requestRecovery(
@@ -24,12 +26,13 @@ export function requestRecovery(
     jobId,
     scope,
     matched,
+    caller,
     now,
-  }: { webhook: Webhook; jobId: string; scope: RecoveryScope; matched: number; now: Date },
+  }: { webhook: Webhook; jobId: string; scope: RecoveryScope; matched: number; caller?: Caller; now: Date },
 ): Promise<boolean> {
   const { _id: webhookId, agentId: targetId } = webhook;
   const _id = newOutboxId();
-  return withTransaction(database, async (session) => {
+  return withTransactionBy(database, caller, async (session) => {
     const active = await database.webhooks.findOne(
       { _id: webhookId, active: true },
       { projection: { _id: 1 }, session },
