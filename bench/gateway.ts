@@ -36,7 +36,7 @@ const TEXT = 'a message of usual length, say';
 const WARM_UP_STREAMS = 20;
 const SETTLE_MS = 3_000;
 /** After this an open stream of the memory's measurement ends by itself. */
-const STREAM_SECONDS = 120;
+const STREAM_SECONDS = 300;
 
 interface Bench extends FullBenchStack {
   pool: Pool;
