@@ -64,12 +64,6 @@ export const CODE_ATTEMPTS_MAX = 5;
 export const CODE_COOLDOWN_MS = 60_000;
 export const CODES_PER_HOUR_MAX = 20;
 export const CODES_HOUR_MS = 3_600_000;
-/** identity.md §5: wrong codes of one email that are compared in a day, over all purposes. */
-export const WRONG_CODES_MAX = 30;
-export const WRONG_CODES_WINDOW_MS = 86_400_000;
-/** identity.md §5: what rotations, and sign-ins from a known device, keep for themselves: tries a day, mails an hour. */
-export const OWN_WRONG_CODES_MAX = 10;
-export const OWN_CODES_PER_HOUR = 4;
 /** identity.md §3 check 10: a worker must take the flow within this time. */
 export const FLOW_ACCEPT_MS = 4_000;
 

@@ -1,4 +1,4 @@
-import { OWN_WRONG_CODES_MAX, WRONG_CODES_MAX } from '../contract/limits';
+import { OWN_WRONG_CODES_MAX, WRONG_CODES_MAX } from '../contract/code-limits';
 
 /**
  * Whose mails and tries a code uses up (identity.md §5, D-20). Anybody can ask for a code to any address, so what anybody

@@ -4,7 +4,7 @@ import { failureAtDeadline, hasEnded } from '../../domain/turns';
 import type { Clock } from '../../platform/clock';
 import type { Flows } from '../../platform/flows/flows';
 import type { Logger } from '../../platform/logger';
-import type { Caller } from '../../store/accounts/prove-caller';
+import type { Caller } from '../../store/schema/prove-caller';
 import { findOpenTurns, loadExecution, noteAccepted } from '../../store/gateway/executions';
 import { createTurnFollower } from '../../store/gateway/follow';
 import { findOpenTurnsOfLink } from '../../store/gateway/links';

@@ -6,7 +6,7 @@ import type { Agent } from '../schema/collections/agents';
 import { withTransaction, type Database } from '../schema/database';
 import { lockGuards, writeStatus } from './account-facts';
 import { emailKey } from './create-agent';
-import { refuseOutdated } from './prove-caller';
+import { refuseOutdated } from '../schema/prove-caller';
 import { revokeClaim } from './set-claim';
 import { endEnforcement } from '../outbox/enforcement-requests';
 

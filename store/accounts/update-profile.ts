@@ -4,7 +4,7 @@ import { inboxInId, senderGuardId } from '../../domain/guards';
 import type { Agent, AgentSettings } from '../schema/collections/agents';
 import type { Database } from '../schema/database';
 import { writeListed } from '../contacts/directory';
-import { withTransactionOnBy } from './prove-caller';
+import { withTransactionOnBy } from '../schema/prove-caller';
 
 /** What an agent changes of itself; what is left out stays. */
 export interface ProfileChange {

@@ -1,7 +1,7 @@
 import { AppError } from '../../contract/errors';
 import type { ClientSession } from 'mongodb';
 import type { Avatar } from '../schema/collections/blobs';
-import { withTransactionOnBy, type Caller } from '../accounts/prove-caller';
+import { withTransactionOnBy, type Caller } from '../schema/prove-caller';
 import type { Database } from '../schema/database';
 import { READ } from '../schema/reads';
 

@@ -3,7 +3,7 @@ import { isAppError } from '../../contract/errors';
 import { attachmentGuardId, withBytes, type AttachmentGuard } from '../../domain/attachments';
 import type { Blob, BlobStore } from '../../platform/blobs/blob-store';
 import { verified } from '../../platform/blobs/verified';
-import { withTransactionBy, type Caller } from '../accounts/prove-caller';
+import { withTransactionBy, type Caller } from '../schema/prove-caller';
 import type { Database } from '../schema/database';
 import { SAFE_READ } from '../schema/reads';
 

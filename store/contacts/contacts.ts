@@ -1,5 +1,5 @@
 import { isVisible } from '../../domain/guards';
-import { withTransactionBy, type Caller } from '../accounts/prove-caller';
+import { withTransactionBy, type Caller } from '../schema/prove-caller';
 import type { Agent } from '../schema/collections/agents';
 import type { Contact } from '../schema/collections/relations';
 import type { Database } from '../schema/database';

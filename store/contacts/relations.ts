@@ -12,7 +12,7 @@ import {
   type PairGuard,
 } from '../../domain/guards';
 import { agentActor, recordAudit } from '../schema/audit';
-import { withTransactionOnBy, type Caller } from '../accounts/prove-caller';
+import { withTransactionOnBy, type Caller } from '../schema/prove-caller';
 import { noteComplaint } from './complaints';
 import type { Contact } from '../schema/collections/relations';
 import type { Database } from '../schema/database';

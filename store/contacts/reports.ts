@@ -1,6 +1,6 @@
 import { AppError } from '../../contract/errors';
 import { newId } from '../../platform/ids';
-import { withTransactionOnBy } from '../accounts/prove-caller';
+import { withTransactionOnBy } from '../schema/prove-caller';
 import type { Database } from '../schema/database';
 import { isDuplicateKey } from '../schema/conflicts';
 import { requestEvaluation } from '../outbox/enforcement-requests';

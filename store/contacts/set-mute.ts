@@ -2,7 +2,7 @@ import type { ClientSession, Collection } from 'mongodb';
 import { inboxInId, type InboxInGuard } from '../../domain/guards';
 import { isMuteInForce } from '../../domain/mutes';
 import { muteId, type Mute } from '../schema/collections/relations';
-import { withTransactionOnBy, type Caller } from '../accounts/prove-caller';
+import { withTransactionOnBy, type Caller } from '../schema/prove-caller';
 import type { Database } from '../schema/database';
 
 /** `caller`: the muter with the key of its call, which the commit proves; absent = it is no call of an agent. */

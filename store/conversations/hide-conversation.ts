@@ -3,7 +3,7 @@ import { AppError } from '../../contract/errors';
 import type { PairGuard } from '../../domain/guards';
 import { ofConversation } from '../schema/collections/guards';
 import { readStateId } from '../schema/collections/read-states';
-import { withTransactionOnBy, type Caller } from '../accounts/prove-caller';
+import { withTransactionOnBy, type Caller } from '../schema/prove-caller';
 import type { Database } from '../schema/database';
 import { findParticipation, type ActivePlace } from './participation';
 

@@ -4,7 +4,7 @@ import { mergeHidden, type SeqRange } from '../../domain/history';
 import { settle } from '../../domain/reading';
 import { envelopesOf, type Message } from '../schema/collections/messages';
 import { hiddenRangeId, readStateId, type HiddenRange } from '../schema/collections/read-states';
-import type { Caller } from '../accounts/prove-caller';
+import type { Caller } from '../schema/prove-caller';
 import type { Database } from '../schema/database';
 import { SAFE_READ } from '../schema/reads';
 import { findHiddenBefore } from './hidden';

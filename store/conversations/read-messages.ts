@@ -5,7 +5,7 @@ import { inboxInId, pairId, takesIntents, type InboxInGuard, type PairGuard } fr
 import { settle } from '../../domain/reading';
 import { envelopesOf, type Envelope, type Message } from '../schema/collections/messages';
 import { readStateId } from '../schema/collections/read-states';
-import type { Caller } from '../accounts/prove-caller';
+import type { Caller } from '../schema/prove-caller';
 import { type Database } from '../schema/database';
 import { READ, SAFE_READ } from '../schema/reads';
 import { findParticipation, findReadState, requireParticipation } from './participation';

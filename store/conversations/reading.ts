@@ -4,7 +4,7 @@ import { WriteConflict } from '../schema/conflicts';
 import type { Envelope } from '../schema/collections/messages';
 import type { ReadState } from '../schema/collections/read-states';
 import { TRANSACTION, type Database } from '../schema/database';
-import { inTurnOfCaller, proveCaller, type Caller } from '../accounts/prove-caller';
+import { inTurnOfCaller, proveCaller, type Caller } from '../schema/prove-caller';
 
 /** Envelopes of one recipient in one conversation that are read or hidden together. */
 export interface Reading {

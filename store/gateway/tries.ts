@@ -4,7 +4,7 @@ import { retryPauseMs } from '../../domain/turn-tries';
 import { newOutboxId } from '../../platform/ids';
 import type { GatewayExecution } from '../schema/collections/gateway';
 import { envelopesOf } from '../schema/collections/messages';
-import { withTransactionBy, type Caller } from '../accounts/prove-caller';
+import { withTransactionBy, type Caller } from '../schema/prove-caller';
 import { withTransaction, type Database } from '../schema/database';
 import { SAFE_READ } from '../schema/reads';
 import { newEvent } from './events';

@@ -3,7 +3,7 @@ import { hasEnded } from '../../domain/turns';
 import { EMPTY_STREAM, takeFrames, type TakenFrames, type TurnFrame } from '../../domain/turn-stream';
 import { untilCommitted } from '../schema/conflicts';
 import { turnEventId, type GatewayExecution, type GatewaySession } from '../schema/collections/gateway';
-import { withTransactionBy, type Caller } from '../accounts/prove-caller';
+import { withTransactionBy, type Caller } from '../schema/prove-caller';
 import type { Database } from '../schema/database';
 import { READ, SAFE_READ } from '../schema/reads';
 import { newEvent } from './events';

@@ -8,7 +8,7 @@ import { newGatewayId, newOutboxId } from '../../platform/ids';
 import { retry } from '../../platform/retry';
 import type { GatewayExecution, GatewaySession, SessionKind } from '../schema/collections/gateway';
 import { isDuplicateKey } from '../schema/conflicts';
-import { withTransactionBy, type Caller } from '../accounts/prove-caller';
+import { withTransactionBy, type Caller } from '../schema/prove-caller';
 import { withTransaction, type Database } from '../schema/database';
 import { READ } from '../schema/reads';
 import { answerWith, isTooMuch, type AnswerPart } from './answers';

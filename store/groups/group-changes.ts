@@ -20,7 +20,7 @@ import { membershipId } from '../schema/collections/groups';
 import type { GroupChange } from '../sending/group-change';
 import type { GuardSet } from '../sending/guard-set';
 import type { AvatarMove } from '../sending/items';
-import { withTransactionBy } from '../accounts/prove-caller';
+import { withTransactionBy } from '../schema/prove-caller';
 import type { Database } from '../schema/database';
 
 /** What changes read. */

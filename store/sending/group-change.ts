@@ -1,6 +1,6 @@
 import type { GroupGuard } from '../../domain/group';
 import type { GroupDecision } from '../../domain/group-decision';
-import type { Caller } from '../accounts/prove-caller';
+import type { Caller } from '../schema/prove-caller';
 import type { AgentCard } from '../agents/agents';
 import type { GuardSet } from './guard-set';
 import type { ChangeExtras } from './items';

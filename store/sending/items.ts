@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { GroupDecision } from '../../domain/group-decision';
 import type { GroupGuard } from '../../domain/group';
-import type { Caller } from '../accounts/prove-caller';
+import type { Caller } from '../schema/prove-caller';
 import type { AgentCard } from '../agents/agents';
 import type { StoredAvatar } from '../agents/avatars';
 import { clientKey } from '../schema/client-keys';

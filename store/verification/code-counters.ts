@@ -1,4 +1,5 @@
-import { CODE_COOLDOWN_MS, CODES_HOUR_MS, CODES_PER_HOUR_MAX, OWN_CODES_PER_HOUR } from '../../contract/limits';
+import { OWN_CODES_PER_HOUR } from '../../contract/code-limits';
+import { CODE_COOLDOWN_MS, CODES_HOUR_MS, CODES_PER_HOUR_MAX } from '../../contract/limits';
 import { budgetOf, type CodeBudget } from '../../domain/code-budgets';
 import type { CodeCounter, Pending } from '../schema/collections/verification';
 import { withTransaction, type Database } from '../schema/database';

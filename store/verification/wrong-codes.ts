@@ -1,5 +1,5 @@
 import type { Document } from 'mongodb';
-import { WRONG_CODES_WINDOW_MS } from '../../contract/limits';
+import { WRONG_CODES_WINDOW_MS } from '../../contract/code-limits';
 import { budgetOf, wrongCodesMax, type CodeBudget } from '../../domain/code-budgets';
 import { emailKey } from '../accounts/create-agent';
 import type { Pending } from '../schema/collections/verification';

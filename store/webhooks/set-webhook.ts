@@ -6,7 +6,7 @@ import { inboxInId, isSilenced, type InboxInGuard } from '../../domain/guards';
 import { newOutboxId } from '../../platform/ids';
 import { agentActor, recordAudit } from '../schema/audit';
 import { CLOSED_BREAKER, type SealedSecret, type Webhook } from '../schema/collections/webhooks';
-import { withTransactionOnBy, type Caller } from '../accounts/prove-caller';
+import { withTransactionOnBy, type Caller } from '../schema/prove-caller';
 import type { Database } from '../schema/database';
 import { removeUnsent } from './deliveries';
 

@@ -90,7 +90,7 @@ describe('the one live recovery of an email', () => {
     );
   });
 
-  test('identity#32: a wrong handle makes no decoy of a real one; a right one makes a decoy real, not its code', () => {
+  test('identity#32: a wrong handle makes no decoy of a real one; a right one makes a decoy real', () => {
     const email = createEmail();
     expect(email.ask({ second: 0, fits: 'nobody' }).pending).toMatchObject(TARGETS.nobody);
     // The counters granted it a code, which was mailed to nobody.

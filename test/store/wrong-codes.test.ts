@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { WRONG_CODES_MAX } from '../../contract/limits';
+import { WRONG_CODES_MAX } from '../../contract/code-limits';
 import type { CodeBudget } from '../../domain/code-budgets';
 import { emailKey } from '../../store/accounts/create-agent';
 import { giveBackCode, takeCode, type Counted } from '../../store/verification/code-counters';

@@ -1,5 +1,5 @@
 import type { ClientSession } from 'mongodb';
-import { withTransactionBy, type Caller } from '../../accounts/prove-caller';
+import { withTransactionBy, type Caller } from '../../schema/prove-caller';
 import { deliveryOrder, WITHOUT_LOG, type Delivery } from '../../schema/collections/deliveries';
 import type { Webhook } from '../../schema/collections/webhooks';
 import type { Database } from '../../schema/database';

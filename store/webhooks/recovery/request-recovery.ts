@@ -1,5 +1,5 @@
 import { newOutboxId } from '../../../platform/ids';
-import { withTransactionBy, type Caller } from '../../accounts/prove-caller';
+import { withTransactionBy, type Caller } from '../../schema/prove-caller';
 import { findInboxIn } from '../../inbox/inbox';
 import type { Webhook } from '../../schema/collections/webhooks';
 import type { Database } from '../../schema/database';

@@ -1,8 +1,8 @@
 import type { ClientSession } from 'mongodb';
 import { AppError } from '../../contract/errors';
 import { suspensionReason } from '../../domain/enforcement';
-import type { Agent } from '../schema/collections/agents';
-import { withTransaction, type Database } from '../schema/database';
+import type { Agent } from './collections/agents';
+import { withTransaction, type Database } from './database';
 
 /** Whose call it is, and which key it was authenticated with. */
 export type Caller = Pick<Agent, '_id' | 'keyVersion'>;
