@@ -82,9 +82,7 @@ async function runTransaction<T>(client: MongoClient, work: (session: ClientSess
     if (performance.now() > endMs) throw new DatabaseTimeout(TRANSACTION_MS_MAX);
     return work(session);
   };
-  const running = client.withSession((session) =>
-    session.withTransaction(() => attempt(session), TRANSACTION),
-  );
+  const running = client.withSession((session) => session.withTransaction(() => attempt(session), TRANSACTION));
   return within(TRANSACTION_MS_MAX, running);
 }
 

@@ -75,7 +75,10 @@ describe('transactions that are shared', () => {
 
   test('what is asked for another document does not wait', async () => {
     const held = { release: () => undefined as void };
-    const holding = database().inSharedTransaction('one', () => new Promise<void>((resolve) => (held.release = resolve)));
+    const holding = database().inSharedTransaction(
+      'one',
+      () => new Promise<void>((resolve) => (held.release = resolve)),
+    );
     expect(await database().inSharedTransaction('another', () => Promise.resolve('through'))).toBe('through');
     held.release();
     await holding;
