@@ -61,18 +61,22 @@ describe('requests to strangers', () => {
       status: 503,
       retryAfter: '120',
       error: 'HTTP 503 Service Unavailable',
+      headers: expect.objectContaining({ 'retry-after': '120' }),
+      body: '',
+      remoteIp: '127.0.0.1',
     });
   });
 
   test('webhooks#9: ten seconds for everything up to the headers, then it is a timeout', async () => {
     expect(EXCHANGE_MS_MAX).toBe(10_000);
+    const timeout = { kind: 'fault', error: 'timeout', remoteIp: '127.0.0.1' };
     receiver.answer(() => undefined);
-    expect(await egressOf({ timeoutMs: 150 }).post(receiver.url, request)).toEqual({ kind: 'fault', error: 'timeout' });
+    expect(await egressOf({ timeoutMs: 150 }).post(receiver.url, request)).toEqual(timeout);
     const never: EgressOptions['resolve'] = () => new Promise(() => undefined);
     const slowNames = egressOf({ timeoutMs: 150, resolve: never });
     expect(await slowNames.post('https://slow.example.com/', request)).toEqual({ kind: 'fault', error: 'timeout' });
     receiver.answer((response) => response.writeProcessing());
-    expect(await egressOf({ timeoutMs: 150 }).post(receiver.url, request)).toEqual({ kind: 'fault', error: 'timeout' });
+    expect(await egressOf({ timeoutMs: 150 }).post(receiver.url, request)).toEqual(timeout);
   });
 
   test('webhooks#24: a name that resolves only or partly to a forbidden address is not connected to', async () => {
@@ -152,12 +156,14 @@ describe('requests to strangers', () => {
     expect(await egressOf().post(`http://a.example.com:${freePort}/`, request)).toEqual({
       kind: 'fault',
       error: 'connection_refused',
+      remoteIp: '127.0.0.1',
     });
     const resetting = createTcpServer((socket) => socket.on('data', () => socket.resetAndDestroy()));
     await listen(resetting);
     expect(await egressOf().post(`http://a.example.com:${portOf(resetting)}/`, request)).toEqual({
       kind: 'fault',
       error: 'connection_reset',
+      remoteIp: '127.0.0.1',
     });
     await new Promise((resolve) => resetting.close(resolve));
     const babbling = createTcpServer((socket) =>
@@ -170,6 +176,7 @@ describe('requests to strangers', () => {
     expect(await egressOf().post(`http://a.example.com:${portOf(babbling)}/`, request)).toEqual({
       kind: 'fault',
       error: 'malformed_answer',
+      remoteIp: '127.0.0.1',
     });
     await new Promise((resolve) => babbling.close(resolve));
     const resolve = () =>
@@ -231,11 +238,12 @@ describe('requests to strangers', () => {
     });
 
     test('a certificate that does not verify, or is for another name, is a failure', async () => {
+      const remoteIp = '127.0.0.1';
       const untrusted = await egressOf().post(`https://hooks.example.com:${portOf(server)}/`, request);
-      expect(untrusted).toEqual({ kind: 'fault', error: 'tls_failure DEPTH_ZERO_SELF_SIGNED_CERT' });
+      expect(untrusted).toEqual({ kind: 'fault', error: 'tls_failure DEPTH_ZERO_SELF_SIGNED_CERT', remoteIp });
       const other = egressOf({ ca: readFileSync(cert, 'utf8') });
       const misnamed = await other.post(`https://other.example.com:${portOf(server)}/`, request);
-      expect(misnamed).toEqual({ kind: 'fault', error: 'tls_failure ERR_TLS_CERT_ALTNAME_INVALID' });
+      expect(misnamed).toEqual({ kind: 'fault', error: 'tls_failure ERR_TLS_CERT_ALTNAME_INVALID', remoteIp });
     });
   });
 });
