@@ -6,8 +6,8 @@ import type { Database } from '../../store/schema/database';
 
 /**
  * How long the turn of a chat may be without its flow. What a flow does at first, this process does too; what only a flow
- * does (time limits, silence) comes later. Most turns of programs are answered by then, and their flow has nothing to do
- * but to be there: it then costs one start instead of three steps and a signal. Less than the relay waits
+ * does (time limits, silence) comes later. Of a turn that is answered by then the flow has nothing to do but to be there:
+ * it costs one start that ends with its first step, without an activity or a signal. Less than the relay waits
  * (`delivery/relay.ts`), which starts what a process that died did not.
  */
 const FLOW_AFTER_MS = 1_000;
