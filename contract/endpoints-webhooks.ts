@@ -14,7 +14,7 @@ export const createWebhook: Endpoint = {
   agentLimits: ['webhook_create'],
   request: { body: createWebhookSchema },
   responses: { 201: { description: 'In force for everything that happens from now on', schema: createdWebhookSchema } },
-  errors: ['VALIDATION_ERROR', 'LIMIT_REACHED', 'RATE_LIMITED'],
+  errors: ['VALIDATION_ERROR', 'LIMIT_REACHED', 'RATE_LIMITED', 'SERVICE_UNAVAILABLE'],
 };
 
 export const listWebhooks: Endpoint = {

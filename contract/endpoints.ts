@@ -10,6 +10,7 @@ import { AVATAR_ENDPOINTS } from './endpoints-avatars';
 import { SOCIAL_ENDPOINTS } from './endpoints-social';
 import { TURN_SLOTS_ENDPOINTS } from './endpoints-turn-slots';
 import { WEBHOOK_LOG_ENDPOINTS } from './endpoints-webhook-log';
+import { WEBHOOK_SETTINGS_ENDPOINTS } from './endpoints-webhook-settings';
 import { WEBHOOK_ENDPOINTS } from './endpoints-webhooks';
 import { GATEWAY_ENDPOINTS } from './endpoints-gateway';
 import { AGENT_TURN_ENDPOINTS } from './endpoints-agent-turns';
@@ -201,6 +202,7 @@ export const ENDPOINTS: Endpoint[] = [
   ...GROUP_ENDPOINTS,
   ...WEBHOOK_ENDPOINTS,
   ...WEBHOOK_LOG_ENDPOINTS,
+  ...WEBHOOK_SETTINGS_ENDPOINTS,
   ...GATEWAY_ENDPOINTS,
   ...TEAMMATE_ENDPOINTS,
   ...TASK_ENDPOINTS,

@@ -17,6 +17,12 @@ export const ALL_WEBHOOK_EVENTS = [...WEBHOOK_EVENTS, ...SYSTEM_WEBHOOK_EVENTS] 
 
 export type WebhookEvent = (typeof ALL_WEBHOOK_EVENTS)[number];
 
+/** Sent by tests of an endpoint only: nobody can subscribe to it (webhooks.md §11.4). */
+export const PING_EVENT = 'ping';
+
+/** messaging.md §2. */
+export const MESSAGE_TYPES = ['text', 'structured', 'file', 'system'] as const;
+
 /** True for events that ordinary agents must not ask for. */
 export function isSystemEvent(event: WebhookEvent): boolean {
   return SYSTEM_WEBHOOK_EVENTS.some((name) => name === event);

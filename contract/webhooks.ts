@@ -1,9 +1,24 @@
 import { z } from 'zod';
-import { ALL_WEBHOOK_EVENTS } from './events';
+import { ALL_WEBHOOK_EVENTS, MESSAGE_TYPES } from './events';
 import { WEBHOOK_SECRET_LENGTH_MAX, WEBHOOK_SECRET_LENGTH_MIN } from './limits';
+import { optional } from './optional';
 import { boundedText } from './text';
 
 const events = z.array(z.enum(ALL_WEBHOOK_EVENTS));
+
+/** webhooks.md §11.7: what a webhook is told of, as it is stored and shown. Every condition that is there has to hold. */
+export const webhookFilterSchema = z.object({
+  conversation_ids: z
+    .array(z.string())
+    .optional()
+    .meta({ examples: [['conv_pD4rUuX2s8WkZ6eC']] }),
+  senders: z
+    .array(z.string())
+    .optional()
+    .meta({ examples: [['bob-agent']] }),
+  message_types: z.array(z.enum(MESSAGE_TYPES)).optional(),
+  mentions_me: z.boolean().optional(),
+});
 
 /** webhooks.md §1: what lists show. */
 export const webhookSchema = z
@@ -12,6 +27,21 @@ export const webhookSchema = z
     url: z.string().meta({ examples: ['https://agent.example.com/hooks'] }),
     events: events.min(1),
     active: z.boolean().meta({ examples: [true] }),
+    disabled_reason: z
+      .enum(['gone', 'failing', 'manual'])
+      .nullable()
+      .meta({ examples: [null] }),
+    description: z.string().nullable(),
+    filter: webhookFilterSchema.nullable(),
+    rate_limit: z
+      .int()
+      .nullable()
+      .meta({ examples: [20] }),
+    secret_hint: z
+      .string()
+      .nullable()
+      .meta({ examples: ['f123'] }),
+    previous_secret_expires_at: z.iso.datetime().nullable(),
     created_at: z.iso.datetime(),
   })
   .meta({ id: 'Webhook' });
@@ -25,18 +55,26 @@ export const createdWebhookSchema = webhookSchema.extend({
   secret: z.string().meta({ examples: [SECRET_EXAMPLE] }),
 });
 
+export const webhookUrl = z.string().meta({ examples: ['https://agent.example.com/hooks'] });
+export const wantedEvents = events.min(1, 'Expected at least one event').transform((names) => [...new Set(names)]);
+export const ownSecret = boundedText({ min: WEBHOOK_SECRET_LENGTH_MIN, max: WEBHOOK_SECRET_LENGTH_MAX })
+  .refine((secret) => /^[\x20-\x7e]*$/.test(secret), 'Expected printable ASCII characters')
+  .meta({ examples: [SECRET_EXAMPLE] });
+
+/** A switch that is off unless it is sent; `null` counts as not sent. */
+export const aSwitch = z
+  .boolean()
+  .nullish()
+  .transform((isOn) => isOn ?? false);
+
 /** webhooks.md §2.1; what the URL may be, webhooks.md §3, is checked behind this. `null` counts as not sent. */
 export const createWebhookSchema = z.object({
-  url: z.string().meta({ examples: ['https://agent.example.com/hooks'] }),
-  events: events.min(1, 'Expected at least one event').transform((names) => [...new Set(names)]),
-  secret: boundedText({ min: WEBHOOK_SECRET_LENGTH_MIN, max: WEBHOOK_SECRET_LENGTH_MAX })
-    .refine((secret) => /^[\x20-\x7e]*$/.test(secret), 'Expected printable ASCII characters')
-    .nullish()
-    .meta({ examples: [SECRET_EXAMPLE] }),
-  legacy_signature: z
-    .boolean()
-    .nullish()
-    .transform((isLegacy) => isLegacy ?? false),
+  url: webhookUrl,
+  events: wantedEvents,
+  secret: optional(ownSecret).meta({ examples: [SECRET_EXAMPLE] }),
+  legacy_signature: aSwitch,
+  /** webhooks.md §11.4: made only if the endpoint takes a `ping`. */
+  verify: aSwitch,
 });
 
 export const webhooksSchema = z.object({ webhooks: z.array(webhookSchema) });

@@ -7,6 +7,7 @@ import type { Lease } from '../store/webhooks/attempts/leases';
 import type { AttemptRecord, Delivery } from '../store/schema/collections/deliveries';
 import type { Webhook } from '../store/schema/collections/webhooks';
 import type { Database } from '../store/schema/database';
+import { activeSecrets } from './active-secrets';
 import { attemptRecord, digestsOf, withoutSignatures } from './attempt-record';
 import { webhookHeaders } from './signing';
 
@@ -36,27 +37,27 @@ const DELIVERY_HEADER = 'webhook-delivery';
 const ABORT = 'abort-message';
 
 /**
- * One attempt on the wire: the URL and the secret are those of now, the body is that of the first attempt. Never throws.
+ * One attempt on the wire: the URL and the secrets are those of now, the body is that of the first attempt. Never throws.
  * @param now of the attempt: it is signed with this time
  */
 export async function attempt(deps: AttemptDeps, { delivery, webhook }: Lease, now: Date): Promise<Attempted> {
   const startedMs = performance.now();
-  const { outcome, exchange, headers, secret } = await send(deps, { delivery, webhook }, now);
+  const { outcome, exchange, headers, secrets } = await send(deps, { delivery, webhook }, now);
   const durationMs = Math.round(performance.now() - startedMs);
   deps.metrics.webhookAttemptSeconds.observe(durationMs / 1_000);
   deps.metrics.webhookAttempts.inc({ outcome: labelOf(outcome), attempt: delivery.attempts === 1 ? 'first' : 'retry' });
-  const hidden = [...secret, ...digestsOf(headers)];
+  const hidden = [...secrets, ...digestsOf(headers)];
   const record = attemptRecord({ attempt: delivery.attempts, at: now, durationMs, outcome, exchange, hidden });
   return { outcome, record, sent: exchange === null ? undefined : withoutSignatures(headers) };
 }
 
-/** What was sent with which secret, and what came of it. */
+/** What was sent with which secrets, and what came of it. */
 interface Sent {
   outcome: AttemptOutcome;
   /** Null when nothing was sent. */
   exchange: Exchange | null;
   headers: Record<string, string>;
-  secret: string[];
+  secrets: readonly string[];
 }
 
 async function send(
@@ -64,20 +65,17 @@ async function send(
   { delivery, webhook }: Omit<Lease, 'token'>,
   now: Date,
 ): Promise<Sent> {
-  let secret: string;
-  try {
-    secret = openSecret(webhook);
-  } catch {
-    log.error({ event: 'webhook.secret_unavailable', webhookId: webhook._id, mend: 'SECRET_KEYS lost a key' });
-    return { outcome: { kind: 'fault', error: 'secret_unavailable' }, exchange: null, headers: {}, secret: [] };
+  const secrets = activeSecrets({ openSecret, log }, webhook, now);
+  if (secrets === null) {
+    return { outcome: { kind: 'fault', error: 'secret_unavailable' }, exchange: null, headers: {}, secrets: [] };
   }
   const body = Buffer.from(delivery.body);
   const { _id: deliveryId, event, attempts } = delivery;
   const { legacySignature } = webhook;
-  const headers = webhookHeaders({ deliveryId, event, attempt: attempts, body, secret, legacySignature, now });
+  const headers = webhookHeaders({ deliveryId, event, attempt: attempts, body, secrets, legacySignature, now });
   const exchange = await egress.post(webhook.url, { headers, body });
   const outcome = exchange.kind === 'fault' && isStopping() ? { kind: 'lost' as const } : outcomeOf(exchange, now);
-  return { outcome, exchange, headers, secret: [secret] };
+  return { outcome, exchange, headers, secrets };
 }
 
 function outcomeOf(exchange: Exchange, now: Date): AttemptOutcome {

@@ -42,7 +42,7 @@ export async function attemptCallback(
     event,
     attempt,
     body,
-    secret: deps.secrets.open(signer.id, secret),
+    secrets: [deps.secrets.open(signer.id, secret)],
     legacySignature: false,
     now,
   });

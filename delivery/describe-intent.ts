@@ -1,8 +1,10 @@
 import type { WebhookEvent } from '../contract/events';
 import { deletedInfo, type GroupGuard } from '../domain/group';
+import type { EventTraits } from '../domain/webhook-filter';
 import { presentNewAgent, presentPresence, presentRead } from '../presenters/events';
 import { presentInvitation } from '../presenters/invitation';
-import { presentMessage, STORED } from '../presenters/message';
+import { mentionsIn, presentMessage, STORED } from '../presenters/message';
+import type { AgentCard } from '../store/agents/agents';
 import type { Delivery } from '../store/schema/collections/deliveries';
 import type { Message } from '../store/schema/collections/messages';
 import type { IntentRow } from '../store/schema/collections/outbox';
@@ -22,18 +24,21 @@ export interface WebhookNews {
   data: string;
   /** What its deliveries keep besides. */
   kept: Pick<Delivery, 'messageId' | 'conversationId' | 'position' | 'subjectId' | 'subjectVersion'>;
+  /** What filters of webhooks look at. */
+  traits: EventTraits;
 }
 
 /** The event behind an intent (webhooks.md §5); null when there is nothing to deliver any more. */
 export function describeIntent(row: IntentRow, facts: IntentFacts, publicBaseUrl: string): WebhookNews | null {
-  const news = { event: row.kind, key: row._id, at: row.createdAt, kept: {} };
+  const news = { event: row.kind, key: row._id, at: row.createdAt, kept: {}, traits: {} };
   switch (row.kind) {
     case 'message.new':
       return describeMessage(row, facts);
     case 'message.read': {
       const readerHandle = facts.cards.get(row.readerId)?.handle ?? UNKNOWN_SENDER.handle;
       const throughSeq = facts.throughSeqs.get(row._id) ?? 0;
-      return { ...news, data: JSON.stringify(presentRead({ ...row, readerHandle, throughSeq, at: row.createdAt })) };
+      const data = JSON.stringify(presentRead({ ...row, readerHandle, throughSeq, at: row.createdAt }));
+      return { ...news, data, traits: { conversationId: row.conversationId } };
     }
     case 'presence.update':
       return {
@@ -58,7 +63,8 @@ export function describeIntent(row: IntentRow, facts: IntentFacts, publicBaseUrl
     case 'group.deleted': {
       const deleted = facts.groups.get(row.groupId)?.deleted ?? null;
       if (deleted === null) return null;
-      return { ...news, data: JSON.stringify(deletedInfo(row.groupId, deleted)) };
+      const data = JSON.stringify(deletedInfo(row.groupId, deleted));
+      return { ...news, data, traits: { conversationId: row.groupId } };
     }
   }
 }
@@ -72,7 +78,15 @@ function describeMessage(row: Extract<IntentRow, { kind: 'message.new' }>, facts
   if (group !== null && isLost(message, group)) return null;
   const sender = facts.cards.get(message.senderId) ?? UNKNOWN_SENDER;
   const shown = { ...STORED, deliveryId: deliveryId(targetId, salt, position) };
-  return messageNews({ targetId, position, message, json: presentMessage(message, sender, shown, group) });
+  const handle = facts.cards.get(targetId)?.handle;
+  return messageNews({
+    targetId,
+    handle,
+    position,
+    message,
+    sender,
+    json: presentMessage(message, sender, shown, group),
+  });
 }
 
 /** A deleted group lets only its last message through: the notice (groups.md G7). */
@@ -80,10 +94,23 @@ function isLost({ seq }: Message, { deleted, nextSeq }: GroupGuard): boolean {
   return deleted !== null && seq !== nextSeq - 1;
 }
 
-/** `message.new` for one recipient; `json` is the message object. The same news from an intent and from a release. */
-export function messageNews(of: { targetId: string; position: number; message: Message; json: string }): WebhookNews {
-  const { targetId, position, message, json: data } = of;
+/** A message for one recipient. */
+export interface MessageFor {
+  targetId: string;
+  /** Of the recipient, where a filter asks whether it is mentioned. */
+  handle: string | undefined;
+  position: number;
+  message: Message;
+  sender: AgentCard;
+  /** The message object. */
+  json: string;
+}
+
+/** `message.new` for one recipient. The same news from an intent and from a release. */
+export function messageNews({ targetId, handle, position, message, sender, json: data }: MessageFor): WebhookNews {
   const { _id: messageId, conversationId, createdAt: at } = message;
   const key = messageEventKey(messageId, targetId);
-  return { event: 'message.new', key, at, data, kept: { messageId, conversationId, position } };
+  const isMention = handle !== undefined && mentionsIn(message).includes(handle);
+  const traits = { conversationId, message: { sender: sender.handle, type: message.type, isMention } };
+  return { event: 'message.new', key, at, data, kept: { messageId, conversationId, position }, traits };
 }

@@ -32,6 +32,8 @@ export class EndpointPump {
   private finished: { lease: Lease; result: AttemptResult }[] = [];
   private isAsked = true;
   private wakeUp: () => void = () => undefined;
+  /** Runs while the endpoint's rate limit makes what is there wait. */
+  private pacing: NodeJS.Timeout | null = null;
 
   constructor(
     private readonly deps: AttemptDeps,
@@ -51,33 +53,54 @@ export class EndpointPump {
         await this.record();
         await this.start();
         this.source.onStep?.();
-        if (this.inFlight === 0 && this.finished.length === 0 && !this.isAsked) return this.counts;
+        if (this.isIdle()) return this.counts;
         await this.untilChanged();
       }
     } finally {
+      this.stopPacing();
       onEnd();
     }
   }
 
+  private isIdle(): boolean {
+    return this.inFlight === 0 && this.finished.length === 0 && !this.isAsked && this.pacing === null;
+  }
+
   private async start(): Promise<void> {
     this.isAsked = false;
+    this.stopPacing();
     const count = this.source.room(this.inFlight, this.counts.attempted);
     if (count <= 0) return;
-    for (const leased of await this.lease(count)) {
+    const { leases, pacedUntil } = await this.lease(count);
+    for (const leased of leases) {
       this.inFlight += 1;
       this.counts.attempted += 1;
       void this.attempt(leased);
     }
+    if (pacedUntil !== undefined) this.wakeAt(pacedUntil);
+  }
+
+  private wakeAt(time: Date): void {
+    const onTime = (): void => {
+      this.pacing = null;
+      this.wake();
+    };
+    this.pacing = setTimeout(onTime, Math.max(1, time.getTime() - Date.now()));
+  }
+
+  private stopPacing(): void {
+    if (this.pacing !== null) clearTimeout(this.pacing);
+    this.pacing = null;
   }
 
   /** A database that is away must not take the results of what is on the wire with it: none now, the sweep comes again. */
-  private async lease(count: number): Promise<Lease[]> {
+  private async lease(count: number): Promise<Leased> {
     const { webhookId, lease, now } = this.source;
     try {
-      return (await lease({ webhookId, count, newToken: randomUUID, now: now() })).leases;
+      return await lease({ webhookId, count, newToken: randomUUID, now: now() });
     } catch (error) {
       this.deps.log.warn({ event: 'webhook.not_claimed', webhookId, err: error });
-      return [];
+      return { leases: [], refused: false };
     }
   }
 

@@ -1,3 +1,4 @@
+import { isMissedBy, isToldOf } from '../domain/webhook-activity';
 import type { AgentReader } from '../store/agents/agents';
 import { deliveryOrder, type Delivery } from '../store/schema/collections/deliveries';
 import type { Database } from '../store/schema/database';
@@ -37,10 +38,14 @@ export async function expandIntents(deps: ExpandDeps): Promise<Expanded> {
     const facts = await loadFacts(deps, rows);
     const now = new Date();
     const expansions = rows.map((row): Expansion => {
-      const webhooks = facts.webhooks.get(row.targetId) ?? [];
-      const news = webhooks.length === 0 ? null : describeIntent(row, facts, publicBaseUrl);
+      const moment = { event: row.kind, version: row.webhookVersion };
+      const ofTarget = facts.webhooks.get(row.targetId) ?? [];
+      const webhooks = ofTarget.filter((webhook) => isToldOf(webhook, moment.version));
+      const missedBy = ofTarget.filter((webhook) => isMissedBy(webhook, moment));
+      const isNobody = webhooks.length + missedBy.length === 0;
+      const news = isNobody ? null : describeIntent(row, facts, publicBaseUrl);
       const order = deliveryOrder(row.position ?? 0, row.createdAt);
-      const to = { webhooks, webhookVersion: row.webhookVersion, order, now };
+      const to = { webhooks, missedBy, order, now };
       return { row, deliveries: news === null ? [] : newDeliveries(news, to) };
     });
     for (const chunk of chunksOf(expansions)) note(webhookIds, await saveDeliveries(database, chunk));

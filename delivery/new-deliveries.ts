@@ -1,5 +1,5 @@
 import { DELIVERY_KEEP_MS } from '../contract/limits';
-import { isToldOf } from '../domain/webhook-told';
+import { passesFilter } from '../domain/webhook-filter';
 import { presentWebhookEvent } from '../presenters/webhook-event';
 import type { Delivery } from '../store/schema/collections/deliveries';
 import type { Webhook } from '../store/schema/collections/webhooks';
@@ -8,10 +8,10 @@ import type { WebhookNews } from './describe-intent';
 
 /** To whom, and behind what. */
 export interface Addressed {
-  /** The webhooks of the target, inactive ones too. */
+  /** Those of the target that are told of what happened then (`domain/webhook-activity.ts`). */
   webhooks: Webhook[];
-  /** Of the intent: webhooks that came later get nothing. */
-  webhookVersion: number;
+  /** Those that were not active then: each is left a record of what it missed. */
+  missedBy?: Webhook[];
   /** Where it stands among the deliveries of one webhook. */
   order: string;
   /** Of a pause that ended. */
@@ -20,21 +20,22 @@ export interface Addressed {
 }
 
 /**
- * One delivery for each webhook that lists the event and was there when it happened; for one that is inactive a record of
- * what it missed.
+ * One delivery for each of these webhooks that lists the event and whose filter lets it through; for those that missed it
+ * a record of that.
  */
 export function newDeliveries(
   news: WebhookNews,
-  { webhooks, webhookVersion, order, isReleased = false, now }: Addressed,
+  { webhooks, missedBy = [], order, isReleased = false, now }: Addressed,
 ): Delivery[] {
   const eventId = eventIdOf(news.key);
   const body = presentWebhookEvent({ ...news, eventId });
-  return webhooks
-    .filter((webhook) => isToldOf(webhook, news.event) && webhook.fromVersion <= webhookVersion)
-    .map(({ _id: webhookId, agentId, active }) => ({
-      _id: webhookDeliveryId(eventId, webhookId),
-      webhookId,
-      agentId,
+  const missing = new Set(missedBy);
+  return [...webhooks, ...missedBy]
+    .filter(({ events, filter }) => events.includes(news.event) && passesFilter(filter, news.traits))
+    .map((webhook) => ({
+      _id: webhookDeliveryId(eventId, webhook._id),
+      webhookId: webhook._id,
+      agentId: webhook.agentId,
       event: news.event,
       eventId,
       body,
@@ -55,7 +56,7 @@ export function newDeliveries(
       ...(isReleased ? { released: true as const } : {}),
       ...news.kept,
       expiresAt: null,
-      ...(active ? {} : missed(now)),
+      ...(missing.has(webhook) ? missed(now) : {}),
     }));
 }
 

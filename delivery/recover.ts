@@ -1,4 +1,5 @@
 import { presentRow } from '../presenters/message';
+import { asksForMentions } from '../domain/webhook-filter';
 import { findInboxIn, loadRows } from '../store/inbox/inbox';
 import type { InboxInGuard } from '../domain/guards';
 import { deliveryOrder, type Delivery } from '../store/schema/collections/deliveries';
@@ -83,7 +84,7 @@ function recovered(original: Delivery, now: Date): Recovered {
   return { original, delivery: replayOf(original, replayIdOf(original), { order: original.order, now }) };
 }
 
-/** Deliveries of messages that had none, as an expansion of their intents would have made them. */
+/** Deliveries of messages that had none, as an expansion of their intents would have made them; its filter decides, too. */
 async function neverMade(
   { database, agents }: ExpandDeps,
   webhook: Webhook,
@@ -91,11 +92,12 @@ async function neverMade(
 ): Promise<Delivery[]> {
   const { agentId } = webhook;
   const rows = await loadRows(database, agents, { _id: agentId, inboxSalt: inbox.salt }, envelopes);
+  const handle = asksForMentions(webhook) ? (await agents.loadCards([agentId])).get(agentId)?.handle : undefined;
   return rows.flatMap((row) => {
-    const { position, message } = row;
-    const news = messageNews({ targetId: agentId, position, message, json: presentRow(row) });
+    const { position, message, sender } = row;
+    const news = messageNews({ targetId: agentId, handle, position, message, sender, json: presentRow(row) });
     const order = deliveryOrder(position, message.createdAt);
-    return newDeliveries(news, { webhooks: [webhook], webhookVersion: Number.POSITIVE_INFINITY, order, now });
+    return newDeliveries(news, { webhooks: [webhook], order, now });
   });
 }
 

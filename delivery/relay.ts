@@ -13,6 +13,7 @@ import { relayTeamTurns } from './team-turn-relay';
 import { relayTurns } from './turn-relay';
 import { relayVisibility } from './visibility-relay';
 import { createWebhookRelay } from './webhook-relay';
+import { relayWebhookTests } from './webhook-tests-relay';
 import { relayWrittenOff } from './written-off-relay';
 
 /** The api signals at once; what is left after this long is the relay's. */
@@ -49,6 +50,7 @@ export function startRelay(deps: RelayDeps): { stop: () => Promise<void> } {
       relayVisibility(database, before),
       relayDeletedWebhooks(database, now),
       relayRecoveries(deps, now),
+      relayWebhookTests(database, now),
       relayTurns(deps, before),
       relayTeamTurns(deps, before),
     ];

@@ -1,5 +1,8 @@
 import { isSilenced, type Releasing } from '../domain/guards';
+import { isKeepingWaiting, isToldByRelease } from '../domain/webhook-activity';
+import { asksForMentions } from '../domain/webhook-filter';
 import { presentRow } from '../presenters/message';
+import type { AgentReader } from '../store/agents/agents';
 import { deliveryOrder, type Delivery } from '../store/schema/collections/deliveries';
 import type { Webhook } from '../store/schema/collections/webhooks';
 import { findInboxIn, readReleased, type InboxRow } from '../store/inbox/inbox';
@@ -34,35 +37,41 @@ export async function releaseStep(deps: ExpandDeps, agentId: string): Promise<Re
   const inbox = await findInboxIn(database, agentId);
   if (inbox?.releasing === undefined || inbox.silentFrom === undefined || isSilenced(inbox)) return NOTHING;
   const { releasing, silentFrom, writtenOff } = inbox;
-  const webhooks = (await listWebhooks(database, agentId)).filter(({ active }) => active);
+  const webhooks = (await listWebhooks(database, agentId)).filter((own) => own.active || isKeepingWaiting(own));
+  const handle = webhooks.some(asksForMentions) ? await handleOf(agents, agentId) : undefined;
   const head = inbox.nextPosition - 1;
   const page = { after: silentFrom - 1, upTo: head, limit: PAGE, includeMuted: false, writtenOff, since: releasing.at };
   const agent = { _id: agentId, inboxSalt: inbox.salt };
   // What the agent acknowledged itself is left in: that says nothing of its webhooks.
   const rows = webhooks.length === 0 ? [] : await readReleased(database, agents, agent, { ...page, syncedUpTo: 0 });
   const upTo = rows.length < PAGE ? head : (rows.at(-1)?.position ?? head);
-  const deliveries = rows.flatMap((row) => deliveriesOf(row, { agentId, webhooks, releasing }));
+  const deliveries = rows.flatMap((row) => deliveriesOf(row, { agentId, handle, webhooks, releasing }));
   const saved = await saveReleased(database, inbox, { upTo, deliveries });
   const webhookIds = [...new Set(saved.deliveries.map(({ webhookId }) => webhookId))];
   return { isMore: saved.isMore, made: saved.deliveries.length, webhookIds };
 }
 
-/** For the webhooks that were there when the silence ended, and for those that were when the message came. */
-function deliveriesOf(
-  row: InboxRow,
-  { agentId, webhooks, releasing }: { agentId: string; webhooks: Webhook[]; releasing: Releasing },
-): Delivery[] {
-  const { position, message } = row;
-  const meant = webhooks.filter(
-    ({ fromVersion, fromPosition = Number.POSITIVE_INFINITY }) =>
-      fromVersion <= releasing.webhookVersion || fromPosition <= position,
-  );
-  const news = messageNews({ targetId: agentId, position, message, json: presentRow(row) });
-  const whoever = { webhooks: meant, webhookVersion: Number.POSITIVE_INFINITY };
+/** Of the agent whose silence ended. */
+interface Released {
+  agentId: string;
+  handle: string | undefined;
+  webhooks: Webhook[];
+  releasing: Releasing;
+}
+
+/** For the webhooks that were in force when the silence ended, and for those that were when the message came. */
+function deliveriesOf(row: InboxRow, { agentId, handle, webhooks, releasing }: Released): Delivery[] {
+  const { position, message, sender } = row;
+  const moment = { version: releasing.webhookVersion, position };
+  const news = messageNews({ targetId: agentId, handle, position, message, sender, json: presentRow(row) });
   return newDeliveries(news, {
-    ...whoever,
+    webhooks: webhooks.filter((webhook) => isToldByRelease(webhook, moment)),
     order: deliveryOrder(position, releasing.at),
     isReleased: true,
     now: new Date(),
   });
+}
+
+async function handleOf(agents: AgentReader, agentId: string): Promise<string | undefined> {
+  return (await agents.loadCards([agentId])).get(agentId)?.handle;
 }

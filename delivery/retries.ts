@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { WEBHOOK_ATTEMPTS_AT_ONCE } from '../contract/limits';
+import { isKeepingWaiting } from '../domain/webhook-activity';
 import { stageOf, type AttemptCounts, type WebhookHealth } from '../domain/webhook-health';
 import { leaseDue, leaseOne } from '../store/webhooks/attempts/leases';
 import { cancelWaiting } from '../store/webhooks/attempts/interventions';
@@ -42,7 +43,7 @@ interface Time {
 
 async function attemptAt(deps: AttemptDeps, webhook: Webhook, time: Time): Promise<AttemptCounts> {
   const { _id: webhookId, active, held, breaker } = webhook;
-  if (!active) await cancelWaiting(deps.database, webhookId, time.now);
+  if (!active && !isKeepingWaiting(webhook)) await cancelWaiting(deps.database, webhookId, time.now);
   if (!active || held !== null) return NOTHING;
   if (breaker.state === 'open') {
     return breaker.openUntil === null || breaker.openUntil <= time.now ? probe(deps, webhook, time) : NOTHING;

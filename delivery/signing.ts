@@ -7,8 +7,8 @@ export interface SignedRequest {
   attempt: number;
   /** The exact bytes that are sent. */
   body: Buffer;
-  /** As it was shown to the user. */
-  secret: string;
+  /** As they were shown to the user, the newest first: during the overlap of a rotation there are two. */
+  secrets: readonly [string, ...string[]];
   /** The bare digest under the second header name (webhooks.md Decision 1). */
   legacySignature: boolean;
   /** The moment of this attempt: verifiers refuse a skew of more than 300 s. */
@@ -20,14 +20,15 @@ const STANDARD_KEY_BYTES_MAX = 64;
 
 /** The headers of webhooks.md §4, with the Standard Webhooks trio of §11.6 where the secret is a key for it. */
 export function webhookHeaders(request: SignedRequest): Record<string, string> {
-  const { deliveryId, event, attempt, body, secret, legacySignature } = request;
+  const { deliveryId, event, attempt, body, secrets, legacySignature } = request;
   const t = String(Math.floor(request.now.getTime() / 1_000));
-  const signature = `t=${t},v1=${digest(secret, [`${t}.`, body], 'hex')}`;
+  // The oldest last: published verifiers look at the last v1 only, and receivers hold the old secret until they deploy.
+  const signature = [`t=${t}`, ...secrets.map((secret) => `v1=${digest(secret, [`${t}.`, body], 'hex')}`)].join(',');
   return {
     'content-type': 'application/json',
     'user-agent': 'AgentChat-Webhooks/1.0',
     'agentchat-signature': signature,
-    'x-agentchat-signature': legacySignature ? digest(secret, [body], 'hex') : signature,
+    'x-agentchat-signature': legacySignature ? digest(secrets.at(-1) ?? '', [body], 'hex') : signature,
     'x-agentchat-event': event,
     'x-agentchat-delivery': deliveryId,
     'x-agentchat-attempt': String(attempt),
@@ -35,11 +36,12 @@ export function webhookHeaders(request: SignedRequest): Record<string, string> {
   };
 }
 
-function standardWebhooks({ deliveryId, body, secret }: SignedRequest, t: string): Record<string, string> {
-  const key = standardKey(secret);
-  if (key === null) return {};
-  const signature = digest(key, [`${deliveryId}.${t}.`, body], 'base64');
-  return { 'webhook-id': deliveryId, 'webhook-timestamp': t, 'webhook-signature': `v1,${signature}` };
+/** A list of signatures, one for each secret that is a key for it. */
+function standardWebhooks({ deliveryId, body, secrets }: SignedRequest, t: string): Record<string, string> {
+  const keys = secrets.map(standardKey).filter((key) => key !== null);
+  if (keys.length === 0) return {};
+  const signatures = keys.map((key) => `v1,${digest(key, [`${deliveryId}.${t}.`, body], 'base64')}`);
+  return { 'webhook-id': deliveryId, 'webhook-timestamp': t, 'webhook-signature': signatures.join(' ') };
 }
 
 /** The key as the libraries of Standard Webhooks decode it; null when the secret is none. */

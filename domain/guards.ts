@@ -76,7 +76,10 @@ export interface InboxInGuard {
   inboxMode: InboxMode;
   /** Webhooks of the agent, also inactive ones: at most WEBHOOKS_MAX; 0 = no intent for them is written. */
   webhooks: number;
-  /** Grows with every webhook created; absent = 0. Intents carry it, so that none reaches a webhook that came later. */
+  /**
+   * Grows with every webhook that is created or switched off or on; absent = 0. Intents carry it, so that none reaches a
+   * webhook that came later or was off then.
+   */
   webhookVersion?: number;
   /** Grows with every change of the owner's pause; absent = 0. */
   pauseEpoch?: number;

@@ -79,8 +79,8 @@ function presentContext(message: Message, sender: AgentCard, group: GroupCard | 
   });
 }
 
-/** Only texts with an `@` are parsed: most have none. */
-function mentionsIn(message: Message): string[] {
+/** The handles that a message mentions. Only texts with an `@` are parsed: most have none. */
+export function mentionsIn(message: Message): string[] {
   if (!message.content.includes('@')) return [];
   const text = textOf(message);
   return text === undefined ? [] : findMentions(text);

@@ -1,9 +1,36 @@
 import type { WebhookView } from '../contract/webhooks';
+import type { WebhookFilter } from '../domain/webhook-filter';
 import type { Webhook } from '../store/schema/collections/webhooks';
+import { previousExpiry } from '../store/webhooks/rotate-secret';
 
-/** A webhook as its agent sees it: never with its secret. */
-export function presentWebhook({ _id, url, events, active, createdAt }: Webhook): WebhookView {
-  return { id: _id, url, events, active, created_at: createdAt.toISOString() };
+/**
+ * A webhook as its agent sees it at `now`: never with its secret.
+ * @param secretHint the last characters of the secret; null when it cannot be opened any more
+ */
+export function presentWebhook(webhook: Webhook, secretHint: string | null, now: Date): WebhookView {
+  const { _id, url, events, active, disabledReason, description, filter, rateLimit, createdAt } = webhook;
+  return {
+    id: _id,
+    url,
+    events,
+    active,
+    disabled_reason: disabledReason,
+    description: description ?? null,
+    filter: filter === undefined ? null : presentFilter(filter),
+    rate_limit: rateLimit ?? null,
+    secret_hint: secretHint,
+    previous_secret_expires_at: previousExpiry(webhook, now)?.toISOString() ?? null,
+    created_at: createdAt.toISOString(),
+  };
+}
+
+function presentFilter({ conversationIds, senders, messageTypes, mentionsMe }: WebhookFilter): WebhookView['filter'] {
+  return {
+    ...(conversationIds === undefined ? {} : { conversation_ids: conversationIds }),
+    ...(senders === undefined ? {} : { senders }),
+    ...(messageTypes === undefined ? {} : { message_types: messageTypes }),
+    ...(mentionsMe === undefined ? {} : { mentions_me: mentionsMe }),
+  };
 }
 
 /** A webhook as the answers of a key swap list it (identity.md §12). */

@@ -11,6 +11,7 @@ import { createTeamTurnActivities } from '../activities/team-turn';
 import { createTurnActivities } from '../activities/turn';
 import { createRecoveryActivities } from '../activities/webhook-recovery';
 import { createWebhookActivities, type WebhookActivityDeps } from '../activities/webhook';
+import { createWebhookTestActivities } from '../activities/webhook-test';
 import type { BlobStore } from '../platform/blobs/blob-store';
 import type { SecretKey } from '../platform/config';
 import type { Logger } from '../platform/logger';
@@ -55,6 +56,7 @@ export function createActivities(deps: ActivityDeps) {
     ...createPaidTurnActivities({ ...deps, paymentSeal: createPaymentSeal(deps.secretKeys) }),
     ...createWebhookActivities(deps.webhooks),
     ...createRecoveryActivities({ ...deps, agents: createAgentReader(deps.database), wake: deps.webhooks.wake }),
+    ...createWebhookTestActivities(deps.webhooks),
     ...createReleaseActivities({
       ...deps,
       agents: createAgentReader(deps.database),

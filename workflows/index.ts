@@ -14,6 +14,7 @@ import { turn } from './turn';
 import { visit } from './visit';
 import { webhook } from './webhook';
 import { webhookRecovery } from './webhook-recovery';
+import { webhookTest } from './webhook-test';
 
 const flows = {
   accountDeletion,
@@ -31,6 +32,7 @@ const flows = {
   visit,
   webhook,
   webhookRecovery,
+  webhookTest,
 };
 
 // Compiles only while every flow is what its clients start.
@@ -52,4 +54,5 @@ export {
   visit,
   webhook,
   webhookRecovery,
+  webhookTest,
 };

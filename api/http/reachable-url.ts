@@ -1,7 +1,7 @@
-import { AppError } from '../../contract/errors';
 import { isForbiddenAddress } from '../../domain/addresses';
 import { checkWebhookUrl, FORBIDDEN_ADDRESS, type WebhookUrlRules } from '../../domain/webhook-url';
 import { lookUpAddresses } from '../../platform/host-addresses';
+import { fieldFault } from './field-fault';
 
 /**
  * A URL that the platform may post to: webhooks.md §3. A name that nobody can resolve is accepted: it may come, and each
@@ -11,12 +11,8 @@ import { lookUpAddresses } from '../../platform/host-addresses';
  */
 export async function requireReachable(field: string, text: string, rules: WebhookUrlRules): Promise<void> {
   const check = checkWebhookUrl(text, rules);
-  if (check.fault !== null) throw urlFault(field, check.fault);
+  if (check.fault !== null) throw fieldFault(field, check.fault);
   if (rules.allowPrivate || check.isAddress) return;
   const addresses = await lookUpAddresses(check.host);
-  if (addresses.some(isForbiddenAddress)) throw urlFault(field, FORBIDDEN_ADDRESS);
-}
-
-function urlFault(field: string, fault: string): AppError {
-  return new AppError('VALIDATION_ERROR', { formErrors: [], fieldErrors: { [field]: [fault] } });
+  if (addresses.some(isForbiddenAddress)) throw fieldFault(field, FORBIDDEN_ADDRESS);
 }

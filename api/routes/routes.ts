@@ -61,6 +61,8 @@ import { publicRoutes } from './public/routes';
 import { agentTurnRoutes } from './v1/gateway-turns';
 import { webhookLogRoutes } from './v1/webhook-log';
 import { webhookRecoveryRoutes } from './v1/webhook-recovery';
+import { webhookSettingsRoutes } from './v1/webhook-settings';
+import { webhookTestRoutes } from './v1/webhook-tests';
 import { webhookRoutes } from './v1/webhooks';
 
 /** What the handlers of all routes need. */
@@ -83,8 +85,8 @@ export interface RouteDeps {
   avatars: Avatars;
   turns: Turns;
   voices: Voices;
-  /** Of paid chat: asks for what is withheld. */
-  flows: Pick<Flows, 'askSettlement'>;
+  /** Of paid chat: asks for what is withheld. Of webhooks: tries an endpoint. */
+  flows: Pick<Flows, 'askSettlement' | 'tryEndpoint'>;
   health: Health;
 }
 
@@ -123,9 +125,7 @@ export function allRoutes(deps: RouteDeps): Route[] {
     ...groupAvatarRoutes(groups),
     ...muteRoutes(deps),
     ...presenceRoutes(deps),
-    ...webhookRoutes({ database: deps.database, ...webhookOptions(deps.config) }),
-    ...webhookLogRoutes(deps),
-    ...webhookRecoveryRoutes(deps),
+    ...webhooksOf(deps),
     ...dashboardAuthRoutes({ ...deps, publicBaseUrl }),
     ...dashboardAgentRoutes({ ...deps, publicBaseUrl }),
     ...ownerViewRoutes({ ...deps, publicBaseUrl }),
@@ -139,7 +139,14 @@ export function allRoutes(deps: RouteDeps): Route[] {
   ];
 }
 
-function webhookOptions(config: Config) {
+function webhooksOf({ config, database, flows, agents }: RouteDeps): Route[] {
   const urlRules = { allowHttp: config.WEBHOOK_ALLOW_HTTP, allowPrivate: config.WEBHOOK_ALLOW_PRIVATE };
-  return { secrets: createWebhookSecrets(config.SECRET_KEYS), urlRules };
+  const deps = { database, flows, secrets: createWebhookSecrets(config.SECRET_KEYS), urlRules };
+  return [
+    ...webhookRoutes(deps),
+    ...webhookLogRoutes(deps),
+    ...webhookRecoveryRoutes({ database, agents }),
+    ...webhookSettingsRoutes(deps),
+    ...webhookTestRoutes(deps),
+  ];
 }

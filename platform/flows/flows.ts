@@ -8,6 +8,7 @@ import { createTurnFlows, type TurnFlows } from './turn';
 import { createScheduleFlows, type ScheduleFlows } from './housekeeping';
 import { createRecoveryFlows, type RecoveryFlows } from './webhook-recovery';
 import { createWebhookFlows, type WebhookFlows } from './webhook';
+import { createWebhookTestFlows, type WebhookTestFlows } from './webhook-test';
 import { createFlowClient, type FlowClient, type FlowClientDeps } from './flow-client';
 
 /** The one typed client of the durable flows; each kind of flow has its part in `flows/`. */
@@ -17,6 +18,7 @@ export type Flows = CodeFlows &
   EnforcementFlows &
   WebhookFlows &
   RecoveryFlows &
+  WebhookTestFlows &
   ReleaseFlows &
   TurnFlows &
   TeamTurnFlows &
@@ -32,6 +34,7 @@ export function createFlows(deps: FlowClientDeps): Flows {
     ...createEnforcementFlows(flows),
     ...createWebhookFlows(flows),
     ...createRecoveryFlows(flows),
+    ...createWebhookTestFlows(flows),
     ...createReleaseFlows(flows),
     ...createTurnFlows(flows),
     ...createTeamTurnFlows(flows),

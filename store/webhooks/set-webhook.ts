@@ -64,6 +64,10 @@ export function createWebhook(database: Database, input: NewWebhook): Promise<We
 async function whyRefused(database: Database, agentId: string, session: ClientSession): Promise<AppError> {
   const inbox = await database.guards.findOne<InboxInGuard>({ _id: inboxInId(agentId) }, { session });
   if (inbox === null || inbox.status === 'deleted') return new AppError('UNAUTHORIZED');
+  return limitReached();
+}
+
+export function limitReached(): AppError {
   return new AppError('LIMIT_REACHED', undefined, undefined, `Maximum ${WEBHOOKS_MAX} webhooks per agent`);
 }
 

@@ -151,6 +151,10 @@ describe('what a paused agent can do', () => {
     const since = new Date().toISOString();
     await call('listWebhookEvents', 'GET', `/v1/webhooks/${hook.body?.id}/events`);
     await call('recoverWebhook', 'POST', `/v1/webhooks/${hook.body?.id}/recover`, { since });
+    await call('updateWebhook', 'PATCH', `/v1/webhooks/${hook.body?.id}`, { description: 'mine' });
+    await call('rotateWebhookSecret', 'POST', `/v1/webhooks/${hook.body?.id}/rotate-secret`);
+    await call('revokePreviousSecret', 'DELETE', `/v1/webhooks/${hook.body?.id}/previous-secret`);
+    await call('testWebhook', 'POST', `/v1/webhooks/${hook.body?.id}/test`);
     await call('deleteWebhook', 'DELETE', `/v1/webhooks/${hook.body?.id}`);
     await call('listAgentTurns', 'GET', '/v1/gateway/turns');
     const turn = '/v1/gateway/turns/exe_none';

@@ -50,6 +50,12 @@ describe('the resource /v1/webhooks', () => {
       url: URL,
       events: ['message.read', 'message.new'],
       active: true,
+      disabled_reason: null,
+      description: null,
+      filter: null,
+      rate_limit: null,
+      secret_hint: secret.slice(-4),
+      previous_secret_expires_at: null,
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
     });
     expect(id).toMatch(/^whk_[\w-]{16,}$/);

@@ -21,7 +21,7 @@ const headers = (changes: Partial<Parameters<typeof webhookHeaders>[0]> = {}): R
     event: 'message.new',
     attempt: 1,
     body,
-    secret: HEX_SECRET,
+    secrets: [HEX_SECRET],
     legacySignature: false,
     now: NOW,
     ...changes,
@@ -69,7 +69,7 @@ describe('what an attempt is signed with (webhooks.md §4, §11.6)', () => {
     ['one with the prefix', `whsec_${Buffer.alloc(32, 7).toString('base64')}`, Buffer.alloc(32, 7).toString('base64')],
   ])('Standard Webhooks: %s is its own base64', (_, secret, encoded) => {
     const t = Math.floor(NOW.getTime() / 1_000);
-    const signed = headers({ secret });
+    const signed = headers({ secrets: [secret] });
     const expected = createHmac('sha256', Buffer.from(encoded, 'base64'))
       .update(`whd_1.${t}.`)
       .update(body)
@@ -82,7 +82,7 @@ describe('what an attempt is signed with (webhooks.md §4, §11.6)', () => {
   test.each(['not base64 at all, but long enough', 'c2hvcnQ=', 'A'.repeat(200)])(
     'Standard Webhooks: a secret that is no key for it gives no such headers: %s',
     (secret) => {
-      expect(Object.keys(headers({ secret })).filter((name) => name.startsWith('webhook-'))).toEqual([]);
+      expect(Object.keys(headers({ secrets: [secret] })).filter((name) => name.startsWith('webhook-'))).toEqual([]);
     },
   );
 });

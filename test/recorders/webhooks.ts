@@ -1,4 +1,5 @@
 import type { WebhookActivities } from '../../activities/webhook';
+import type { WebhookTestActivities } from '../../activities/webhook-test';
 import { saveHistory } from '../support/histories';
 import { useSkippedTime } from '../support/skipped-time';
 import { waitFor } from '../support/wait';
@@ -10,7 +11,9 @@ import {
   skipSignal,
   webhookFlowId,
 } from '../../workflows/messages/webhook';
+import { webhookTestId } from '../../workflows/messages/webhook-test';
 import type { webhook } from '../../workflows/webhook';
+import type { webhookTest } from '../../workflows/webhook-test';
 
 type Due = Awaited<ReturnType<WebhookActivities['attemptDueDeliveries']>>;
 
@@ -85,5 +88,20 @@ describe('histories of webhooks in trouble', () => {
         await flow.signal(disableSignal);
       },
     );
+  });
+});
+
+describe('histories of tests of endpoints', () => {
+  const time = useSkippedTime();
+
+  test('webhook-test: how the one attempt ended', async () => {
+    const result = { delivered: false, status: 503, durationMs: 12, error: 'HTTP 503 Service Unavailable' };
+    const activities: WebhookTestActivities = { tryEndpoint: () => Promise.resolve(result) };
+    await time.withWorker(activities, async () => {
+      const testId = 'whd_ended';
+      const flow = await time.start<typeof webhookTest>('webhookTest', webhookTestId(testId), [{ testId }]);
+      expect(await flow.result()).toEqual(result);
+      await saveHistory(time.server, flow.workflowId, 'webhook-test/ended');
+    });
   });
 });

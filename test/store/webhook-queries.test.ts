@@ -1,5 +1,6 @@
 import { explainQueries, type Explained } from '../../bench/explain';
 import { relayDeletedWebhooks } from '../../delivery/deleted-webhooks-relay';
+import { relayWebhookTests } from '../../delivery/webhook-tests-relay';
 import { cancelGroupDeliveries, dropWebhooks, removeUnsent } from '../../store/webhooks/deliveries';
 import { createAgentReader } from '../../store/agents/agents';
 import { findInboxIn, readReleased } from '../../store/inbox/inbox';
@@ -8,6 +9,9 @@ import { announcePresence } from '../../store/webhooks/intents/announce-presence
 import { setPause } from '../../store/accounts/set-pause';
 import { addContact } from '../../store/contacts/relations';
 import { withTransaction } from '../../store/schema/database';
+import { revokePreviousSecret, rotateSecret } from '../../store/webhooks/rotate-secret';
+import { updateWebhook } from '../../store/webhooks/update-webhook';
+import { dropTest, saveTest, takeTest } from '../../store/webhooks/webhook-tests';
 import { listWebhooks, listWebhooksInForce } from '../../store/webhooks/webhooks';
 import { createTestAgent, type TestAgent } from '../support/agents';
 import { intentWorker } from '../support/intents';
@@ -72,6 +76,29 @@ describe('queries of webhooks', () => {
     const used = all.flatMap(({ collection, indexes }) => indexes.map((name) => `${collection}.${name}`));
     for (const name of ['guards.releasing_at', 'connections.agent_node', 'envelopes._id_'])
       expect(used).toContain(name);
+  });
+
+  test('changes, rotations and tests of a webhook go by its id, tests that were left by their kind', async () => {
+    const agentId = watcher.agent._id;
+    const [webhook] = await listWebhooks(database, agentId);
+    if (webhook === undefined) throw new Error('no webhook');
+    const { _id: id, secret } = webhook;
+    const [own, at] = [{ agentId, id }, new Date()];
+    const used = await indexesOf(async () => {
+      await updateWebhook(database, { ...own, changes: { active: false, description: 'x' }, at });
+      await updateWebhook(database, { ...own, changes: { active: true, rateLimit: 5 }, at });
+      for (let made = 0; made < 2; made += 1) {
+        await rotateSecret(database, { ...own, secret, overlapMs: 1_000, force: false, at });
+      }
+      await revokePreviousSecret(database, { ...own, at });
+      await saveTest(database, { _id: 'whd_query', endpoint: webhook, event: 'ping', handle: 'a', createdAt: at });
+      await takeTest(database, 'whd_query');
+      await dropTest(database, 'whd_query');
+      await relayWebhookTests(database, at);
+    });
+    for (const name of ['webhooks._id_', 'outbox._id_', 'outbox.kind_created', 'deliveries.failed_webhook_due']) {
+      expect(used).toContain(name);
+    }
   });
 
   test('lists and removals of webhooks, and what they take back', async () => {

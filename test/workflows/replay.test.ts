@@ -29,6 +29,7 @@ describe('recorded histories', () => {
       'group-deletion',
       'webhook',
       'webhook-recovery',
+      'webhook-test',
       'inbox-release',
       'turn',
       'team-turn',

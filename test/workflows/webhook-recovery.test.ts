@@ -35,6 +35,9 @@ describe('what an endpoint missed comes by a recovery (webhooks.md §11.2)', () 
   const hook = async (events = ['message.new']): Promise<string> =>
     (await as(recipient, 'POST', '/v1/webhooks', { url: receiver.url, events })).body.id;
   const recover = (id: string, body: object) => as(recipient, 'POST', `/v1/webhooks/${id}/recover`, body);
+  const change = async (id: string, changes: object): Promise<void> => {
+    expect((await as(recipient, 'PATCH', `/v1/webhooks/${id}`, changes)).status).toBe(200);
+  };
   const flowOf = (jobId: string) => client.workflow.getHandle<typeof webhookRecovery>(recoveryFlowId(jobId));
   const resultOf = async (jobId: string) => {
     await waitFor(() => flowOf(jobId).describe());
@@ -126,14 +129,14 @@ describe('what an endpoint missed comes by a recovery (webhooks.md §11.2)', () 
 
   test('webhooks#36: what comes while a webhook is inactive comes by a recovery, of every kind but presence', async () => {
     const id = await hook(['message.new', 'contact.blocked', 'presence.update']);
-    await database.webhooks.updateOne({ _id: id }, { $set: { active: false, disabledReason: 'manual' } });
+    await change(id, { active: false });
     expect((await recover(id, { since: hourAgo() })).status).toBe(409);
     const since = new Date();
     const message = await send(sender, recipient);
     expect((await as(sender, 'POST', `/v1/contacts/${recipient.agent.handle}/block`)).status).toBeLessThan(300);
     const missed = await waitFor(() => database.deliveries.findOne({ webhookId: id, event: 'contact.blocked' }));
     expect(missed).toMatchObject({ status: 'cancelled', cancelledFor: 'inactive', attempts: 0 });
-    await database.webhooks.updateOne({ _id: id }, { $set: { active: true, disabledReason: null } });
+    await change(id, { active: true });
     const { body } = await recover(id, { since: since.toISOString() });
     expect(body.matched).toBe(2);
     await receiver.received(2);
@@ -141,6 +144,35 @@ describe('what an endpoint missed comes by a recovery (webhooks.md §11.2)', () 
     const got = receiver.requests.map(({ body: bytes }) => JSON.parse(bytes.toString('utf8')));
     expect(got.map(({ event }) => event).sort()).toEqual(['contact.blocked', 'message.new']);
     expect(got.find(({ event }) => event === 'message.new').data.id).toBe(message.id);
+  });
+
+  test('webhooks#36: off with one waiting, 20 events, on: what waited goes on, the 20 come by a recovery only', async () => {
+    const id = await hook(['message.new', 'contact.blocked']);
+    receiver.answer(500);
+    const held = await send(sender, recipient);
+    await waitFor(() => database.deliveries.findOne({ webhookId: id, status: 'failed' }));
+    await change(id, { active: false });
+    const since = new Date().toISOString();
+    const missed: string[] = [];
+    for (let count = 0; count < 19; count += 1) missed.push((await send(sender, recipient)).id);
+    await as(sender, 'POST', `/v1/contacts/${recipient.agent.handle}/block`);
+    await waitFor(() => database.deliveries.findOne({ webhookId: id, event: 'contact.blocked' }));
+    receiver.requests.splice(0);
+    receiver.answer(200);
+
+    await change(id, { active: true });
+    await waitFor(() => database.deliveries.findOne({ webhookId: id, messageId: held.id, status: 'delivered' }));
+    expect(receiver.requests.map(messageOf)).toEqual([held.id]);
+    expect(await rows(id)).toHaveLength(2);
+
+    const { body } = await recover(id, { since });
+    expect(body.matched).toBe(20);
+    expect(await resultOf(body.job_id)).toMatchObject({ stage: 'done', made: 20 });
+    await untilAllDelivered(id);
+    const got = receiver.requests.slice(1).map(({ body: bytes }) => JSON.parse(bytes.toString('utf8')));
+    expect(got.filter(({ event }) => event === 'contact.blocked')).toHaveLength(1);
+    expect(got.flatMap(({ data }) => data.id ?? []).sort()).toEqual([...missed].sort());
+    expect((await recover(id, { since })).body.matched).toBe(0);
   });
 
   test('webhooks.md §11.2: status failed sends at once what waits for its repetition, in its place', async () => {

@@ -9,6 +9,8 @@ import type { PaidTurnInput, PaidTurnView } from './paid-turn';
 import type { TurnInput, TurnView } from './turn';
 import type { WebhookFlowInput, WebhookFlowView } from './webhook';
 import type { WebhookRecoveryInput, WebhookRecoveryView } from './webhook-recovery';
+import type { WebhookTestResult } from '../../domain/webhook-samples';
+import type { WebhookTestInput } from './webhook-test';
 
 type CodeFlow = (input: CodeFlowInput) => Promise<CodeFlowResult>;
 
@@ -28,5 +30,6 @@ export interface FlowTypes {
   turn: (input: TurnInput) => Promise<TurnView>;
   webhook: (input: WebhookFlowInput) => Promise<WebhookFlowView>;
   webhookRecovery: (input: WebhookRecoveryInput) => Promise<WebhookRecoveryView>;
+  webhookTest: (input: WebhookTestInput) => Promise<WebhookTestResult>;
   housekeeping: (input: HousekeepingInput) => Promise<HousekeepingResult>;
 }

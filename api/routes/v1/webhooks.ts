@@ -5,21 +5,23 @@ import {
   getWebhook,
   listWebhooks as listWebhooksEndpoint,
 } from '../../../contract/endpoints-webhooks';
-import { AppError } from '../../../contract/errors';
-import { isSystemEvent, WEBHOOK_EVENTS } from '../../../contract/events';
+import { PING_EVENT } from '../../../contract/events';
+import { WEBHOOKS_MAX } from '../../../contract/limits';
 import { createWebhookSchema } from '../../../contract/webhooks';
 import type { WebhookUrlRules } from '../../../domain/webhook-url';
 import { newId } from '../../../platform/ids';
-import type { Database } from '../../../store/schema/database';
-import { createWebhook, deleteWebhook } from '../../../store/webhooks/set-webhook';
+import { createWebhook, deleteWebhook, limitReached } from '../../../store/webhooks/set-webhook';
 import type { WebhookSecrets } from '../../../store/webhooks/webhook-secrets';
+import type { TestedEndpoint } from '../../../store/webhooks/webhook-tests';
 import { findWebhook, listWebhooks } from '../../../store/webhooks/webhooks';
 import { presentWebhook } from '../../../presenters/webhook';
+import { tryWebhook, type TryDeps } from '../../commands/try-webhook';
+import { fieldFault } from '../../http/field-fault';
 import { requireReachable } from '../../http/reachable-url';
+import { requireAllowed, webhookNotFound } from '../../http/webhook-faults';
 import { agentRoute, type AgentContext, type Reply, type Route } from '../../http/route';
 
-export interface WebhookDeps {
-  database: Database;
+export interface WebhookDeps extends TryDeps {
   secrets: WebhookSecrets;
   urlRules: WebhookUrlRules;
 }
@@ -36,49 +38,48 @@ export function webhookRoutes(deps: WebhookDeps): Route[] {
   ];
 }
 
-async function create(ctx: AgentContext, { database, secrets, urlRules }: WebhookDeps): Promise<Reply> {
-  const { url, events, legacy_signature, ...body } = ctx.validate(createWebhookSchema, await ctx.readBody());
-  if (!ctx.agent.isSystem && events.some(isSystemEvent)) throw eventsFault();
+async function create(ctx: AgentContext, deps: WebhookDeps): Promise<Reply> {
+  const { database, secrets, urlRules } = deps;
+  const { url, events, legacy_signature, verify, ...body } = ctx.validate(createWebhookSchema, await ctx.readBody());
+  requireAllowed(ctx.agent, events);
   await requireReachable('url', url, urlRules);
   const id = newId('webhook');
   const secret = body.secret ?? randomBytes(32).toString('hex');
-  const webhook = await createWebhook(database, {
-    id,
-    agentId: ctx.agent._id,
-    url,
-    events,
-    secret: secrets.seal(id, secret),
-    legacySignature: legacy_signature,
-    at: ctx.now,
-    caller: ctx.agent,
-  });
-  return { status: 201, body: { ...presentWebhook(webhook), secret } };
+  const fresh = { url, secret: secrets.seal(id, secret), legacySignature: legacy_signature };
+  if (verify) await requireAnswer(ctx, deps, { _id: id, ...fresh });
+  const agentId = ctx.agent._id;
+  const webhook = await createWebhook(database, { id, agentId, events, ...fresh, at: ctx.now, caller: ctx.agent });
+  return { status: 201, body: { ...presentWebhook(webhook, secrets.hintOf(webhook), ctx.now), secret } };
 }
 
-/** The same fault as for a name that no event has. */
-function eventsFault(): AppError {
-  const expected = WEBHOOK_EVENTS.map((name) => `"${name}"`).join('|');
-  const fault = `Invalid option: expected one of ${expected}`;
-  return new AppError('VALIDATION_ERROR', { formErrors: [], fieldErrors: { events: [fault] } });
+/**
+ * An endpoint that takes a `ping` (webhooks.md §11.4). Before it the limit is looked at, so that nobody is asked in vain;
+ * what decides about the limit is the creation.
+ * @throws AppError VALIDATION_ERROR with what came instead of a 2xx, LIMIT_REACHED, SERVICE_UNAVAILABLE
+ */
+async function requireAnswer(ctx: AgentContext, deps: WebhookDeps, endpoint: TestedEndpoint): Promise<void> {
+  const { _id: agentId, handle } = ctx.agent;
+  if ((await listWebhooks(deps.database, agentId)).length >= WEBHOOKS_MAX) throw limitReached();
+  const { delivered, error } = await tryWebhook(deps, { endpoint, event: PING_EVENT, handle, at: ctx.now });
+  if (!delivered) throw fieldFault('url', `The endpoint did not accept a ping: ${error ?? 'no answer'}`);
 }
 
-async function list(ctx: AgentContext, { database }: WebhookDeps): Promise<Reply> {
+async function list(ctx: AgentContext, { database, secrets }: WebhookDeps): Promise<Reply> {
   const webhooks = await listWebhooks(database, ctx.agent._id);
-  return { status: 200, body: { webhooks: webhooks.map(presentWebhook) } };
+  return {
+    status: 200,
+    body: { webhooks: webhooks.map((webhook) => presentWebhook(webhook, secrets.hintOf(webhook), ctx.now)) },
+  };
 }
 
-async function show(ctx: AgentContext, { database }: WebhookDeps): Promise<Reply> {
+async function show(ctx: AgentContext, { database, secrets }: WebhookDeps): Promise<Reply> {
   const webhook = await findWebhook(database, ctx.agent._id, ctx.params.id ?? '');
-  if (webhook === null) throw notFound();
-  return { status: 200, body: presentWebhook(webhook) };
+  if (webhook === null) throw webhookNotFound();
+  return { status: 200, body: presentWebhook(webhook, secrets.hintOf(webhook), ctx.now) };
 }
 
 async function remove(ctx: AgentContext, { database }: WebhookDeps): Promise<Reply> {
   const webhook = { agentId: ctx.agent._id, id: ctx.params.id ?? '', at: ctx.now, caller: ctx.agent };
-  if (!(await deleteWebhook(database, webhook))) throw notFound();
+  if (!(await deleteWebhook(database, webhook))) throw webhookNotFound();
   return OK;
-}
-
-function notFound(): AppError {
-  return new AppError('NOT_FOUND', undefined, undefined, 'Webhook not found');
 }

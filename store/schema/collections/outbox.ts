@@ -1,6 +1,8 @@
+import type { PING_EVENT, WebhookEvent } from '../../../contract/events';
 import type { EnforcementTrigger } from '../../../domain/enforcement';
 import type { PresenceStatus } from '../../../domain/presence';
 import { shape, collection } from './collection';
+import type { Webhook } from './webhooks';
 
 /** What every intent for webhooks of `targetId` has; its kind is the event. */
 interface WebhookIntent {
@@ -54,6 +56,7 @@ export type FlowCommit = { agentId: string; keyVersion: number } | { ownerId: st
  * `webhook.deleted`: remove what was not sent to the webhook `webhookId` of `targetId`.
  * `webhook.trouble`: tell the flow of a webhook to look at it by `dueAt`; one row per webhook, `notes` counts its writes.
  * `webhook.recovery`: start the flow `jobId` that sends the webhook `webhookId` of `targetId` what it missed.
+ * `webhook.test`: what one test of an endpoint sends, of the agent `handle`; the id is that of the request.
  * `turn.started`: start the flow of a turn of the gateway. `turn.replied`: settle which turn an agent's message answers; those to one guest
  * in their order.
  * `turn.ended`: tell the flow of a turn, and hand over the next one of its session.
@@ -82,6 +85,14 @@ export type OutboxRow =
       until: Date;
       status: 'dead' | 'failed' | null;
       matched: number;
+      createdAt: Date;
+    }
+  | {
+      _id: string;
+      kind: 'webhook.test';
+      endpoint: Pick<Webhook, '_id' | 'url' | 'secret' | 'previousSecret' | 'legacySignature'>;
+      event: WebhookEvent | typeof PING_EVENT;
+      handle: string;
       createdAt: Date;
     }
   | { _id: string; kind: 'turn.started'; executionId: string; createdAt: Date }

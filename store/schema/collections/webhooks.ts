@@ -1,6 +1,8 @@
 import type { Binary } from 'mongodb';
 import type { WebhookEvent } from '../../../contract/events';
+import type { InactiveSpan } from '../../../domain/webhook-activity';
 import { CLOSED_BREAKER, type Breaker } from '../../../domain/webhook-breaker';
+import type { WebhookFilter } from '../../../domain/webhook-filter';
 import { NUMBER, shape, STRING_OR_NULL, collection } from './collection';
 
 /** Why a webhook gets nothing more: its endpoint answered 410, failed for days, or somebody switched it off. */
@@ -28,6 +30,8 @@ export interface Webhook {
   disabledReason: DisabledReason | null;
   /** Sealed by `createWebhookSecrets`; never leaves the server after the creation. */
   secret: SealedSecret;
+  /** The secret before the last rotation: it signs, too, until then. Absent, or past: only `secret` does. */
+  previousSecret?: { secret: SealedSecret; expiresAt: Date };
   /** The bare-hex signature under the second header name (webhooks.md Decision 1). */
   legacySignature: boolean;
   createdAt: Date;
@@ -35,6 +39,18 @@ export interface Webhook {
   fromVersion: number;
   /** The delivery position that the agent's next envelope had then: a release under way tells it of those from there on. */
   fromPosition?: number;
+  /** `fromVersion` as it was, once the webhook began anew; absent = it never did. */
+  createdVersion?: number;
+  /** When it was switched off and kept what waited (`domain/webhook-activity.ts`); absent = never. */
+  inactiveSpans?: InactiveSpan[];
+  /** Its agent's own words. */
+  description?: string;
+  /** What it is told of; absent = everything that it lists. */
+  filter?: WebhookFilter;
+  /** Attempts that may start within a second; absent = no such limit. */
+  rateLimit?: number;
+  /** Only with `rateLimit`: when attempts started within the last second, oldest first. */
+  starts?: Date[];
   /** Set while the agent is fully paused or suspended: no attempt starts. */
   held: 'paused' | null;
   breaker: Breaker;

@@ -34,11 +34,14 @@ export async function skipDelivery(
   );
 }
 
-/** Switches a webhook off by an operator's hand. A second run changes nothing. */
+/**
+ * Switches a webhook off by an operator's hand, so that what waits is cancelled, also where its agent had switched it off.
+ * A second run changes nothing.
+ */
 export async function disableWebhook(database: Database, webhookId: string): Promise<void> {
   await database.webhooks.updateOne(
-    { _id: webhookId, active: true },
-    { $set: { active: false, disabledReason: 'manual' } },
+    { _id: webhookId, disabledReason: { $in: [null, 'manual'] } },
+    { $set: { active: false, disabledReason: 'manual', inactiveSpans: [] } },
   );
 }
 

@@ -25,8 +25,11 @@ export interface LeaseInput {
   now: Date;
 }
 
-/** What taking leases came to. `refused` = no attempt may start at this webhook now. */
-export type Leased = { leases: Lease[]; refused: boolean };
+/**
+ * What taking leases came to. `refused` = no attempt may start at this webhook now; `pacedUntil` = more may then, by the
+ * clock of the machine, when its rate limit lets them.
+ */
+export type Leased = { leases: Lease[]; refused: boolean; pacedUntil?: Date };
 
 /**
  * Leases first attempts, oldest first. Place before delivery: whoever deletes, holds or deactivates the webhook in
@@ -42,7 +45,9 @@ export async function leaseFirst(database: Database, input: LeaseInput): Promise
     const isInTurn = oldest?.released === true;
     const leased = await leaseRows(database, input, rows, { status: 'pending' }, isInTurn ? 1 : undefined);
     // Nothing although another one was the oldest before: that one was taken back, and whoever waits behind it may start.
-    if (leased.leases.length > 0 || leased.refused || oldest === undefined || oldest._id === before) return leased;
+    const isPaced = leased.pacedUntil !== undefined;
+    const isOver = leased.leases.length > 0 || leased.refused || isPaced;
+    if (isOver || oldest === undefined || oldest._id === before) return leased;
     before = oldest._id;
   }
 }
@@ -99,7 +104,8 @@ async function leaseRows(
     webhookId,
     slots.tokens.filter((token) => !used.has(token)),
   );
-  return { leases: got, refused: false };
+  const { pacedUntil } = slots;
+  return { leases: got, refused: false, ...(pacedUntil === undefined ? {} : { pacedUntil }) };
 }
 
 /** Makes one delivery ours, as the next attempt of it; null when it is somebody else's or ended by now. */

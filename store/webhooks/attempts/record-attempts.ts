@@ -1,5 +1,6 @@
 import type { AnyBulkWriteOperation, ClientSession } from 'mongodb';
 import { DELIVERY_KEEP_MS } from '../../../contract/limits';
+import { isKeepingWaiting } from '../../../domain/webhook-activity';
 import {
   countsForBreaker,
   isAborted,
@@ -9,8 +10,8 @@ import {
   type AttemptOutcome,
   type DeliveryVerdict,
 } from '../../../domain/webhook-attempt';
-import { WEBHOOK_ATTEMPTS_MAX } from '../../../domain/webhook-retry';
 import { afterFailure, afterNothing, afterSuccess, type Breaker } from '../../../domain/webhook-breaker';
+import { WEBHOOK_ATTEMPTS_MAX } from '../../../domain/webhook-retry';
 import type { AttemptRecord, Delivery } from '../../schema/collections/deliveries';
 import { withTransaction, type Database } from '../../schema/database';
 import { requestRetry } from './retry-requests';
@@ -55,10 +56,10 @@ export function recordAttempts(database: Database, webhookId: string, results: A
     if (webhook === null) return { verdicts: [], opened: false, gone: false };
     const after = results.reduce(moveBreaker, webhook.breaker);
     const gone = webhook.active && results.some(({ outcome }) => isGone(outcome));
-    const isActive = webhook.active && !gone;
-    const verdicts = results.map((result) => settledBy(result, isActive));
+    const isTried = (webhook.active && !gone) || isKeepingWaiting(webhook);
+    const verdicts = results.map((result) => settledBy(result, isTried));
     await database.deliveries.bulkWrite(
-      results.map((result, index) => changeOf(result, verdicts[index] ?? settledBy(result, isActive), isActive)),
+      results.map((result, index) => changeOf(result, verdicts[index] ?? settledBy(result, isTried), isTried)),
       { session },
     );
     await database.webhooks.updateOne(
@@ -80,19 +81,19 @@ function moveBreaker(breaker: Breaker, { outcome, token, at }: AttemptResult): B
   return countsForBreaker(outcome) ? afterFailure(breaker, at) : afterNothing(breaker, token ?? '', at);
 }
 
-/** An inactive webhook gets nothing more. */
-function settledBy({ outcome, attempt, at, random }: AttemptResult, isActive: boolean): DeliveryVerdict {
+/** An inactive webhook gets nothing more, unless it keeps what waits until it is switched on again. */
+function settledBy({ outcome, attempt, at, random }: AttemptResult, isTried: boolean): DeliveryVerdict {
   const verdict = verdictOf(outcome, { attempt, at, random });
-  if (isActive || verdict.to !== 'failed') return verdict;
+  if (isTried || verdict.to !== 'failed') return verdict;
   return { to: 'cancelled', status: verdict.status, error: verdict.error };
 }
 
 function changeOf(
   { deliveryId, attempt, at, outcome, record, sent }: AttemptResult,
   verdict: DeliveryVerdict,
-  isActive: boolean,
+  isTried: boolean,
 ): AnyBulkWriteOperation<Delivery> {
-  const isForInactive = verdict.to === 'cancelled' && !isActive && !isAborted(outcome);
+  const isForInactive = verdict.to === 'cancelled' && !isTried && !isAborted(outcome);
   const set: Partial<Delivery> = {
     status: verdict.to,
     leaseUntil: null,

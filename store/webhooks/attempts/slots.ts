@@ -1,6 +1,7 @@
+import type { Document } from 'mongodb';
 import { WEBHOOK_ATTEMPTS_AT_ONCE } from '../../../contract/limits';
 import { halfOpened } from '../../../domain/webhook-breaker';
-import type { Webhook } from '../../schema/collections/webhooks';
+import type { Webhook, WebhookSlot } from '../../schema/collections/webhooks';
 import type { Database } from '../../schema/database';
 import { within } from '../../schema/deadline';
 
@@ -20,12 +21,17 @@ export interface Slots {
   webhook: Webhook;
   /** Those of the asked tokens that got a place. */
   tokens: string[];
+  /** When the next attempt may start, where the webhook's rate limit left some without a place. */
+  pacedUntil?: Date;
 }
+
+/** What a rate limit counts starts over (webhooks.md §11.7). */
+const PACE_MS = 1_000;
 
 /**
  * Takes places on the wire of a webhook: the one conditional update that every attempt starts with. None is given while
- * it is inactive, held or its circuit is not closed; at most ten are out, fewer right after a recovery. A circuit that
- * cannot be read counts as closed.
+ * it is inactive, held or its circuit is not closed; at most ten are out, fewer right after a recovery; within any second
+ * no more than its rate limit. A circuit that cannot be read counts as closed.
  *
  * Dies after it: the places come back when their lease ends. Two at once: one document, so never more than the limit.
  * @param now of the machine: leases know no other time
@@ -41,22 +47,43 @@ export async function takeSlots(
     atOnceMax = WEBHOOK_ATTEMPTS_AT_ONCE,
   }: { webhookId: string; tokens: string[]; now: Date; atOnceMax?: number },
 ): Promise<Slots | null> {
-  const live = { $filter: { input: '$slots', as: 'slot', cond: { $gt: ['$$slot.until', now] } } };
-  const room = { $subtract: [{ $min: ['$breaker.ramp', atOnceMax] }, { $size: '$$live' }] };
   const wanted = tokens.map((token) => ({ token, until: new Date(now.getTime() + ATTEMPT_LEASE_MS) }));
-  const given = { $cond: [{ $gt: ['$$room', 0] }, { $slice: [wanted, { $max: ['$$room', 1] }] }, []] };
-  const slots = {
-    $let: { vars: { live }, in: { $let: { vars: { room }, in: { $concatArrays: ['$$live', given] } } } },
-  };
   const taking = database.webhooks.findOneAndUpdate(
     { _id: webhookId, active: true, held: null, 'breaker.state': { $nin: NOT_CLOSED } },
-    [{ $set: { slots } }],
+    [{ $set: placesFor(wanted, now, atOnceMax) }],
     { returnDocument: 'after' },
   );
   const webhook = await within(CLAIM_MS_MAX, taking);
   if (webhook === null) return null;
   const out = new Set(webhook.slots.map(({ token }) => token));
-  return { webhook, tokens: tokens.filter((token) => out.has(token)) };
+  const got = tokens.filter((token) => out.has(token));
+  const pacedUntil = got.length < tokens.length ? pacedUntilOf(webhook) : null;
+  return { webhook, tokens: got, ...(pacedUntil === null ? {} : { pacedUntil }) };
+}
+
+/** Places that are out and those that are given now, and the starts of the last second where a rate limit counts them. */
+function placesFor(wanted: WebhookSlot[], now: Date, atOnceMax: number): Document {
+  const live = { $filter: { input: '$slots', as: 'slot', cond: { $gt: ['$$slot.until', now] } } };
+  const second = new Date(now.getTime() - PACE_MS);
+  const recent = { $filter: { input: { $ifNull: ['$starts', []] }, as: 'start', cond: { $gt: ['$$start', second] } } };
+  // What is null, as the ramp and the rate limit mostly are, is no limit: `$min` passes over it.
+  const atOnce = { $subtract: [{ $min: ['$breaker.ramp', atOnceMax] }, { $size: '$$live' }] };
+  const paced = { $subtract: ['$rateLimit', { $size: '$$recent' }] };
+  const given = { $cond: [{ $gt: ['$$room', 0] }, { $slice: [wanted, { $max: ['$$room', 1] }] }, []] };
+  const withPlaces = (result: Document) => ({
+    $let: { vars: { live, recent }, in: { $let: { vars: { room: { $min: [atOnce, paced] } }, in: result } } },
+  });
+  const counted = withPlaces({ $concatArrays: ['$$recent', { $map: { input: given, in: now } }] });
+  return {
+    slots: withPlaces({ $concatArrays: ['$$live', given] }),
+    starts: { $cond: [{ $gt: ['$rateLimit', 0] }, counted, '$$REMOVE'] },
+  };
+}
+
+/** When the earliest of the starts that fill a rate limit lies a second back; null when they do not fill it. */
+function pacedUntilOf({ rateLimit, starts = [] }: Webhook): Date | null {
+  if (rateLimit === undefined || starts.length < rateLimit) return null;
+  return new Date(Math.min(...starts.map((start) => start.getTime())) + PACE_MS);
 }
 
 /** Gives places back that were not used. A second run finds none of them. */

@@ -1,6 +1,7 @@
 import { ALL_WEBHOOK_EVENTS } from '../../../contract/events';
 import { groupGuardId, type GroupGuard } from '../../../domain/group';
-import { isToldOf } from '../../../domain/webhook-told';
+import { isMissedBy, isToldOf } from '../../../domain/webhook-activity';
+import { asksForMentions } from '../../../domain/webhook-filter';
 import type { AgentCard, AgentReader } from '../../agents/agents';
 import type { Invitation } from '../../schema/collections/groups';
 import type { Message } from '../../schema/collections/messages';
@@ -26,7 +27,7 @@ export interface IntentFacts {
   /** Salts of the inboxes by agent: what delivery ids are made with. */
   salts: Map<string, string>;
   messages: Map<string, Message>;
-  /** Senders and readers by agent. */
+  /** Senders and readers by agent, and targets that are asked for mentions of them. */
   cards: Map<string, AgentCard>;
   /** By group id, without members. */
   groups: Map<string, GroupGuard>;
@@ -44,8 +45,14 @@ export async function loadFacts(
     database,
     rows.map(({ targetId }) => targetId),
   );
-  const wanted = rows.filter(({ targetId, kind }) =>
-    webhooks.get(targetId)?.some((webhook) => isToldOf(webhook, kind)),
+  const wanted = rows.filter(({ targetId, kind, webhookVersion }) =>
+    webhooks
+      .get(targetId)
+      ?.some(
+        (webhook) =>
+          webhook.events.includes(kind) &&
+          (isToldOf(webhook, webhookVersion) || isMissedBy(webhook, { event: kind, version: webhookVersion })),
+      ),
   );
   const messages = await loadMessages(database, idsOf(wanted, 'message.new', 'messageId'));
   const invitations = await loadInvitations(database, idsOf(wanted, 'group.invite.received', 'invitationId'));
@@ -57,6 +64,7 @@ export async function loadFacts(
   const people = [
     ...[...messages.values()].map(({ senderId }) => senderId),
     ...idsOf(wanted, 'message.read', 'readerId'),
+    ...[...webhooks].flatMap(([agentId, own]) => (own.some(asksForMentions) ? [agentId] : [])),
   ];
   return {
     webhooks,

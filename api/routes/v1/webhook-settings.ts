@@ -1,0 +1,87 @@
+import { randomBytes } from 'node:crypto';
+import {
+  revokePreviousSecret as revokePreviousSecretEndpoint,
+  rotateWebhookSecret,
+  updateWebhook as updateWebhookEndpoint,
+} from '../../../contract/endpoints-webhook-settings';
+import { AppError } from '../../../contract/errors';
+import { rotateSecretSchema, updateWebhookSchema, type WebhookFilterInput } from '../../../contract/webhook-settings';
+import type { WebhookFilter } from '../../../domain/webhook-filter';
+import { presentWebhook } from '../../../presenters/webhook';
+import { revokePreviousSecret, rotateSecret } from '../../../store/webhooks/rotate-secret';
+import { updateWebhook } from '../../../store/webhooks/update-webhook';
+import { findWebhook } from '../../../store/webhooks/webhooks';
+import { fieldFault } from '../../http/field-fault';
+import { requireReachable } from '../../http/reachable-url';
+import { agentRoute, type AgentContext, type Reply, type Route } from '../../http/route';
+import { requireAllowed, webhookNotFound } from '../../http/webhook-faults';
+import type { WebhookDeps } from './webhooks';
+
+/** What agents do with a webhook that they have: webhooks.md §11.3, §11.4. */
+export function webhookSettingsRoutes(deps: WebhookDeps): Route[] {
+  return [
+    agentRoute(updateWebhookEndpoint, (ctx) => update(ctx, deps)),
+    agentRoute(rotateWebhookSecret, (ctx) => rotate(ctx, deps)),
+    agentRoute(revokePreviousSecretEndpoint, (ctx) => revoke(ctx, deps)),
+  ];
+}
+
+async function update(ctx: AgentContext, { database, secrets, urlRules }: WebhookDeps): Promise<Reply> {
+  const body = ctx.validate(updateWebhookSchema, await ctx.readBody());
+  const { url, events, active, description, filter, rate_limit } = body;
+  if (events !== undefined) requireAllowed(ctx.agent, events);
+  const own = { agentId: ctx.agent._id, id: ctx.params.id ?? '' };
+  // Name servers are asked only about what can be changed.
+  if ((await findWebhook(database, own.agentId, own.id)) === null) throw webhookNotFound();
+  if (url !== undefined) await requireReachable('url', url, urlRules);
+  const changes = {
+    url,
+    events,
+    active,
+    description: description === '' ? null : description,
+    filter: filter === undefined || filter === null ? filter : filterOf(filter),
+    rateLimit: rate_limit,
+  };
+  const webhook = await updateWebhook(database, { ...own, changes, at: ctx.now });
+  if (webhook === null) throw webhookNotFound();
+  return { status: 200, body: presentWebhook(webhook, secrets.hintOf(webhook), ctx.now) };
+}
+
+/** Null when it has no condition: it lets everything through. */
+function filterOf(given: WebhookFilterInput): WebhookFilter | null {
+  const filter: WebhookFilter = {
+    ...(given.conversation_ids === undefined ? {} : { conversationIds: given.conversation_ids }),
+    ...(given.senders === undefined ? {} : { senders: given.senders }),
+    ...(given.message_types === undefined ? {} : { messageTypes: given.message_types }),
+    ...(given.mentions_me === true ? { mentionsMe: true } : {}),
+  };
+  return Object.keys(filter).length === 0 ? null : filter;
+}
+
+async function rotate(ctx: AgentContext, { database, secrets }: WebhookDeps): Promise<Reply> {
+  const isEmpty = (await ctx.readText()) === '';
+  const { overlap_seconds, force, ...body } = ctx.validate(rotateSecretSchema, isEmpty ? {} : await ctx.readBody());
+  const own = { agentId: ctx.agent._id, id: ctx.params.id ?? '' };
+  const webhook = await findWebhook(database, own.agentId, own.id);
+  if (webhook === null) throw webhookNotFound();
+  const secret = body.secret ?? randomBytes(32).toString('hex');
+  if (secrets.isOf(webhook, secret)) throw fieldFault('secret', 'Expected another secret than the one of now');
+  const rotation = await rotateSecret(database, {
+    ...own,
+    secret: secrets.seal(own.id, secret),
+    overlapMs: overlap_seconds * 1_000,
+    force,
+    at: ctx.now,
+  });
+  if (rotation.kind !== 'rotated') {
+    throw rotation.kind === 'unknown' ? webhookNotFound() : new AppError('ROTATION_IN_PROGRESS');
+  }
+  const previous_secret_expires_at = rotation.previousExpiresAt?.toISOString() ?? null;
+  return { status: 200, body: { id: own.id, secret, previous_secret_expires_at } };
+}
+
+async function revoke(ctx: AgentContext, { database }: WebhookDeps): Promise<Reply> {
+  const own = { agentId: ctx.agent._id, id: ctx.params.id ?? '', at: ctx.now };
+  if (!(await revokePreviousSecret(database, own))) throw webhookNotFound();
+  return { status: 200, body: { ok: true } };
+}

@@ -1,0 +1,111 @@
+import type { ClientSession, Collection, UpdateFilter } from 'mongodb';
+import { AppError } from '../../contract/errors';
+import type { WebhookEvent } from '../../contract/events';
+import { inboxInId, type InboxInGuard } from '../../domain/guards';
+import { switchedOff, switchedOn, type InboxMoment } from '../../domain/webhook-activity';
+import type { WebhookFilter } from '../../domain/webhook-filter';
+import { agentActor, recordAudit } from '../schema/audit';
+import { CLOSED_BREAKER, type Webhook } from '../schema/collections/webhooks';
+import { withTransactionOn, type Database } from '../schema/database';
+import { noteReleased } from './attempts/retry-requests';
+
+/** What is to change; absent = stays. Null takes a description, a filter or a rate limit away. */
+export interface WebhookChanges {
+  url?: string | undefined;
+  events?: WebhookEvent[] | undefined;
+  active?: boolean | undefined;
+  description?: string | null | undefined;
+  filter?: WebhookFilter | null | undefined;
+  rateLimit?: number | null | undefined;
+}
+
+/**
+ * Changes a webhook (webhooks.md §11.4). Each attempt starts with a conditional update of the same document, so it is
+ * before this commit or sees all of it. Fields that are not named stay: of two changes at once both are in force.
+ *
+ * Switched off or on, the inbox's guard moves on in the same commit: every event of the agent is committed before or
+ * behind it, and only those before the one and behind the other are told (`domain/webhook-activity.ts`). Off: no attempt
+ * starts, what waits is kept. On: the circuit is closed, first attempts are found by the sweep, and failed ones by the
+ * outbox row that is part of this commit. A crash leaves all of it or nothing.
+ * @returns as it is then; null when the agent has no such webhook
+ * @throws AppError UNAUTHORIZED when the account is gone
+ */
+export async function updateWebhook(
+  database: Database,
+  { agentId, id, changes, at }: { agentId: string; id: string; changes: WebhookChanges; at: Date },
+): Promise<Webhook | null> {
+  return withTransactionOn(database, inboxInId(agentId), async (session) => {
+    const before = await database.webhooks.findOneAndUpdate({ _id: id, agentId }, updateOf(agentId, changes), {
+      returnDocument: 'before',
+      session,
+    });
+    if (before === null) return null;
+    if (changes.active !== undefined && changes.active !== before.active) {
+      await switchTo(database, before, { active: changes.active, at }, session);
+    }
+    const fields = Object.entries(changes).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+    if (fields.length > 0) await record(database, { agentId, webhookId: id, fields, at }, session);
+    return database.webhooks.findOne({ _id: id }, { session });
+  });
+}
+
+/** Everything but the switch. It always sets something: an update without any field is none. */
+function updateOf(
+  agentId: string,
+  { url, events, description, filter, rateLimit }: WebhookChanges,
+): UpdateFilter<Webhook> {
+  const $set = {
+    agentId,
+    ...(url === undefined ? {} : { url }),
+    ...(events === undefined ? {} : { events }),
+    ...(description === undefined || description === null ? {} : { description }),
+    ...(filter === undefined || filter === null ? {} : { filter }),
+    ...(rateLimit === undefined || rateLimit === null ? {} : { rateLimit }),
+  };
+  const $unset = {
+    ...(description === null ? { description: '' as const } : {}),
+    ...(filter === null ? { filter: '' as const } : {}),
+    ...(rateLimit === null ? { rateLimit: '' as const, starts: '' as const } : {}),
+  };
+  return Object.keys($unset).length === 0 ? { $set } : { $set, $unset };
+}
+
+async function switchTo(
+  database: Database,
+  before: Webhook,
+  { active, at }: { active: boolean; at: Date },
+  session: ClientSession,
+): Promise<void> {
+  const moment = await moveInbox(database, before.agentId, session);
+  const change: Partial<Webhook> = active
+    ? { active, disabledReason: null, breaker: CLOSED_BREAKER, ...switchedOn(before, moment) }
+    : { active, disabledReason: 'manual', inactiveSpans: switchedOff(before, moment) };
+  await database.webhooks.updateOne({ _id: before._id }, { $set: change }, { session });
+  if (active) await noteReleased(database, [before._id], at, session);
+}
+
+/** A moment that no event of the agent commits at: each has an older `webhookVersion`, or this one or a newer one. */
+async function moveInbox(database: Database, agentId: string, session: ClientSession): Promise<InboxMoment> {
+  const inbox = await inboxes(database).findOneAndUpdate(
+    { _id: inboxInId(agentId), status: { $ne: 'deleted' } },
+    { $inc: { webhookVersion: 1, v: 1 } },
+    { returnDocument: 'after', session },
+  );
+  if (inbox === null) throw new AppError('UNAUTHORIZED');
+  return { version: inbox.webhookVersion ?? 0, position: inbox.nextPosition };
+}
+
+/** Never what the fields hold: URLs carry tokens of the receiver. */
+function record(
+  database: Database,
+  { agentId, webhookId, fields, at }: { agentId: string; webhookId: string; fields: string[]; at: Date },
+  session: ClientSession,
+): Promise<void> {
+  const metadata = { webhook_id: webhookId, fields: fields.sort() };
+  const event = { actor: agentActor(agentId), action: 'webhook.updated' as const, targetId: agentId, metadata, at };
+  return recordAudit(database, event, session);
+}
+
+/** A guard's kind stands in its _id: this is the parse point of the union. */
+const inboxes = (database: Database): Collection<InboxInGuard> =>
+  database.guards as unknown as Collection<InboxInGuard>;
