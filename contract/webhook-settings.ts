@@ -1,15 +1,15 @@
 import { z } from 'zod';
 import { ALL_WEBHOOK_EVENTS, MESSAGE_TYPES, PING_EVENT } from './events';
 import { isHandle, normaliseHandle } from './handles';
+import { optional } from './optional';
+import { boundedText } from './text';
 import {
   WEBHOOK_DESCRIPTION_LENGTH_MAX,
   WEBHOOK_FILTER_VALUES_MAX,
   WEBHOOK_OVERLAP_SECONDS_DEFAULT,
   WEBHOOK_OVERLAP_SECONDS_MAX,
   WEBHOOK_RATE_LIMIT_MAX,
-} from './limits';
-import { optional } from './optional';
-import { boundedText } from './text';
+} from './webhook-limits';
 import { aSwitch, ownSecret, wantedEvents, webhookUrl } from './webhooks';
 
 /** What agents do with a webhook that they have: webhooks.md §11.3, §11.4. */

@@ -1,5 +1,5 @@
 import { Binary } from 'mongodb';
-import { WEBHOOK_SECRET_HINT_LENGTH } from '../../contract/limits';
+import { WEBHOOK_SECRET_HINT_LENGTH } from '../../contract/webhook-limits';
 import type { SecretKey } from '../../platform/config';
 import { createSealer } from '../../platform/sealing';
 import type { SealedSecret, Webhook } from '../schema/collections/webhooks';

@@ -1,0 +1,12 @@
+/** Numbers of what webhooks can be set to; those of their creation stand in limits.ts. Import-free. */
+
+/** webhooks.md §11.3: how long a secret that was replaced still signs beside the new one. */
+export const WEBHOOK_OVERLAP_SECONDS_DEFAULT = 86_400;
+export const WEBHOOK_OVERLAP_SECONDS_MAX = 604_800;
+/** webhooks.md §11.3: last characters of a secret that are shown, so that it is known which one it is. */
+export const WEBHOOK_SECRET_HINT_LENGTH = 4;
+/** webhooks.md §11.4. */
+export const WEBHOOK_DESCRIPTION_LENGTH_MAX = 256;
+/** webhooks.md §11.7: values of one condition of a filter, and requests a second that an endpoint can be held to. */
+export const WEBHOOK_FILTER_VALUES_MAX = 100;
+export const WEBHOOK_RATE_LIMIT_MAX = 100;
