@@ -17,9 +17,11 @@ describe('webhooks through the published TypeScript SDK', () => {
     expect(await ada.client.createWebhook({ ...wanted, ...{ secret } })).toMatchObject({ secret });
     const { id, created_at } = created;
     const shown = { id, ...wanted, active: true, created_at };
-    expect(await ada.client.getWebhook(id)).toEqual(shown);
+    // What the server shows besides, clients of this version pass over.
+    const full = await ada.client.getWebhook(id);
+    expect(full).toMatchObject(shown);
     const { webhooks } = await ada.client.listWebhooks();
-    expect([webhooks.length, webhooks[0]]).toEqual([2, shown]);
+    expect([webhooks.length, webhooks[0]]).toEqual([2, full]);
     await expect(bob.client.getWebhook(id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await ada.client.deleteWebhook(id);
     await expect(ada.client.deleteWebhook(id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
