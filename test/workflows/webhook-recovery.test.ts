@@ -146,7 +146,7 @@ describe('what an endpoint missed comes by a recovery (webhooks.md §11.2)', () 
     expect(got.find(({ event }) => event === 'message.new').data.id).toBe(message.id);
   });
 
-  test('webhooks#36: off with one waiting, 20 events, on: what waited goes on, the 20 come by a recovery only', async () => {
+  test('webhooks#36: one waits, 20 events while off: on again it goes on, the 20 come by a recovery only', async () => {
     const id = await hook(['message.new', 'contact.blocked']);
     receiver.answer(500);
     const held = await send(sender, recipient);
