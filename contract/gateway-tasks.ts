@@ -8,8 +8,8 @@ import {
   TASK_SECONDS_MAX,
   TURN_MODEL_LENGTH_MAX,
   TURN_PROMPT_LENGTH_MAX,
-  WEBHOOK_URL_LENGTH_MAX,
 } from './limits';
+import { WEBHOOK_URL_LENGTH_MAX } from './webhook-limits';
 import { optional } from './optional';
 import { boundedText } from './text';
 import { turnFilesSchema } from './turn-files';

@@ -213,15 +213,6 @@ export const DIRECTORY_OFFSET_MAX = 10_000;
 export const AUDIT_PAGE_DEFAULT = 50;
 export const AUDIT_PAGE_MAX = 200;
 
-/** webhooks.md §1–3. */
-export const WEBHOOKS_MAX = 5;
-export const WEBHOOK_URL_LENGTH_MAX = 2_048;
-export const WEBHOOK_SECRET_LENGTH_MIN = 24;
-export const WEBHOOK_SECRET_LENGTH_MAX = 255;
-/** webhooks.md §8: how long deliveries that ended are kept. */
-export const DELIVERY_KEEP_MS = 2_592_000_000;
-/** webhooks.md G7: attempts of one webhook at the same time. */
-export const WEBHOOK_ATTEMPTS_AT_ONCE = 10;
 export const DEAD_LETTERS_PAGE_DEFAULT = 50;
 export const DEAD_LETTERS_PAGE_MAX = 100;
 

@@ -1,4 +1,14 @@
-/** Numbers of what webhooks can be set to; those of their creation stand in limits.ts. Import-free. */
+/** Numbers of webhooks and their deliveries; rate limits of their calls stand in limits.ts. Import-free. */
+
+/** webhooks.md §1–3. */
+export const WEBHOOKS_MAX = 5;
+export const WEBHOOK_URL_LENGTH_MAX = 2_048;
+export const WEBHOOK_SECRET_LENGTH_MIN = 24;
+export const WEBHOOK_SECRET_LENGTH_MAX = 255;
+/** webhooks.md §8: how long deliveries that ended are kept. */
+export const DELIVERY_KEEP_MS = 2_592_000_000;
+/** webhooks.md G7: attempts of one webhook at the same time. */
+export const WEBHOOK_ATTEMPTS_AT_ONCE = 10;
 
 /** webhooks.md §11.3: how long a secret that was replaced still signs beside the new one. */
 export const WEBHOOK_OVERLAP_SECONDS_DEFAULT = 86_400;

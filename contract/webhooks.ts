@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ALL_WEBHOOK_EVENTS, MESSAGE_TYPES } from './events';
-import { WEBHOOK_SECRET_LENGTH_MAX, WEBHOOK_SECRET_LENGTH_MIN } from './limits';
+import { WEBHOOK_SECRET_LENGTH_MAX, WEBHOOK_SECRET_LENGTH_MIN } from './webhook-limits';
 import { optional } from './optional';
 import { boundedText } from './text';
 

@@ -1,4 +1,4 @@
-import { WEBHOOK_ATTEMPTS_AT_ONCE } from '../contract/limits';
+import { WEBHOOK_ATTEMPTS_AT_ONCE } from '../contract/webhook-limits';
 import { leaseFirst } from '../store/webhooks/attempts/leases';
 import { recordLost } from '../store/webhooks/attempts/lost';
 import { requestRetry } from '../store/webhooks/attempts/retry-requests';

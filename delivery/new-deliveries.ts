@@ -1,4 +1,4 @@
-import { DELIVERY_KEEP_MS } from '../contract/limits';
+import { DELIVERY_KEEP_MS } from '../contract/webhook-limits';
 import { passesFilter } from '../domain/webhook-filter';
 import { presentWebhookEvent } from '../presenters/webhook-event';
 import type { Delivery } from '../store/schema/collections/deliveries';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { WEBHOOK_ATTEMPTS_AT_ONCE } from '../contract/limits';
+import { WEBHOOK_ATTEMPTS_AT_ONCE } from '../contract/webhook-limits';
 import { isKeepingWaiting } from '../domain/webhook-activity';
 import { stageOf, type AttemptCounts, type WebhookHealth } from '../domain/webhook-health';
 import { leaseDue, leaseOne } from '../store/webhooks/attempts/leases';

@@ -1,4 +1,4 @@
-import { WEBHOOK_URL_LENGTH_MAX } from '../contract/limits';
+import { WEBHOOK_URL_LENGTH_MAX } from '../contract/webhook-limits';
 import { isAddress, isForbiddenAddress } from './addresses';
 
 /** What an operator lifts for development: `WEBHOOK_ALLOW_HTTP`, `WEBHOOK_ALLOW_PRIVATE`. */

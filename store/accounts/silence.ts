@@ -1,6 +1,6 @@
 import type { ClientSession, Collection, UpdateFilter } from 'mongodb';
 import { inboxInId, isSilenced, type InboxInGuard } from '../../domain/guards';
-import { WEBHOOKS_MAX } from '../../contract/limits';
+import { WEBHOOKS_MAX } from '../../contract/webhook-limits';
 import { noteReleased } from '../webhooks/attempts/retry-requests';
 import type { Database } from '../schema/database';
 import { requestRelease } from '../webhooks/releases';

@@ -1,5 +1,5 @@
 import type { Filter } from 'mongodb';
-import { DELIVERY_KEEP_MS } from '../../contract/limits';
+import { DELIVERY_KEEP_MS } from '../../contract/webhook-limits';
 import { exactly, LIVE_STATUSES, type Delivery } from '../schema/collections/deliveries';
 import type { Database } from '../schema/database';
 import { READ } from '../schema/reads';

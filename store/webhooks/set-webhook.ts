@@ -1,7 +1,7 @@
 import type { ClientSession, Collection } from 'mongodb';
 import type { WebhookEvent } from '../../contract/events';
 import { AppError } from '../../contract/errors';
-import { WEBHOOKS_MAX } from '../../contract/limits';
+import { WEBHOOKS_MAX } from '../../contract/webhook-limits';
 import { inboxInId, isSilenced, type InboxInGuard } from '../../domain/guards';
 import { newOutboxId } from '../../platform/ids';
 import { agentActor, recordAudit } from '../schema/audit';

@@ -2,7 +2,7 @@ import type { ClientSession } from 'mongodb';
 import type { Webhook } from '../schema/collections/webhooks';
 import type { Database } from '../schema/database';
 import { READ } from '../schema/reads';
-import { WEBHOOKS_MAX } from '../../contract/limits';
+import { WEBHOOKS_MAX } from '../../contract/webhook-limits';
 
 /** The agent's webhooks, oldest first, also inactive ones. */
 export function listWebhooks(database: Database, agentId: string): Promise<Webhook[]> {

@@ -6,7 +6,7 @@ import {
   listWebhooks as listWebhooksEndpoint,
 } from '../../../contract/endpoints-webhooks';
 import { PING_EVENT } from '../../../contract/events';
-import { WEBHOOKS_MAX } from '../../../contract/limits';
+import { WEBHOOKS_MAX } from '../../../contract/webhook-limits';
 import { createWebhookSchema } from '../../../contract/webhooks';
 import type { WebhookUrlRules } from '../../../domain/webhook-url';
 import { newId } from '../../../platform/ids';

@@ -1,5 +1,5 @@
 import type { Filter } from 'mongodb';
-import { DELIVERY_KEEP_MS } from '../../../contract/limits';
+import { DELIVERY_KEEP_MS } from '../../../contract/webhook-limits';
 import { WITHOUT_LOG, type Delivery } from '../../schema/collections/deliveries';
 import type { Webhook } from '../../schema/collections/webhooks';
 import { envelopeId } from '../../schema/collections/messages';

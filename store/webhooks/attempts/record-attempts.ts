@@ -1,5 +1,5 @@
 import type { AnyBulkWriteOperation, ClientSession } from 'mongodb';
-import { DELIVERY_KEEP_MS } from '../../../contract/limits';
+import { DELIVERY_KEEP_MS } from '../../../contract/webhook-limits';
 import { isKeepingWaiting } from '../../../domain/webhook-activity';
 import {
   countsForBreaker,

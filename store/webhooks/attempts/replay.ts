@@ -1,4 +1,4 @@
-import { DELIVERY_KEEP_MS } from '../../../contract/limits';
+import { DELIVERY_KEEP_MS } from '../../../contract/webhook-limits';
 import type { Delivery } from '../../schema/collections/deliveries';
 import { webhookDeliveryId } from '../../schema/webhook-ids';
 

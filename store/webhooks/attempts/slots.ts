@@ -1,5 +1,5 @@
 import type { Document } from 'mongodb';
-import { WEBHOOK_ATTEMPTS_AT_ONCE } from '../../../contract/limits';
+import { WEBHOOK_ATTEMPTS_AT_ONCE } from '../../../contract/webhook-limits';
 import { halfOpened } from '../../../domain/webhook-breaker';
 import type { Webhook, WebhookSlot } from '../../schema/collections/webhooks';
 import type { Database } from '../../schema/database';

@@ -1,5 +1,5 @@
 import type { Filter } from 'mongodb';
-import { DELIVERY_KEEP_MS } from '../../../contract/limits';
+import { DELIVERY_KEEP_MS } from '../../../contract/webhook-limits';
 import type { Delivery } from '../../schema/collections/deliveries';
 
 /** What a recovery is about: times of events, from the first on and before the second. */
