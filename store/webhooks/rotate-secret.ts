@@ -2,7 +2,8 @@ import type { AuditAction } from '../../contract/audit-actions';
 import { inboxInId } from '../../domain/guards';
 import { agentActor, recordAudit } from '../schema/audit';
 import type { SealedSecret, Webhook } from '../schema/collections/webhooks';
-import { withTransactionOn, type Database } from '../schema/database';
+import type { Database } from '../schema/database';
+import { withTransactionOnBy, type Caller } from '../schema/prove-caller';
 
 export interface NewSecret {
   agentId: string;
@@ -14,6 +15,8 @@ export interface NewSecret {
   /** Also while an earlier rotation's overlap is open: the secret before that one signs nothing more. */
   force: boolean;
   at: Date;
+  /** The agent with the key of its call, which the commit proves; absent = it is no call of an agent. */
+  caller?: Caller;
 }
 
 export type Rotation = { kind: 'rotated'; previousExpiresAt: Date | null } | { kind: 'unknown' | 'in_progress' };
@@ -27,12 +30,12 @@ export type Rotation = { kind: 'rotated'; previousExpiresAt: Date | null } | { k
  * with the same `Idempotency-Key`, or with `force`, gives one that was seen. Receivers know the old one until its end.
  */
 export function rotateSecret(database: Database, input: NewSecret): Promise<Rotation> {
-  const { agentId, id, secret, overlapMs, force, at } = input;
+  const { agentId, id, secret, overlapMs, force, at, caller } = input;
   const previousExpiresAt = overlapMs === 0 ? null : new Date(at.getTime() + overlapMs);
   const previousSecret =
     previousExpiresAt === null ? '$$REMOVE' : { secret: '$secret', expiresAt: { $literal: previousExpiresAt } };
   const isFree = force ? {} : { 'previousSecret.expiresAt': { $not: { $gt: at } } };
-  return withTransactionOn(database, inboxInId(agentId), async (session) => {
+  return withTransactionOnBy(database, { id: inboxInId(agentId), caller }, async (session) => {
     const before = await database.webhooks.findOneAndUpdate(
       { _id: id, agentId, ...isFree },
       [{ $set: { previousSecret, secret: { $literal: secret } } }],
@@ -55,9 +58,9 @@ export function rotateSecret(database: Database, input: NewSecret): Promise<Rota
  */
 export function revokePreviousSecret(
   database: Database,
-  { agentId, id, at }: { agentId: string; id: string; at: Date },
+  { agentId, id, at, caller }: Pick<NewSecret, 'agentId' | 'id' | 'at' | 'caller'>,
 ): Promise<boolean> {
-  return withTransactionOn(database, inboxInId(agentId), async (session) => {
+  return withTransactionOnBy(database, { id: inboxInId(agentId), caller }, async (session) => {
     const before = await database.webhooks.findOneAndUpdate(
       { _id: id, agentId },
       { $unset: { previousSecret: '' } },

@@ -6,7 +6,8 @@ import { switchedOff, switchedOn, type InboxMoment } from '../../domain/webhook-
 import type { WebhookFilter } from '../../domain/webhook-filter';
 import { agentActor, recordAudit } from '../schema/audit';
 import { CLOSED_BREAKER, type Webhook } from '../schema/collections/webhooks';
-import { withTransactionOn, type Database } from '../schema/database';
+import type { Database } from '../schema/database';
+import { withTransactionOnBy, type Caller } from '../schema/prove-caller';
 import { noteReleased } from './attempts/retry-requests';
 
 /** What is to change; absent = stays. Null takes a description, a filter or a rate limit away. */
@@ -28,13 +29,14 @@ export interface WebhookChanges {
  * starts, what waits is kept. On: the circuit is closed, first attempts are found by the sweep, and failed ones by the
  * outbox row that is part of this commit. A crash leaves all of it or nothing.
  * @returns as it is then; null when the agent has no such webhook
- * @throws AppError UNAUTHORIZED when the account is gone
+ * @param caller the agent with the key of its call, which the commit proves; absent = it is no call of an agent
+ * @throws AppError UNAUTHORIZED, SUSPENDED when the caller's key or account ended
  */
 export async function updateWebhook(
   database: Database,
-  { agentId, id, changes, at }: { agentId: string; id: string; changes: WebhookChanges; at: Date },
+  { agentId, id, changes, at, caller }: { agentId: string; id: string; changes: WebhookChanges; at: Date; caller?: Caller },
 ): Promise<Webhook | null> {
-  return withTransactionOn(database, inboxInId(agentId), async (session) => {
+  return withTransactionOnBy(database, { id: inboxInId(agentId), caller }, async (session) => {
     const before = await database.webhooks.findOneAndUpdate({ _id: id, agentId }, updateOf(agentId, changes), {
       returnDocument: 'before',
       session,

@@ -71,6 +71,10 @@ export function agentWrites(stack: Stack, database: Database): Record<string, ()
     if (hook === null) throw new Error('a webhook that was just made is gone');
     return { who, hook };
   };
+  const ofHook = async (more: string, body?: object): Promise<AgentWrite> => {
+    const { who, hook } = await hooked();
+    return { who, path: `/v1/webhooks/${hook._id}${more}`, ...(body === undefined ? {} : { body }) };
+  };
   const turn = async (more: string, body: object): Promise<AgentWrite> => {
     const [user, who] = await Promise.all([signInUser(stack), api.agent()]);
     const path = `/api/agents/${api.handleOf(who)}/task`;
@@ -188,6 +192,14 @@ export function agentWrites(stack: Stack, database: Database): Record<string, ()
       const { body } = await done(api.as(who, 'POST', '/v1/webhooks', { body: webhook }));
       return { who, path: `/v1/webhooks/${body.id}` };
     },
+    updateWebhook: () => ofHook('', { description: 'of a thief' }),
+    rotateWebhookSecret: () => ofHook('/rotate-secret', {}),
+    revokePreviousSecret: async () => {
+      const write = await ofHook('/previous-secret');
+      await done(api.as(write.who, 'POST', write.path.replace('/previous-secret', '/rotate-secret')));
+      return write;
+    },
+    testWebhook: () => ofHook('/test', {}),
     redeliverWebhook: async () => {
       const { who, hook } = await hooked();
       const at = new Date();

@@ -42,7 +42,7 @@ async function update(ctx: AgentContext, { database, secrets, urlRules }: Webhoo
     filter: filter === undefined || filter === null ? filter : filterOf(filter),
     rateLimit: rate_limit,
   };
-  const webhook = await updateWebhook(database, { ...own, changes, at: ctx.now });
+  const webhook = await updateWebhook(database, { ...own, changes, at: ctx.now, caller: ctx.agent });
   if (webhook === null) throw webhookNotFound();
   return { status: 200, body: presentWebhook(webhook, secrets.hintOf(webhook), ctx.now) };
 }
@@ -72,6 +72,7 @@ async function rotate(ctx: AgentContext, { database, secrets }: WebhookDeps): Pr
     overlapMs: overlap_seconds * 1_000,
     force,
     at: ctx.now,
+    caller: ctx.agent,
   });
   if (rotation.kind !== 'rotated') {
     throw rotation.kind === 'unknown' ? webhookNotFound() : new AppError('ROTATION_IN_PROGRESS');
@@ -81,7 +82,7 @@ async function rotate(ctx: AgentContext, { database, secrets }: WebhookDeps): Pr
 }
 
 async function revoke(ctx: AgentContext, { database }: WebhookDeps): Promise<Reply> {
-  const own = { agentId: ctx.agent._id, id: ctx.params.id ?? '', at: ctx.now };
+  const own = { agentId: ctx.agent._id, id: ctx.params.id ?? '', at: ctx.now, caller: ctx.agent };
   if (!(await revokePreviousSecret(database, own))) throw webhookNotFound();
   return { status: 200, body: { ok: true } };
 }
