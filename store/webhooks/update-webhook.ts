@@ -34,7 +34,13 @@ export interface WebhookChanges {
  */
 export async function updateWebhook(
   database: Database,
-  { agentId, id, changes, at, caller }: { agentId: string; id: string; changes: WebhookChanges; at: Date; caller?: Caller },
+  {
+    agentId,
+    id,
+    changes,
+    at,
+    caller,
+  }: { agentId: string; id: string; changes: WebhookChanges; at: Date; caller?: Caller },
 ): Promise<Webhook | null> {
   return withTransactionOnBy(database, { id: inboxInId(agentId), caller }, async (session) => {
     const before = await database.webhooks.findOneAndUpdate({ _id: id, agentId }, updateOf(agentId, changes), {
