@@ -108,7 +108,7 @@ module.exports = {
       from: { path: '^(workflows|domain)/' },
       to: {
         path: '^contract/',
-        pathNot: '^contract/(limits|code-limits|voice-limits|codes|events|handles|ids)\\.ts$',
+        pathNot: '^contract/(limits|code-limits|voice-limits|webhook-limits|codes|events|handles|ids)\\.ts$',
         dependencyTypesNot: ['type-only'],
       },
     },
