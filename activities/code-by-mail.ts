@@ -67,10 +67,10 @@ export function createCodeActivities(deps: CodeActivityDeps) {
       const { pending, key } = await loadWithKey(deps, pendingId);
       if (pending === null || key === null) return false;
       const tried = { pending, name: attempt === undefined ? proof : String(attempt) };
-      const hasRoom = await takeTry(deps.database, tried).catch(outOfReach);
+      const hasRoom = await takeTry(deps.database, tried);
       const isRight = isRightProof(key, pendingId, proof) && canBeRight(pending);
       if (!hasRoom || !isRight) return false;
-      await giveBackTry(deps.database, tried).catch(outOfReach);
+      await giveBackTry(deps.database, tried);
       return true;
     },
 
@@ -102,13 +102,8 @@ async function loadWithKey(
   deps: CodeActivityDeps,
   pendingId: string,
 ): Promise<{ pending: Pending | null; key: SecretKey | null }> {
-  const pending = await loadPending(deps.database, pendingId).catch(outOfReach);
+  const pending = await loadPending(deps.database, pendingId);
   return { pending, key: deps.secretKeys.find((candidate) => candidate.id === pending?.keyId) ?? null };
-}
-
-/** Driver errors can quote documents; the history gets a code only. */
-function outOfReach(): never {
-  throw ApplicationFailure.retryable('the database is out of reach', 'SERVICE_UNAVAILABLE');
 }
 
 /** A recovery that no agent stands behind (identity.md §5). */

@@ -1,4 +1,3 @@
-import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { EnforcementTrigger } from '../domain/enforcement';
 import type { Orders } from '../platform/bus';
 import type { Logger } from '../platform/logger';
@@ -15,9 +14,6 @@ export interface EnforcementActivityDeps {
   metrics: Pick<Metrics, 'enforcementTransitions'>;
   log: Logger;
 }
-
-/** Failures in a row after which an operator has to look. */
-const ALARM_AFTER = 5;
 
 /** What an agent that does not exist any more counts. */
 const GONE: EnforcementCount = {
@@ -37,35 +33,21 @@ export function createEnforcementActivities(deps: EnforcementActivityDeps) {
      * Recounts and sets the state that follows. A second run with the same rows changes nothing; one that died after
      * its commit is found in `unsettled`.
      */
-    evaluate: (input: { agentId: string; trigger: EnforcementTrigger; now: number }): Promise<EnforcementCount> =>
-      alarmed(deps, input.agentId, async () => {
-        const now = new Date(input.now);
-        const seen = await evaluateEnforcement(database, { ...input, now, isFlow: true });
-        if (seen === null) return GONE;
-        const { status, source, isSticky, counts, nextEvaluationAt } = seen;
-        const unsettled = await findUnsettled(database, input.agentId);
-        return { status, source, isSticky, counts, nextEvaluationAt: nextEvaluationAt?.getTime() ?? null, unsettled };
-      }),
+    async evaluate(input: { agentId: string; trigger: EnforcementTrigger; now: number }): Promise<EnforcementCount> {
+      const now = new Date(input.now);
+      const seen = await evaluateEnforcement(database, { ...input, now, isFlow: true });
+      if (seen === null) return GONE;
+      const { status, source, isSticky, counts, nextEvaluationAt } = seen;
+      const unsettled = await findUnsettled(database, input.agentId);
+      return { status, source, isSticky, counts, nextEvaluationAt: nextEvaluationAt?.getTime() ?? null, unsettled };
+    },
 
     /** Does what a transition demands, once: a second run finds it done. */
-    settleTransition: ({ agentId, number }: { agentId: string; number: number }): Promise<void> =>
-      alarmed(deps, agentId, async () => {
-        const settled = await settleTransition(deps, agentId, number);
-        if (settled !== null) deps.metrics.enforcementTransitions.inc(settled);
-      }),
+    async settleTransition({ agentId, number }: { agentId: string; number: number }): Promise<void> {
+      const settled = await settleTransition(deps, agentId, number);
+      if (settled !== null) deps.metrics.enforcementTransitions.inc(settled);
+    },
   };
 }
 
 export type EnforcementActivities = ReturnType<typeof createEnforcementActivities>;
-
-/** Driver errors can quote documents: the history gets a fixed text, the log of this process the error. */
-async function alarmed<T>({ log }: EnforcementActivityDeps, agentId: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const { attempt, activityType } = Context.current().info;
-    const level = attempt >= ALARM_AFTER ? 'error' : 'warn';
-    log[level]({ event: 'enforcement.failing', activity: activityType, agentId, attempt, err: error });
-    throw ApplicationFailure.retryable('the database is out of reach', 'SERVICE_UNAVAILABLE');
-  }
-}

@@ -26,7 +26,7 @@ export function createGroupDeletionActivities(deps: GroupDeletionActivityDeps) {
     /** Who was fixed at the cut-over. Takes back what was still to be sent to webhooks of what was written before it. */
     async loadGroupDeletion({ groupId }: { groupId: string }): Promise<{ recipients: string[]; flushed: string[] }> {
       const { recipients, writtenOff, noticeId } = await getDeletion(deps, groupId);
-      await cancelWebhooks(deps, { groupId, noticeId, now: new Date() });
+      await cancelGroupDeliveries(deps.database, { groupId, noticeId, now: new Date() });
       return { recipients: recipients.map(({ agentId }) => agentId), flushed: writtenOff };
     },
 
@@ -58,10 +58,7 @@ export function createGroupDeletionActivities(deps: GroupDeletionActivityDeps) {
     /** Rewrites what these agents lost with the group. A second run goes on where the first stopped. */
     async flushMembers({ agentIds }: { agentIds: string[] }): Promise<void> {
       for (const agentId of agentIds) {
-        await settleWrittenOff(deps.database, agentId, heartbeat).catch(() => {
-          // Driver errors can quote documents; the history gets a code only.
-          throw ApplicationFailure.retryable('the database is out of reach', 'SERVICE_UNAVAILABLE');
-        });
+        await settleWrittenOff(deps.database, agentId, heartbeat);
         heartbeat();
       }
     },
@@ -79,7 +76,7 @@ export function createGroupDeletionActivities(deps: GroupDeletionActivityDeps) {
     }): Promise<void> {
       const { groupId, done, paused, dead, now } = input;
       const { noticeId } = await getDeletion(deps, groupId);
-      await cancelWebhooks(deps, { groupId, noticeId, now: new Date(now) });
+      await cancelGroupDeliveries(deps.database, { groupId, noticeId, now: new Date(now) });
       if (dead.length > 0) deps.log.error({ event: 'group_deletion.members_not_told', groupId, dead: dead.length });
       await recordOutcome(deps.database, groupId, { done, paused, dead, finishedAt: new Date(now) });
     },
@@ -87,16 +84,6 @@ export function createGroupDeletionActivities(deps: GroupDeletionActivityDeps) {
 }
 
 export type GroupDeletionActivities = ReturnType<typeof createGroupDeletionActivities>;
-
-/** Driver errors can quote documents; the history gets a code only. */
-async function cancelWebhooks(
-  { database }: GroupDeletionActivityDeps,
-  input: Parameters<typeof cancelGroupDeliveries>[1],
-): Promise<void> {
-  await cancelGroupDeliveries(database, input).catch(() => {
-    throw ApplicationFailure.retryable('the database is out of reach', 'SERVICE_UNAVAILABLE');
-  });
-}
 
 async function notify(
   { database, orders, log }: GroupDeletionActivityDeps,
@@ -118,9 +105,7 @@ async function notify(
 }
 
 async function getDeletion({ database }: GroupDeletionActivityDeps, groupId: string): Promise<GroupDeletion> {
-  const deletion = await findDeletion(database, groupId).catch(() => {
-    throw ApplicationFailure.retryable('the database is out of reach', 'SERVICE_UNAVAILABLE');
-  });
+  const deletion = await findDeletion(database, groupId);
   if (deletion === null) throw ApplicationFailure.nonRetryable('this group was not deleted', 'GROUP_NOT_FOUND');
   return deletion;
 }

@@ -1,7 +1,6 @@
-import { ApplicationFailure, heartbeat } from '@temporalio/activity';
+import { heartbeat } from '@temporalio/activity';
 import { releaseStep } from '../delivery/release-parked';
 import type { Orders } from '../platform/bus';
-import type { Logger } from '../platform/logger';
 import type { AgentReader } from '../store/agents/agents';
 import type { Database } from '../store/schema/database';
 import { lookAtRelease, type ReleaseLook } from '../store/webhooks/releases';
@@ -13,7 +12,6 @@ export interface ReleaseActivityDeps {
   publicBaseUrl: string;
   /** There is a new first attempt to make. */
   wake: (webhookId: string) => void;
-  log: Logger;
 }
 
 /** One run of the activity ends by then, so that the flow sees and shows how far it is. */
@@ -21,42 +19,34 @@ const RUN_MS = 20_000;
 
 /** The side effects of a release (dashboard.md §8.5). Inputs and results hold ids, states and counts only. */
 export function createReleaseActivities(deps: ReleaseActivityDeps) {
-  const { database, log } = deps;
-
-  /** Driver errors can quote documents: the history gets a fixed text, the log of this process the error. */
-  async function guarded<T>(agentId: string, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      log.warn({ event: 'release.activity_failed', agentId, err: error });
-      throw ApplicationFailure.retryable('the database is out of reach', 'SERVICE_UNAVAILABLE');
-    }
-  }
+  const { database } = deps;
 
   return {
-    /** Has every node that holds sockets of the agent read its inbox. A second run has them read it once more. */
-    orderPumps: ({ agentId }: { agentId: string }): Promise<void> =>
-      guarded(agentId, async () => void (await deps.orders.give({ kind: 'recheck', agentId }))),
+    /**
+     * Has every node that holds sockets of the agent read its inbox. A second run has them read it once more; a node that
+     * does not confirm finds the end of the pause by its own poll, and holds up nobody.
+     */
+    async orderPumps({ agentId }: { agentId: string }): Promise<void> {
+      await deps.orders.give({ kind: 'recheck', agentId });
+    },
 
     /**
      * Makes deliveries of what was held back, page by page, and has first attempts made. A second run goes on where the
      * first stopped; nothing gets a second delivery.
      */
-    tellWebhooks: ({ agentId }: { agentId: string }): Promise<{ told: number; isMore: boolean }> =>
-      guarded(agentId, async () => {
-        const endMs = performance.now() + RUN_MS;
-        for (let told = 0; ;) {
-          const step = await releaseStep(deps, agentId);
-          heartbeat();
-          told += step.made;
-          for (const webhookId of step.webhookIds) deps.wake(webhookId);
-          if (!step.isMore || performance.now() > endMs) return { told, isMore: step.isMore };
-        }
-      }),
+    async tellWebhooks({ agentId }: { agentId: string }): Promise<{ told: number; isMore: boolean }> {
+      const endMs = performance.now() + RUN_MS;
+      for (let told = 0; ;) {
+        const step = await releaseStep(deps, agentId);
+        heartbeat();
+        told += step.made;
+        for (const webhookId of step.webhookIds) deps.wake(webhookId);
+        if (!step.isMore || performance.now() > endMs) return { told, isMore: step.isMore };
+      }
+    },
 
     /** How far it is, as the database knows it now. */
-    lookAtRelease: ({ agentId }: { agentId: string }): Promise<ReleaseLook> =>
-      guarded(agentId, () => lookAtRelease(database, agentId)),
+    lookAtRelease: ({ agentId }: { agentId: string }): Promise<ReleaseLook> => lookAtRelease(database, agentId),
   };
 }
 

@@ -1,4 +1,3 @@
-import { ApplicationFailure } from '@temporalio/activity';
 import { hasEnded, type TurnStatus } from '../domain/turns';
 import type { SettleState } from '../domain/settlement';
 import type { Logger } from '../platform/logger';
@@ -26,45 +25,38 @@ export interface PaidTurnActivityDeps extends HandOverDeps {
 export function createPaidTurnActivities(deps: PaidTurnActivityDeps) {
   const { database, log, facilitator } = deps;
 
-  /** Errors can quote documents: the history gets a fixed text, the log of this process the error. */
-  async function guarded<T>(paymentId: string, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      log.warn({ event: 'paid_turn.activity_failed', paymentId, err: error });
-      throw ApplicationFailure.retryable('the database is out of reach', 'SERVICE_UNAVAILABLE');
-    }
-  }
-
   return {
     /** Looks how the turn ended; where it brought no answer nothing is paid. A second run changes nothing. */
-    closePaidTurn: ({ executionId, paymentId }: { executionId: string; paymentId: string }) =>
-      guarded(paymentId, async (): Promise<{ status: TurnStatus }> => {
-        const status = await endOf(deps, executionId);
-        if (status !== 'completed') await releasePayment(database, paymentId, status);
-        return { status };
-      }),
+    async closePaidTurn({
+      executionId,
+      paymentId,
+    }: {
+      executionId: string;
+      paymentId: string;
+    }): Promise<{ status: TurnStatus }> {
+      const status = await endOf(deps, executionId);
+      if (status !== 'completed') await releasePayment(database, paymentId, status);
+      return { status };
+    },
 
     /**
      * Asks the facilitator once to settle the payment. Dies in the middle: it stands in the row that it was asked, so the
      * second run asks again with the same payment and takes no refusal for the truth (`afterAnswer`).
      */
-    settlePayment: ({ paymentId }: { paymentId: string }) =>
-      guarded(paymentId, async (): Promise<{ status: SettleState }> => {
-        if (facilitator === null) {
-          log.error({ event: 'payment.no_facilitator', paymentId, mend: 'X402_FACILITATOR' });
-          return { status: 'settling' };
-        }
-        return { status: await settle(deps, paymentId, facilitator) };
-      }),
+    async settlePayment({ paymentId }: { paymentId: string }): Promise<{ status: SettleState }> {
+      if (facilitator === null) {
+        log.error({ event: 'payment.no_facilitator', paymentId, mend: 'X402_FACILITATOR' });
+        return { status: 'settling' };
+      }
+      return { status: await settle(deps, paymentId, facilitator) };
+    },
 
     /** A day has passed: nobody asks for the payment any more. One in doubt stays so, for people to look at. */
-    abandonPayment: ({ paymentId }: { paymentId: string }) =>
-      guarded(paymentId, async (): Promise<void> => {
-        const { status } = await loadPayment(database, paymentId);
-        if (status === 'settling') log.error({ event: 'payment.unresolved', paymentId });
-        await forgetPayload(database, paymentId);
-      }),
+    async abandonPayment({ paymentId }: { paymentId: string }): Promise<void> {
+      const { status } = await loadPayment(database, paymentId);
+      if (status === 'settling') log.error({ event: 'payment.unresolved', paymentId });
+      await forgetPayload(database, paymentId);
+    },
   };
 }
 

@@ -18,7 +18,6 @@ import { flowInputOf } from '../store/gateway/turn-outbox';
 import type { Database } from '../store/schema/database';
 import type { TurnInput } from '../workflows/messages/turn';
 import { followEnd } from './ended-turn';
-import { createGuarded } from './guarded';
 
 export interface TeamTurnActivityDeps extends HandOverDeps {
   log: Logger;
@@ -50,63 +49,56 @@ type Of<More = unknown> = { executionId: string } & More;
  */
 export function createTeamTurnActivities(deps: TeamTurnActivityDeps) {
   const { database, clock } = deps;
-  const guarded = createGuarded(deps.log);
 
   return {
     /** Looks where the turn stands; begins it when it is the first of its session, and notes whom it does not ask. */
-    openTeamTurn: ({ executionId }: Of): Promise<TeamPlan> =>
-      guarded(executionId, async () => {
-        const turn = await loadTeamTurn(database, executionId);
-        // One that is gone was removed long after its end.
-        if (turn === null) return { status: 'failed', isFirst: false, steps: 0, hasSummary: false };
-        const isFirst = await openTeamTurn(database, turn, clock.now());
-        if (isFirst) await noteRefused(deps, turn.execution);
-        const { execution } = (await loadTeamTurn(database, executionId)) ?? turn;
-        const hasSummary = execution.team.summarizer !== null;
-        return { status: execution.status, isFirst, steps: stepsOfTurn(execution).length, hasSummary };
-      }),
+    async openTeamTurn({ executionId }: Of): Promise<TeamPlan> {
+      const turn = await loadTeamTurn(database, executionId);
+      // One that is gone was removed long after its end.
+      if (turn === null) return { status: 'failed', isFirst: false, steps: 0, hasSummary: false };
+      const isFirst = await openTeamTurn(database, turn, clock.now());
+      if (isFirst) await noteRefused(deps, turn.execution);
+      const { execution } = (await loadTeamTurn(database, executionId)) ?? turn;
+      const hasSummary = execution.team.summarizer !== null;
+      return { status: execution.status, isFirst, steps: stepsOfTurn(execution).length, hasSummary };
+    },
 
     /** Asks the members of a step. @returns the turns of those that were asked; none when the team's turn has ended */
-    beginTeamStep: ({ executionId, step, until }: Of<{ step: number; until: string }>): Promise<PartInput[]> =>
-      guarded(executionId, async () => {
-        const turn = await loadOpen(database, executionId);
-        return turn === null ? [] : inputsOf(database, await askStep(deps, turn, step, new Date(until)));
-      }),
+    async beginTeamStep({ executionId, step, until }: Of<{ step: number; until: string }>): Promise<PartInput[]> {
+      const turn = await loadOpen(database, executionId);
+      return turn === null ? [] : inputsOf(database, await askStep(deps, turn, step, new Date(until)));
+    },
 
     /** Writes down what became of a member's turn. @returns false while it is open */
     noteTeamMember: ({ executionId, partId }: Of<{ partId: string }>): Promise<boolean> =>
-      guarded(executionId, () => notePart(deps, executionId, partId)),
+      notePart(deps, executionId, partId),
 
     /** The time of a step is over. */
-    endTeamStep: ({ executionId, step }: Of<{ step: number }>): Promise<void> =>
-      guarded(executionId, async () => {
-        const turn = await loadOpen(database, executionId);
-        if (turn !== null) await endStep(deps, turn.execution, step);
-      }),
+    async endTeamStep({ executionId, step }: Of<{ step: number }>): Promise<void> {
+      const turn = await loadOpen(database, executionId);
+      if (turn !== null) await endStep(deps, turn.execution, step);
+    },
 
     /** Asks for the summary, when there is something to sum up. @returns the turn of who was asked */
-    beginTeamSummary: ({ executionId, until }: Of<{ until: string }>): Promise<PartInput[]> =>
-      guarded(executionId, async () => {
-        const turn = await loadOpen(database, executionId);
-        return turn === null ? [] : inputsOf(database, await askForSummary(deps, turn, new Date(until)));
-      }),
+    async beginTeamSummary({ executionId, until }: Of<{ until: string }>): Promise<PartInput[]> {
+      const turn = await loadOpen(database, executionId);
+      return turn === null ? [] : inputsOf(database, await askForSummary(deps, turn, new Date(until)));
+    },
 
     /** Ends the turn with what there is. Of one that was cancelled meanwhile nothing stays open, whenever that was. */
-    finishTeamTurn: ({ executionId }: Of): Promise<TeamTurnEnd> =>
-      guarded(executionId, async () => {
-        const turn = await loadOpen(database, executionId);
-        if (turn !== null) await finishTeam(deps, turn.execution);
-        await cancelMembers(deps, executionId, 'user');
-        return endOf(database, executionId);
-      }),
+    async finishTeamTurn({ executionId }: Of): Promise<TeamTurnEnd> {
+      const turn = await loadOpen(database, executionId);
+      if (turn !== null) await finishTeam(deps, turn.execution);
+      await cancelMembers(deps, executionId, 'user');
+      return endOf(database, executionId);
+    },
 
     /** The turn was cancelled, by its caller or by an operator: so are the turns of its members. */
-    cancelTeamTurn: ({ executionId }: Of): Promise<TeamTurnEnd> =>
-      guarded(executionId, async () => {
-        const ended = await endTurn(database, executionId, { status: 'cancelled', at: clock.now() });
-        await cancelMembers(deps, executionId, ended === null ? 'user' : 'owner');
-        return endOf(database, executionId);
-      }),
+    async cancelTeamTurn({ executionId }: Of): Promise<TeamTurnEnd> {
+      const ended = await endTurn(database, executionId, { status: 'cancelled', at: clock.now() });
+      await cancelMembers(deps, executionId, ended === null ? 'user' : 'owner');
+      return endOf(database, executionId);
+    },
   };
 }
 

@@ -8,7 +8,6 @@ import type { Database } from '../store/schema/database';
 import { detachTurn, endSilentTurn, endTurn, type EndedTurn, type TurnEnd } from '../store/gateway/turns';
 import type { TurnView } from '../workflows/messages/turn';
 import { followEnd } from './ended-turn';
-import { createGuarded } from './guarded';
 
 export interface TurnActivityDeps extends HandOverDeps {
   log: Logger;
@@ -16,8 +15,7 @@ export interface TurnActivityDeps extends HandOverDeps {
 
 /** What the side effects of a turn have in common. */
 function createSteps(deps: TurnActivityDeps) {
-  const { database, log } = deps;
-  const guarded = createGuarded(log);
+  const { database } = deps;
 
   const look = (executionId: string): Promise<TurnView> => lookAt(database, executionId);
   const follow = (ended: EndedTurn | null, reason: CancelReason): Promise<void> => followEnd(deps, ended, reason);
@@ -27,13 +25,13 @@ function createSteps(deps: TurnActivityDeps) {
     return look(executionId);
   }
 
-  return { guarded, look, follow, end };
+  return { look, follow, end };
 }
 
 /** The side effects of a turn (gateway.md §11). Inputs and results hold ids and states only. */
 export function createTurnActivities(deps: TurnActivityDeps) {
   const { database, clock } = deps;
-  const { guarded, look, follow, end } = createSteps(deps);
+  const { look, follow, end } = createSteps(deps);
 
   return {
     /**
@@ -41,39 +39,36 @@ export function createTurnActivities(deps: TurnActivityDeps) {
      * ends the turn when its agent has been silent for too long: the flow comes here every minute. A second run changes
      * nothing.
      */
-    advanceTurn: ({ executionId }: { executionId: string }): Promise<TurnView> =>
-      guarded(executionId, async () => {
-        const execution = await loadExecution(database, executionId);
-        if (execution?.tries !== undefined) await retryUntaken(database, execution, clock.now());
-        await handOverFrom(deps, executionId);
-        const view = await look(executionId);
-        if (view.status !== 'running') return view;
-        const ended = await endSilentTurn(database, executionId, clock.now());
-        await follow(ended, 'timeout');
-        return ended === null ? view : look(executionId);
-      }),
+    async advanceTurn({ executionId }: { executionId: string }): Promise<TurnView> {
+      const execution = await loadExecution(database, executionId);
+      if (execution?.tries !== undefined) await retryUntaken(database, execution, clock.now());
+      await handOverFrom(deps, executionId);
+      const view = await look(executionId);
+      if (view.status !== 'running') return view;
+      const ended = await endSilentTurn(database, executionId, clock.now());
+      await follow(ended, 'timeout');
+      return ended === null ? view : look(executionId);
+    },
 
     /**
      * The caller has stopped waiting: the next turn of the session goes on.
      * @returns false when the turn waits itself; it is detached when it is handed over
      */
-    detachTurn: ({ executionId }: { executionId: string }): Promise<boolean> =>
-      guarded(executionId, async () => {
-        await handOverFrom(deps, await detachTurn(database, executionId, clock.now()));
-        const { status, isHandedOver } = await look(executionId);
-        return isHandedOver || hasEnded(status);
-      }),
+    async detachTurn({ executionId }: { executionId: string }): Promise<boolean> {
+      await handOverFrom(deps, await detachTurn(database, executionId, clock.now()));
+      const { status, isHandedOver } = await look(executionId);
+      return isHandedOver || hasEnded(status);
+    },
 
     /** Ends the turn at its deadline; one that was answered meanwhile stays so. */
-    failTurn: ({ executionId }: { executionId: string }): Promise<TurnView> =>
-      guarded(executionId, async () => {
-        const { status } = await look(executionId);
-        return end(executionId, { status: 'failed', error: failureAtDeadline(status), at: clock.now() }, 'timeout');
-      }),
+    async failTurn({ executionId }: { executionId: string }): Promise<TurnView> {
+      const { status } = await look(executionId);
+      return end(executionId, { status: 'failed', error: failureAtDeadline(status), at: clock.now() }, 'timeout');
+    },
 
     /** An operator cancelled the flow. */
     cancelTurn: ({ executionId }: { executionId: string }): Promise<TurnView> =>
-      guarded(executionId, () => end(executionId, { status: 'cancelled', at: clock.now() }, 'owner')),
+      end(executionId, { status: 'cancelled', at: clock.now() }, 'owner'),
   };
 }
 

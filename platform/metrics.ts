@@ -97,6 +97,12 @@ function createFlowMetrics(registers: Registry[]) {
       labelNames: ['from', 'to', 'source'],
       registers,
     }),
+    activityFailures: new Counter({
+      name: 'agentchat_activity_failures_total',
+      help: 'Runs of activities that failed, by activity and kind: refused, called_off, outage or unexpected',
+      labelNames: ['activity', 'kind'],
+      registers,
+    }),
     flowStarts: new Counter({
       name: 'agentchat_flow_starts_total',
       help: 'Temporal flows started, by flow and outcome',

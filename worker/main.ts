@@ -1,5 +1,11 @@
 import type { Server } from 'node:http';
-import { NativeConnection, Runtime, Worker, type NativeConnectionOptions } from '@temporalio/worker';
+import {
+  NativeConnection,
+  Runtime,
+  Worker,
+  type ActivityInterceptorsFactory,
+  type NativeConnectionOptions,
+} from '@temporalio/worker';
 import { startRelay } from '../delivery/relay';
 import { systemClock } from '../platform/clock';
 import { openBlobStore } from '../platform/blobs/open';
@@ -21,6 +27,7 @@ import { openDatabase, type Database } from '../store/schema/database';
 import { createCommitter, type Committer } from '../store/sending/committer';
 import { TASK_QUEUES } from '../workflows/messages/task-queues';
 import { createActivities } from './activities';
+import { createActivityGuard } from './activity-guard';
 import { BUNDLE_PATH } from './bundle';
 import { startWebhooks } from './webhooks';
 
@@ -55,7 +62,7 @@ async function main(): Promise<void> {
     metrics,
     log,
   });
-  const workers = await connectWorkers(config, activities, log);
+  const workers = await connectWorkers({ config, activities, guard: createActivityGuard({ log, metrics }), log });
   await untilReady(log, 'schedules', flows.ensureSchedules);
   const relay = startRelay({ ...sending, flows, log });
   const running = Promise.all(workers.map((worker) => worker.run()));
@@ -94,12 +101,15 @@ function serveMetrics(config: Config, metrics: Metrics, log: Logger): Server | n
   return port === undefined ? null : startMetricsServer({ host, port, metrics, token, log });
 }
 
+interface WorkersDeps {
+  config: Config;
+  activities: ReturnType<typeof createActivities>;
+  guard: ActivityInterceptorsFactory;
+  log: Logger;
+}
+
 /** One per task queue, so that no kind of work waits for another. */
-async function connectWorkers(
-  config: Config,
-  activities: ReturnType<typeof createActivities>,
-  log: Logger,
-): Promise<Worker[]> {
+async function connectWorkers({ config, activities, guard, log }: WorkersDeps): Promise<Worker[]> {
   const made: Worker[] = [];
   await untilReady(log, 'temporal', async () => {
     const connection = await NativeConnection.connect(temporalConnectionOptions(config) as NativeConnectionOptions);
@@ -111,6 +121,7 @@ async function connectWorkers(
           taskQueue,
           workflowBundle: { codePath: BUNDLE_PATH },
           activities,
+          interceptors: { activity: [guard] },
           shutdownGraceTime: GRACE_MS,
           // Registrations wait for minutes with little state; two cores hold this many in memory without trouble.
           maxCachedWorkflows: 500,

@@ -3,6 +3,9 @@ import type { Client, WorkflowHandleWithStartDetails, WorkflowStartOptions } fro
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { compiled } from '../../local/root';
+import { createLogger } from '../../platform/logger';
+import { createMetrics } from '../../platform/metrics';
+import { createActivityGuard } from '../../worker/activity-guard';
 import { testServers } from './servers';
 import { use } from './use';
 
@@ -13,7 +16,7 @@ const TASK_QUEUE = 'skipped-time';
  * test leaves open holds up the next.
  */
 export interface SkippedTime {
-  /** Runs `body` while a worker with these activities runs the real workflow bundle. */
+  /** Runs `body` while a worker with these activities, guarded as in production, runs the real workflow bundle. */
   withWorker<T>(activities: object, body: () => Promise<T>): Promise<T>;
   start<W extends Workflow>(
     type: string,
@@ -41,6 +44,7 @@ async function openSkippedTime(): Promise<SkippedTime> {
   const environment = await TestWorkflowEnvironment.createTimeSkipping({
     server: { executable: { type: 'existing-path', path: timeSkippingBinary } },
   });
+  const guard = createActivityGuard({ log: createLogger('test', 'silent'), metrics: createMetrics() });
   return {
     withWorker: async (activities, body) => {
       const worker = await Worker.create({
@@ -48,6 +52,7 @@ async function openSkippedTime(): Promise<SkippedTime> {
         taskQueue: TASK_QUEUE,
         workflowBundle: { codePath: compiled('worker/workflow-bundle') },
         activities,
+        interceptors: { activity: [guard] },
       });
       return worker.runUntil(body);
     },

@@ -158,7 +158,7 @@ describe('what the lives of an account and of an owner leave in Temporal and in 
     expect(left.filter((trace) => trace.includes(agent.handle))).toHaveLength(3);
     const metrics = await request('GET', '/internal/metrics');
     left.push(metrics.text, [...stack.apis, ...stack.workers].flatMap((child) => child.tail()).join('\n'));
-    expect(left.at(-1)).toContain('"event":"turn.activity_failed"');
+    expect(left.at(-1)).toContain('"event":"activity.failed"');
     for (const text of left) {
       for (const hidden of ['private', 'Private', ...tokens, agent.received[0]?.sender ?? 'nobody']) {
         expect([hidden, text.includes(hidden)]).toEqual([hidden, false]);
