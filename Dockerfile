@@ -15,7 +15,9 @@ RUN npm ci --omit=dev
 FROM node:22.17.0-bookworm-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 DATA_DIR=/data
 WORKDIR /app
-RUN install -d -o node -g node /data
+# Temporal's native part trusts what the system trusts, and the slim image has no certificates at all.
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \
+  && install -d -o node -g node /data
 COPY --from=manifest /app/package.json ./
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist

@@ -17,6 +17,7 @@ import { createCommitter, type Committer } from '../store/sending/committer';
 import { prepareStore } from '../store/accounts/system-agents';
 import { openDatabase, SERVING_SILENCE_MS_MAX, type Database } from '../store/schema/database';
 import { within } from '../store/schema/deadline';
+import { exposePool } from '../store/schema/pool-metrics';
 import { watchReach, type Reach } from '../store/schema/reach';
 import { createCommands, type Commands } from './commands/commands';
 import { createOrders } from '../store/nodes/orders';
@@ -49,6 +50,7 @@ async function main(): Promise<void> {
   const metrics = createMetrics();
   await untilReady(log, 'database', () => prepareStore(placeOf(config), systemClock.now()));
   const database = openDatabase({ ...placeOf(config), silenceMsMax: SERVING_SILENCE_MS_MAX });
+  exposePool(database.client, metrics.registry);
   const clock = createSharedClock();
   const flows = createFlows({ config, metrics, log });
   const orders = createOrders({ database, log });

@@ -9,6 +9,8 @@ export interface MetricsServerOptions {
   metrics: Metrics;
   /** Bearer token to ask for; absent = none. */
   token: string | undefined;
+  /** Figures of others in the same text, e.g. of a native library; when they cannot be read, the rest is served. */
+  more?: () => Promise<string>;
   log: Logger;
 }
 
@@ -16,14 +18,16 @@ export interface MetricsServerOptions {
  * `GET /internal/metrics` of a process that has no api of its own. A port that is taken is logged and changes nothing
  * else: a worker without metrics is better than none.
  */
-export function startMetricsServer({ host, port, metrics, token, log }: MetricsServerOptions): Server {
+export function startMetricsServer({ host, port, metrics, token, more, log }: MetricsServerOptions): Server {
+  const readMore = async (): Promise<string> =>
+    (await more?.().catch((error: unknown) => log.warn({ event: 'metrics.incomplete', err: error }))) ?? '';
   const server = createServer((request, response) => {
     if (request.method !== 'GET' || request.url !== '/internal/metrics') return void response.writeHead(404).end();
     if (token !== undefined && !isSame(request.headers.authorization, `Bearer ${token}`)) {
       return void response.writeHead(401).end();
     }
-    metrics.registry.metrics().then(
-      (text) => response.writeHead(200, { 'content-type': metrics.registry.contentType }).end(text),
+    Promise.all([metrics.registry.metrics(), readMore()]).then(
+      (texts) => response.writeHead(200, { 'content-type': metrics.registry.contentType }).end(texts.join('\n')),
       (error: unknown) => {
         log.error({ event: 'metrics.failed', err: error });
         response.writeHead(500).end();

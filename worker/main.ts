@@ -1,7 +1,6 @@
 import type { Server } from 'node:http';
 import {
   NativeConnection,
-  Runtime,
   Worker,
   type ActivityInterceptorsFactory,
   type NativeConnectionOptions,
@@ -24,11 +23,15 @@ import { createAgentReader } from '../store/agents/agents';
 import { openFacilitator } from '../store/gateway/open-facilitator';
 import { wakeAgents } from '../store/nodes/wake-agents';
 import { openDatabase, type Database } from '../store/schema/database';
+import { exposePool } from '../store/schema/pool-metrics';
 import { createCommitter, type Committer } from '../store/sending/committer';
 import { TASK_QUEUES } from '../workflows/messages/task-queues';
 import { createActivities } from './activities';
 import { createActivityGuard } from './activity-guard';
+import { exposeBacklog } from './backlog-metrics';
 import { BUNDLE_PATH } from './bundle';
+import { freeLoopbackAddress, readCoreMetrics } from './core-metrics';
+import { installRuntime } from './temporal-runtime';
 import { startWebhooks } from './webhooks';
 
 /** Stops polling, then gives running activities this long. */
@@ -45,10 +48,13 @@ async function main(): Promise<void> {
   const mailer = createMailer(config.SMTP_URL, config.MAIL_FROM);
   const blobs = await openBlobStore(config.BLOB_STORE);
   const metrics = createMetrics();
+  exposePool(database.client, metrics.registry);
   const flows = createFlows({ config, metrics, log });
+  exposeBacklog({ database, flows, registry: metrics.registry, log });
   const webhooks = startWebhooks({ config, database, metrics, log });
-  const metricsServer = serveMetrics(config, metrics, log);
-  installRuntime(log);
+  const coreAddress = config.WORKER_METRICS_PORT === undefined ? null : await freeLoopbackAddress();
+  installRuntime(log, coreAddress);
+  const metricsServer = serveMetrics({ config, metrics, coreAddress, log });
   const sending = { database, committer: openCommitter({ database, config, log }), clock: systemClock };
   const activities = createActivities({
     ...sending,
@@ -95,10 +101,19 @@ function openCommitter({ config, ...deps }: { database: Database; config: Config
   return committer;
 }
 
+interface MetricsDeps {
+  config: Config;
+  metrics: Metrics;
+  /** Where Temporal's native part serves its own. */
+  coreAddress: string | null;
+  log: Logger;
+}
+
 /** A worker listens for nothing else, so only where an operator names a port. */
-function serveMetrics(config: Config, metrics: Metrics, log: Logger): Server | null {
+function serveMetrics({ config, metrics, coreAddress, log }: MetricsDeps): Server | null {
   const { HOST: host, WORKER_METRICS_PORT: port, METRICS_TOKEN: token } = config;
-  return port === undefined ? null : startMetricsServer({ host, port, metrics, token, log });
+  if (port === undefined || coreAddress === null) return null;
+  return startMetricsServer({ host, port, metrics, token, more: () => readCoreMetrics(coreAddress), log });
 }
 
 interface WorkersDeps {
@@ -131,21 +146,6 @@ async function connectWorkers({ config, activities, guard, log }: WorkersDeps): 
     }
   });
   return made;
-}
-
-/** Temporal's own lines go into our log; signals are ours to handle. */
-function installRuntime(log: Logger): void {
-  Runtime.install({
-    logger: {
-      log: (level, message) => log.debug({ event: 'temporal', level, message }),
-      trace: () => undefined,
-      debug: () => undefined,
-      info: () => undefined,
-      warn: (message) => log.warn({ event: 'temporal.warning', message }),
-      error: (message) => log.error({ event: 'temporal.error', message }),
-    },
-    shutdownSignals: [],
-  });
 }
 
 void main();

@@ -1,6 +1,7 @@
 import {
   Client,
   Connection,
+  isGrpcServiceError,
   WorkflowExecutionAlreadyStartedError,
   type Workflow,
   type WorkflowStartOptions,
@@ -19,6 +20,8 @@ const RETRY_MS = 5_000;
 /** How long one probe of the server's health may take, and how long its answer serves. */
 const PROBE_MS = 1_000;
 const PROBE_AGE_MS = 2_000;
+/** Of gRPC: the server does not know a name in the query. */
+const INVALID_ARGUMENT = 3;
 
 export interface FlowClientDeps {
   config: Config;
@@ -91,19 +94,26 @@ export function isGone(error: unknown): boolean {
   return error.name === 'WorkflowNotFoundError' || error.name === 'WorkflowUpdateFailedError';
 }
 
-/** True once the namespace has our search attributes: a start with an unknown one fails. Remembered when true. */
+/**
+ * True once the namespace has our search attributes: a start with an unknown one fails. Remembered when true. A search by
+ * them is asked for, which whoever may start flows may do; to list attributes takes rights of an operator.
+ */
 function createReadinessCheck(connection: Connection, namespace: string, log: Logger): () => Promise<boolean> {
   let isReady = false;
   return async () => {
     if (isReady) return true;
     try {
-      const known = await connection.withDeadline(Date.now() + PROBE_MS, () =>
-        connection.operatorService.listSearchAttributes({ namespace }),
+      const query = SEARCH_ATTRIBUTES.map((name) => `${name} = 'none'`).join(' AND ');
+      await connection.withDeadline(Date.now() + PROBE_MS, () =>
+        connection.workflowService.countWorkflowExecutions({ namespace, query }),
       );
-      isReady = SEARCH_ATTRIBUTES.every((name) => name in (known.customAttributes ?? {}));
-      if (!isReady) log.error({ event: 'flows.search_attributes_missing', mend: 'npm run setup:temporal' });
+      isReady = true;
     } catch (error) {
-      log.warn({ event: 'flows.unreachable', err: error });
+      if (isGrpcServiceError(error) && error.code === INVALID_ARGUMENT) {
+        log.error({ event: 'flows.search_attributes_missing', mend: 'npm run setup:temporal' });
+      } else {
+        log.warn({ event: 'flows.unreachable', err: error });
+      }
     }
     return isReady;
   };

@@ -9,6 +9,7 @@ import { createScheduleFlows, type ScheduleFlows } from './housekeeping';
 import { createRecoveryFlows, type RecoveryFlows } from './webhook-recovery';
 import { createWebhookFlows, type WebhookFlows } from './webhook';
 import { createWebhookTestFlows, type WebhookTestFlows } from './webhook-test';
+import { createFlowCounts, type FlowCounts } from './count-flows';
 import { createFlowClient, type FlowClient, type FlowClientDeps } from './flow-client';
 
 /** The one typed client of the durable flows; each kind of flow has its part in `flows/`. */
@@ -23,6 +24,7 @@ export type Flows = CodeFlows &
   TurnFlows &
   TeamTurnFlows &
   ScheduleFlows &
+  FlowCounts &
   Pick<FlowClient, 'isUp' | 'close'>;
 
 export function createFlows(deps: FlowClientDeps): Flows {
@@ -39,6 +41,7 @@ export function createFlows(deps: FlowClientDeps): Flows {
     ...createTurnFlows(flows),
     ...createTeamTurnFlows(flows),
     ...createScheduleFlows(flows),
+    ...createFlowCounts(flows),
     isUp: flows.isUp,
     close: flows.close,
   };

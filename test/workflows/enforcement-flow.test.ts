@@ -60,6 +60,9 @@ describe('the enforcement flow on a real server', () => {
     const plain = [...history.matchAll(/"data":\{[^}]*\}/g)].map(([data]) => data).join();
     for (const id of witnesses) expect(history + plain).not.toContain(id);
     expect((await flowOf(subject).describe()).memo).toEqual({});
+    // The relay tells the flow of the blocks once more; behind the unblock it would be the last word.
+    const requests = { kind: 'enforcement.requested', targetId: subject.agentId } as const;
+    await waitFor(async () => (await database.outbox.countDocuments(requests)) === 0);
     await removeBlock(database, { from: witnesses[0] ?? '', to: subject.agentId, at: new Date() });
     await ask(subject, 'unblock');
     expect(await flowOf(subject).result()).toMatchObject({ status: 'active', trigger: 'unblock' });

@@ -33,3 +33,25 @@ export interface FlowTypes {
   webhookTest: (input: WebhookTestInput) => Promise<WebhookTestResult>;
   housekeeping: (input: HousekeepingInput) => Promise<HousekeepingResult>;
 }
+
+/** Compiles only while it names every flow. */
+const EVERY_FLOW: Record<keyof FlowTypes, true> = {
+  registration: true,
+  recovery: true,
+  rotation: true,
+  signIn: true,
+  visit: true,
+  accountDeletion: true,
+  groupDeletion: true,
+  enforcement: true,
+  inboxRelease: true,
+  teamTurn: true,
+  paidTurn: true,
+  turn: true,
+  webhook: true,
+  webhookRecovery: true,
+  webhookTest: true,
+  housekeeping: true,
+};
+
+export const FLOW_NAMES = Object.keys(EVERY_FLOW);
