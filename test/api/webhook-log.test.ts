@@ -52,7 +52,7 @@ describe('what an agent sees of its deliveries (webhooks.md §11.1)', () => {
     return rows.sort((one, other) => newestFirst(one, other));
   }
   const newestFirst = (one: Delivery, other: Delivery): number =>
-    other.createdAt.getTime() - one.createdAt.getTime() || (one._id > other._id ? -1 : 1);
+    other.createdAt.getTime() - one.createdAt.getTime() || (one.order > other.order ? -1 : 1);
 
   test('webhooks#29: pages hold each delivery once, the newest first, with every filter', async () => {
     const ada = await createTestAgent(database);

@@ -6,6 +6,8 @@ export const recoveryFlowId = (jobId: string): string => `webhook-recovery:${job
 /** How far a recovery has read, as its activity says: epoch ms, ids and positions. */
 export interface RecoveryCursor {
   logAtMs: number;
+  /** Absent in histories of earlier versions. */
+  logOrder?: string;
   logId: string;
   position: number;
   upTo: number;

@@ -14,7 +14,7 @@ import {
   type ListedDelivery,
 } from '../../../store/webhooks/log/delivery-log';
 import { findWebhook } from '../../../store/webhooks/webhooks';
-import { cursorOf, parseCursor } from '../../http/cursors';
+import { logCursorOf, parseLogCursor } from '../../http/cursors';
 import { agentRoute, type AgentContext, type Reply, type Route } from '../../http/route';
 
 export interface WebhookLogDeps {
@@ -36,12 +36,12 @@ export function webhookLogRoutes(deps: WebhookLogDeps): Route[] {
 async function list(ctx: AgentContext, { database }: WebhookLogDeps): Promise<Reply> {
   const webhook = await getWebhook(ctx, database);
   const { cursor, ...query } = ctx.validate(deliveriesQuerySchema, Object.fromEntries(ctx.query));
-  const before = cursor === undefined || cursor === '' ? undefined : parseCursor(cursor);
+  const before = cursor === undefined || cursor === '' ? undefined : parseLogCursor(cursor);
   const limit = query.limit + 1;
   const rows = await listDeliveries(database, webhook._id, { ...query, before, limit, now: ctx.now });
   const page = rows.slice(0, query.limit);
   const last = rows.length > page.length ? page.at(-1) : undefined;
-  const next_cursor = last === undefined ? null : cursorOf({ at: last.createdAt, id: last._id });
+  const next_cursor = last === undefined ? null : logCursorOf({ at: last.createdAt, order: last.order, id: last._id });
   return { status: 200, body: { deliveries: page.map((row) => presentDelivery(row, webhook, ctx.now)), next_cursor } };
 }
 

@@ -10,6 +10,7 @@ import type { Webhook } from '../../../store/schema/collections/webhooks';
 import type { Database } from '../../../store/schema/database';
 import { eventIdOf, messageEventKey } from '../../../store/schema/webhook-ids';
 import { lastOf, readLogged } from '../../../store/webhooks/log/event-log';
+import type { LogPlace } from '../../../store/webhooks/recovery/owed';
 import {
   readHappenings,
   startOf,
@@ -80,7 +81,7 @@ async function readPage(
   // A fully paused agent sees no inbox, here neither.
   const isOfMessages = webhook.events.includes('message.new') && ctx.agent.pausedByOwner !== 'full';
   const inbox = isOfMessages ? await findInboxIn(database, ctx.agent._id) : null;
-  const readLog = (after: { at: Date; id: string }, count: number) =>
+  const readLog = (after: LogPlace, count: number) =>
     readLogged(database, webhook._id, { after, limit: count, now: ctx.now });
   const found: WebhookHappening[] = [];
   let cursor = from ?? (await startOf(database, ctx.agent._id, inbox, time));

@@ -114,13 +114,13 @@ export const deliveries = collection<Delivery>({
   indexes: [
     // the deliveries of a webhook in one state, oldest first: claims, cancelDeliveries, backlogs
     { name: 'webhook_status_order', key: { webhookId: 1, status: 1, order: 1 } },
-    // listDeliveries, readLogged: one event or, merged, all events of a webhook by time. Nothing in it ever changes, so it
-    // costs a delivery one entry, whatever happens to it.
-    { name: 'webhook_event_created', key: { webhookId: 1, event: 1, createdAt: -1, _id: -1 } },
-    // listDeliveries, readUnsent: the few that were given up or cancelled, by time; nothing on the way of a success
+    // listDeliveries, readLogged: one event or, merged, all events of a webhook by time, those of one millisecond (of one
+    // expansion) as they were committed. Nothing in it ever changes, so it costs a delivery one entry, whatever happens to it.
+    { name: 'webhook_event_created_order', key: { webhookId: 1, event: 1, createdAt: -1, order: -1, _id: -1 } },
+    // listDeliveries, readOwed: the few that were given up or cancelled, by time; nothing on the way of a success
     {
-      name: 'webhook_ended_created',
-      key: { webhookId: 1, status: 1, createdAt: -1, _id: -1 },
+      name: 'webhook_ended_created_order',
+      key: { webhookId: 1, status: 1, createdAt: -1, order: -1, _id: -1 },
       partialFilterExpression: { status: { $in: ['dead', 'cancelled'] } },
     },
     // findDue: what is due at a webhook, the earliest first; nextFailing: from one failing webhook to the next

@@ -3,6 +3,7 @@ import { ALL_WEBHOOK_EVENTS, type WebhookEvent } from '../../../contract/events'
 import type { Delivery, DeliveryStatus } from '../../schema/collections/deliveries';
 import type { Database } from '../../schema/database';
 import { QUICK_READ, SAFE_READ } from '../../schema/reads';
+import type { LogPlace } from '../recovery/owed';
 
 /** What agents read of their deliveries (webhooks.md §11.1). Rows are removed by an index; readers do not rely on it. */
 
@@ -18,12 +19,12 @@ export interface DeliveryQuery {
   since?: Date | undefined;
   until?: Date | undefined;
   /** The last row of the page before this one. */
-  before?: { at: Date; id: string } | undefined;
+  before?: LogPlace | undefined;
   limit: number;
   now: Date;
 }
 
-/** A page of a webhook's deliveries, the newest first; rows of one millisecond by their id. */
+/** A page of a webhook's deliveries, the newest first; those of one millisecond in the order of their events, backwards. */
 export function listDeliveries(
   database: Database,
   webhookId: string,
@@ -40,28 +41,34 @@ export function listDeliveries(
     event: event ?? { $in: [...ALL_WEBHOOK_EVENTS] },
     ...(status === undefined ? {} : { status }),
     ...(Object.keys(createdAt).length === 0 ? {} : { createdAt }),
-    ...(before === undefined ? {} : { $or: [{ createdAt: { $lt: before.at } }, { _id: { $lt: before.id } }] }),
+    ...(before === undefined ? {} : { $or: olderThan(before) }),
     expiresAt: { $not: { $lte: now } },
   };
   return database.deliveries
     .find<ListedDelivery>(filter, {
       ...SAFE_READ,
       projection: LISTED,
-      sort: { createdAt: -1, _id: -1 },
+      sort: { createdAt: -1, order: -1, _id: -1 },
       limit,
       hint: INDEX_OF[status ?? 'delivered'],
     })
     .toArray();
 }
 
+const olderThan = ({ at, order, id }: LogPlace): Filter<Delivery>[] => [
+  { createdAt: { $lt: at } },
+  { order: { $lt: order } },
+  { order, _id: { $lt: id } },
+];
+
 /**
  * What most rows are is found among all by time; what few are by an index of these. Of what is still under way there is
  * at most a backlog, which is sorted as it is read.
  */
 const INDEX_OF: Record<DeliveryStatus, string> = {
-  delivered: 'webhook_event_created',
-  dead: 'webhook_ended_created',
-  cancelled: 'webhook_ended_created',
+  delivered: 'webhook_event_created_order',
+  dead: 'webhook_ended_created_order',
+  cancelled: 'webhook_ended_created_order',
   pending: 'webhook_status_order',
   delivering: 'webhook_status_order',
   failed: 'webhook_status_order',

@@ -2,9 +2,9 @@ import { ALL_WEBHOOK_EVENTS } from '../../../contract/events';
 import { WITHOUT_LOG, type Delivery } from '../../schema/collections/deliveries';
 import type { Database } from '../../schema/database';
 import { SAFE_READ } from '../../schema/reads';
-import { behind, type LogPlace } from '../recovery/owed';
+import { behind, BY_TIME, type LogPlace } from '../recovery/owed';
 
-/** What happened, as the log of a webhook tells: each event once, whatever was sent again of it. */
+/** What happened, as the log of a webhook tells, in the order of the events: each once, whatever was sent again of it. */
 export function readLogged(
   database: Database,
   webhookId: string,
@@ -22,9 +22,9 @@ export function readLogged(
       {
         ...SAFE_READ,
         projection: WITHOUT_LOG,
-        sort: { createdAt: 1, _id: 1 },
+        sort: BY_TIME,
         limit,
-        hint: 'webhook_event_created',
+        hint: 'webhook_event_created_order',
       },
     )
     .toArray();

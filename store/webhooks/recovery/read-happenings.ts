@@ -10,6 +10,8 @@ import type { LogPlace } from './owed';
 /** How far a reader of both sources is: times in epoch ms, so that it can stand in a history and in a cursor. */
 export interface HappeningsCursor {
   logAtMs: number;
+  /** Absent in one of an earlier version: the millisecond is read from its beginning. */
+  logOrder?: string;
   logId: string;
   /** The last position that was looked at, and the last one of the time asked for. */
   position: number;
@@ -41,7 +43,7 @@ export async function startOf(
   time: { since: Date; until: Date },
 ): Promise<HappeningsCursor> {
   const { after, upTo } = inbox === null ? { after: 0, upTo: 0 } : await rangeOf(database, agentId, inbox, time);
-  return { logAtMs: time.since.getTime(), logId: '', position: after, upTo };
+  return { logAtMs: time.since.getTime(), logOrder: '', logId: '', position: after, upTo };
 }
 
 /** The next page, oldest first. It may be empty although there is more: then nothing of what was looked at was wanted. */
@@ -50,7 +52,7 @@ export async function readHappenings(
   webhook: Pick<Webhook, '_id' | 'agentId'>,
   { cursor, time, inbox, wantedMax, readLog }: HappeningsQuery,
 ): Promise<{ found: WebhookHappening[]; cursor: HappeningsCursor; isMore: boolean }> {
-  const log = await readLog({ at: new Date(cursor.logAtMs), id: cursor.logId }, wantedMax);
+  const log = await readLog(placeOf(cursor), wantedMax);
   const look = { range: { after: cursor.position, upTo: cursor.upTo }, time, writtenOff: inbox?.writtenOff };
   const looked = inbox === null ? [] : await lookForMissing(database, webhook, { ...look, limit: LOOKED_MAX });
   const page = mergeHappenings<Row>(
@@ -66,6 +68,11 @@ export async function readHappenings(
     isMore: page.isMore,
   };
 }
+
+const placeOf = ({ logAtMs, logOrder, logId }: HappeningsCursor): LogPlace =>
+  logOrder === undefined
+    ? { at: new Date(logAtMs), order: '', id: '' }
+    : { at: new Date(logAtMs), order: logOrder, id: logId };
 
 const ofLog = (delivery: Delivery): Row => ({
   kind: 'log',
@@ -85,6 +92,6 @@ function ofInbox(looked: Looked[]): Row[] {
 
 function after(cursor: HappeningsCursor, row: Row): HappeningsCursor {
   return row.kind === 'log'
-    ? { ...cursor, logAtMs: row.atMs, logId: row.delivery._id }
+    ? { ...cursor, logAtMs: row.atMs, logOrder: row.delivery.order, logId: row.delivery._id }
     : { ...cursor, position: row.envelope.position };
 }

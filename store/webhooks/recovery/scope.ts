@@ -32,4 +32,4 @@ export function owedBy(webhookId: string, { since, until, status }: RecoveryScop
 }
 
 export const indexOf = ({ status }: RecoveryScope): string =>
-  status === 'failed' ? 'webhook_status_order' : 'webhook_ended_created';
+  status === 'failed' ? 'webhook_status_order' : 'webhook_ended_created_order';
