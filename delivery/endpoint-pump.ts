@@ -108,7 +108,7 @@ export class EndpointPump {
     const { delivery, token } = lease;
     const attempted = await attempt(this.deps, lease, this.source.now());
     const at = this.source.now();
-    const of = { deliveryId: delivery._id, attempt: delivery.attempts, token };
+    const of = { deliveryId: delivery._id, event: delivery.event, attempt: delivery.attempts, token };
     const result = { ...of, ...attempted, at, random: Math.random() };
     this.finished.push({ lease, result });
     this.inFlight -= 1;

@@ -1,4 +1,4 @@
-import { webhookRetryDelayMs } from './webhook-retry';
+import { WEBHOOK_ATTEMPTS_MAX, webhookRetryDelayMs } from './webhook-retry';
 
 /** webhooks.md §7: what an attempt means for its delivery. */
 
@@ -51,17 +51,23 @@ export const countsForBreaker = (outcome: AttemptOutcome): boolean =>
  * What the delivery becomes after its attempt `attempt` ended at `at`. An attempt whose worker died counts and is
  * repeated at once: the receiver did nothing to be spared.
  * @param random between 0 and 1
+ * @param attemptsMax after which it is given up
  */
 export function verdictOf(
   outcome: AttemptOutcome,
-  { attempt, at, random }: { attempt: number; at: Date; random: number },
+  {
+    attempt,
+    at,
+    random,
+    attemptsMax = WEBHOOK_ATTEMPTS_MAX,
+  }: { attempt: number; at: Date; random: number; attemptsMax?: number },
 ): DeliveryVerdict {
   const status = outcome.kind === 'answered' ? outcome.status : null;
   if (status !== null && isDelivered(outcome)) return { to: 'delivered', status };
   const error = errorOf(outcome) ?? '';
   if (isGone(outcome) || isAborted(outcome)) return { to: 'cancelled', status, error };
   const delayMs = webhookRetryDelayMs(attempt, random, outcome.kind === 'answered' ? outcome.retryAfterMs : null);
-  if (delayMs === null) return { to: 'dead', status, error };
+  if (delayMs === null || attempt >= attemptsMax) return { to: 'dead', status, error };
   const waitMs = outcome.kind === 'lost' ? 0 : delayMs;
   return { to: 'failed', status, error, nextAttemptAt: new Date(at.getTime() + waitMs) };
 }

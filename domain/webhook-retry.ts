@@ -5,6 +5,13 @@ const DELAYS_MS = [10_000, 30_000, 60_000, 300_000, 900_000, 3_600_000, 21_600_0
 
 export const WEBHOOK_ATTEMPTS_MAX = DELAYS_MS.length + 1;
 
+/** webhooks.md §11.7: a presence of a minute ago says nothing any more. */
+const PRESENCE_ATTEMPTS_MAX = 3;
+
+/** How many attempts a delivery of this event gets. */
+export const attemptsMaxOf = (event: string): number =>
+  event === 'presence.update' ? PRESENCE_ATTEMPTS_MAX : WEBHOOK_ATTEMPTS_MAX;
+
 /** The longest wait that a receiver can ask for. */
 const RETRY_AFTER_MS_MAX = 86_400_000;
 

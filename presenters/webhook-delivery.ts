@@ -1,6 +1,6 @@
 import type { WebhookDeliveryDetail, WebhookDeliveryView } from '../contract/webhook-log';
 import { holdOf } from '../domain/webhook-hold';
-import { WEBHOOK_ATTEMPTS_MAX } from '../domain/webhook-retry';
+import { attemptsMaxOf } from '../domain/webhook-retry';
 import type { AttemptRecord, Delivery } from '../store/schema/collections/deliveries';
 import type { Webhook } from '../store/schema/collections/webhooks';
 import type { ListedDelivery } from '../store/webhooks/log/delivery-log';
@@ -18,7 +18,7 @@ export function presentDelivery(
     event_id: delivery.eventId,
     status: delivery.status,
     attempts: delivery.attempts,
-    max_attempts: WEBHOOK_ATTEMPTS_MAX,
+    max_attempts: attemptsMaxOf(delivery.event),
     next_attempt_at: iso(delivery.nextAttemptAt),
     delivered_at: iso(delivery.deliveredAt),
     created_at: delivery.createdAt.toISOString(),

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { countsForBreaker, verdictOf, type AttemptOutcome } from '../../domain/webhook-attempt';
-import { parseRetryAfterMs, WEBHOOK_ATTEMPTS_MAX, webhookRetryDelayMs } from '../../domain/webhook-retry';
+import { ALL_WEBHOOK_EVENTS } from '../../contract/events';
+import {
+  attemptsMaxOf,
+  parseRetryAfterMs,
+  WEBHOOK_ATTEMPTS_MAX,
+  webhookRetryDelayMs,
+} from '../../domain/webhook-retry';
 
 const NOW = new Date('2030-06-15T12:00:00.000Z');
 const TABLE_MS = [10_000, 30_000, 60_000, 300_000, 900_000, 3_600_000, 21_600_000, 86_400_000];
@@ -17,6 +23,14 @@ describe('when a failed attempt is repeated (webhooks.md §7)', () => {
     expect(WEBHOOK_ATTEMPTS_MAX).toBe(9);
     expect(TABLE_MS.map((_, index) => webhookRetryDelayMs(index + 1, 0, null))).toEqual(TABLE_MS);
     expect(webhookRetryDelayMs(9, 0, 3_600_000)).toBeNull();
+  });
+
+  test('webhooks#42: presences get three attempts, every other event nine', () => {
+    const most = Object.fromEntries(ALL_WEBHOOK_EVENTS.map((event) => [event, attemptsMaxOf(event)]));
+    expect(most).toMatchObject({ 'message.new': 9, 'agent.created': 9, 'presence.update': 3 });
+    const after = (attempt: number) =>
+      verdictOf(answered(500), { attempt, at: NOW, random: 0, attemptsMax: attemptsMaxOf('presence.update') }).to;
+    expect([1, 2, 3].map(after)).toEqual(['failed', 'failed', 'dead']);
   });
 
   test('the jitter adds up to a tenth and never shortens; the header only lengthens, up to 24 hours', () => {

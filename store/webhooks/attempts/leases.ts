@@ -1,12 +1,11 @@
 import type { Filter } from 'mongodb';
-import { DELIVERY_KEEP_MS } from '../../../contract/webhook-limits';
 import { WITHOUT_LOG, type Delivery } from '../../schema/collections/deliveries';
 import type { Webhook } from '../../schema/collections/webhooks';
-import { envelopeId } from '../../schema/collections/messages';
 import type { Database } from '../../schema/database';
 import { READ } from '../../schema/reads';
 import { within } from '../../schema/deadline';
 import { ATTEMPT_LEASE_MS, CLAIM_MS_MAX, releaseSlots, takeSlots, type Slots } from './slots';
+import { withdraw } from './withdraw';
 
 /** An attempt that may start now: its delivery is ours, and it has a place on the wire. */
 export interface Lease {
@@ -139,43 +138,4 @@ export async function leaseOne(
   const delivery = await within(CLAIM_MS_MAX, taking);
   if (delivery === null || (await withdraw(database, delivery))) return null;
   return { delivery, webhook: slots.webhook, token };
-}
-
-/**
- * Takes a delivery back that must not start any more. Dies before the write: the lease ends, and the next lease comes
- * here again.
- */
-async function withdraw(database: Database, delivery: Delivery): Promise<boolean> {
-  const { _id, attempts } = delivery;
-  const isPast = (await isLost(database, delivery)) || (await isSettled(database, delivery));
-  if (!isPast) return false;
-  const expiresAt = new Date(Date.now() + DELIVERY_KEEP_MS);
-  await database.deliveries.updateOne(
-    { _id, status: 'delivering', attempts },
-    { $set: { status: 'cancelled', leaseUntil: null, expiresAt }, $inc: { attempts: -1 } },
-  );
-  return true;
-}
-
-/**
- * Of a group that was deleted only the notice is told (groups.md G7). The flow of the deletion cancels what waits; this is
- * for what comes due before it got there.
- */
-async function isLost(database: Database, { conversationId, messageId }: Delivery): Promise<boolean> {
-  if (conversationId?.startsWith('grp_') !== true) return false;
-  const deletion = await database.groupDeletions.findOne(
-    { _id: conversationId },
-    { projection: { noticeId: 1 }, ...READ },
-  );
-  return deletion !== null && deletion.noticeId !== messageId;
-}
-
-/** What a pause held back waits long, behind others and in the next pause: the agent may have read or hidden it by now. */
-async function isSettled(database: Database, { released, attempts, agentId, position }: Delivery): Promise<boolean> {
-  if (released !== true || attempts > 1 || position === undefined) return false;
-  const envelope = await database.envelopes.findOne(
-    { _id: envelopeId(agentId, position) },
-    { projection: { status: 1, unread: 1 }, ...READ },
-  );
-  return envelope?.status === 'read' || envelope?.unread === 'hidden';
 }

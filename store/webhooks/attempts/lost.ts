@@ -12,12 +12,13 @@ export async function recordLost(database: Database, now: Date, limit: number): 
   const rows = await database.deliveries
     .find(
       { status: 'delivering', leaseUntil: { $lt: now } },
-      { projection: { webhookId: 1, attempts: 1, lastAttemptAt: 1 }, sort: { leaseUntil: 1 }, limit, ...READ },
+      { projection: { webhookId: 1, event: 1, attempts: 1, lastAttemptAt: 1 }, sort: { leaseUntil: 1 }, limit, ...READ },
     )
     .toArray();
   for (const [webhookId, lost] of groupBy(rows)) {
     const results = lost.map((row) => ({
       deliveryId: row._id,
+      event: row.event,
       attempt: row.attempts,
       token: null,
       at: now,
@@ -30,7 +31,7 @@ export async function recordLost(database: Database, now: Date, limit: number): 
   return rows.length;
 }
 
-type LostRow = Pick<Delivery, '_id' | 'webhookId' | 'attempts' | 'lastAttemptAt'>;
+type LostRow = Pick<Delivery, '_id' | 'webhookId' | 'event' | 'attempts' | 'lastAttemptAt'>;
 
 /** How long it took nobody knows: until somebody noticed. */
 function recordOf({ attempts, lastAttemptAt }: LostRow, now: Date): AttemptRecord {

@@ -1,4 +1,5 @@
 import type { AnyBulkWriteOperation, ClientSession } from 'mongodb';
+import type { WebhookEvent } from '../../../contract/events';
 import { DELIVERY_KEEP_MS } from '../../../contract/webhook-limits';
 import { isKeepingWaiting } from '../../../domain/webhook-activity';
 import {
@@ -11,7 +12,7 @@ import {
   type DeliveryVerdict,
 } from '../../../domain/webhook-attempt';
 import { afterFailure, afterNothing, afterSuccess, type Breaker } from '../../../domain/webhook-breaker';
-import { WEBHOOK_ATTEMPTS_MAX } from '../../../domain/webhook-retry';
+import { attemptsMaxOf, WEBHOOK_ATTEMPTS_MAX } from '../../../domain/webhook-retry';
 import type { AttemptRecord, Delivery } from '../../schema/collections/deliveries';
 import { withTransaction, type Database } from '../../schema/database';
 import { requestRetry } from './retry-requests';
@@ -19,6 +20,8 @@ import { requestRetry } from './retry-requests';
 /** How one attempt ended. */
 export interface AttemptResult {
   deliveryId: string;
+  /** Its event, by which the number of attempts goes. */
+  event: WebhookEvent;
   /** Its number: a result that comes after somebody counted the attempt as lost finds another one and changes nothing. */
   attempt: number;
   /** Of its place on the wire; null when that is gone with its worker. */
@@ -82,8 +85,8 @@ function moveBreaker(breaker: Breaker, { outcome, token, at }: AttemptResult): B
 }
 
 /** An inactive webhook gets nothing more, unless it keeps what waits until it is switched on again. */
-function settledBy({ outcome, attempt, at, random }: AttemptResult, isTried: boolean): DeliveryVerdict {
-  const verdict = verdictOf(outcome, { attempt, at, random });
+function settledBy({ outcome, event, attempt, at, random }: AttemptResult, isTried: boolean): DeliveryVerdict {
+  const verdict = verdictOf(outcome, { attempt, at, random, attemptsMax: attemptsMaxOf(event) });
   if (isTried || verdict.to !== 'failed') return verdict;
   return { to: 'cancelled', status: verdict.status, error: verdict.error };
 }
