@@ -20,6 +20,9 @@ export type WebhookEvent = (typeof ALL_WEBHOOK_EVENTS)[number];
 /** Sent by tests of an endpoint only: nobody can subscribe to it (webhooks.md §11.4). */
 export const PING_EVENT = 'ping';
 
+/** Names the envelope in which a webhook that asked for batches gets its messages: nobody can list it (webhooks.md §11.7). */
+export const BATCH_EVENT = 'message.new.batch';
+
 /** messaging.md §2. */
 export const MESSAGE_TYPES = ['text', 'structured', 'file', 'system'] as const;
 

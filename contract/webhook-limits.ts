@@ -20,3 +20,6 @@ export const WEBHOOK_DESCRIPTION_LENGTH_MAX = 256;
 /** webhooks.md §11.7: values of one condition of a filter, and requests a second that an endpoint can be held to. */
 export const WEBHOOK_FILTER_VALUES_MAX = 100;
 export const WEBHOOK_RATE_LIMIT_MAX = 100;
+/** webhooks.md §11.7: messages of one batch, and beyond how many characters they wait for the next; one goes always. */
+export const WEBHOOK_BATCH_EVENTS_MAX = 100;
+export const WEBHOOK_BATCH_LENGTH_MAX = 1_000_000;

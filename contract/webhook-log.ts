@@ -56,6 +56,11 @@ export const webhookDeliverySchema = z
       .string()
       .nullable()
       .meta({ examples: [null] }),
+    /** The id under which the batch was sent that carried it; null of what goes by itself. */
+    batch_id: z
+      .string()
+      .nullable()
+      .meta({ examples: [null] }),
   })
   .meta({ id: 'WebhookDelivery' });
 

@@ -10,7 +10,7 @@ import {
   WEBHOOK_OVERLAP_SECONDS_MAX,
   WEBHOOK_RATE_LIMIT_MAX,
 } from './webhook-limits';
-import { aSwitch, ownSecret, wantedEvents, webhookUrl } from './webhooks';
+import { aSwitch, ownSecret, wantedEvents, WEBHOOK_ORDERINGS, webhookUrl } from './webhooks';
 
 /** What agents do with a webhook that they have: webhooks.md §11.3, §11.4. */
 
@@ -52,6 +52,9 @@ export const updateWebhookSchema = z
     description: boundedText({ max: WEBHOOK_DESCRIPTION_LENGTH_MAX }).nullable().optional(),
     filter: filter.nullable().optional(),
     rate_limit: z.int().min(1).max(WEBHOOK_RATE_LIMIT_MAX).nullable().optional(),
+    /** webhooks.md §11.7. */
+    ordering: optional(z.enum(WEBHOOK_ORDERINGS)),
+    batching: optional(z.boolean()),
   })
   .meta({
     examples: [{ events: ['message.new', 'message.read'], active: true, description: 'Bookings', rate_limit: 20 }],

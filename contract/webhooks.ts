@@ -4,6 +4,9 @@ import { WEBHOOK_SECRET_LENGTH_MAX, WEBHOOK_SECRET_LENGTH_MIN } from './webhook-
 import { optional } from './optional';
 import { boundedText } from './text';
 
+/** webhooks.md §11.7: whether deliveries wait for earlier ones of their conversation. */
+export const WEBHOOK_ORDERINGS = ['none', 'conversation'] as const;
+
 const events = z.array(z.enum(ALL_WEBHOOK_EVENTS));
 
 /** webhooks.md §11.7: what a webhook is told of, as it is stored and shown. Every condition that is there has to hold. */
@@ -37,6 +40,9 @@ export const webhookSchema = z
       .int()
       .nullable()
       .meta({ examples: [20] }),
+    ordering: z.enum(WEBHOOK_ORDERINGS),
+    /** Messages come in batches, in an envelope of their own. */
+    batching: z.boolean().meta({ examples: [false] }),
     secret_hint: z
       .string()
       .nullable()
@@ -73,6 +79,9 @@ export const createWebhookSchema = z.object({
   events: wantedEvents,
   secret: optional(ownSecret).meta({ examples: [SECRET_EXAMPLE] }),
   legacy_signature: aSwitch,
+  /** webhooks.md §11.7. */
+  ordering: optional(z.enum(WEBHOOK_ORDERINGS)),
+  batching: aSwitch,
   /** webhooks.md §11.4: made only if the endpoint takes a `ping`. */
   verify: aSwitch,
 });

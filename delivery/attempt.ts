@@ -1,8 +1,10 @@
+import { BATCH_EVENT } from '../contract/events';
 import type { AttemptOutcome } from '../domain/webhook-attempt';
 import { parseRetryAfterMs } from '../domain/webhook-retry';
 import type { Egress, Exchange } from '../platform/egress/egress';
 import type { Logger } from '../platform/logger';
 import type { Metrics } from '../platform/metrics';
+import { presentWebhookBatch } from '../presenters/webhook-event';
 import type { Lease } from '../store/webhooks/attempts/leases';
 import type { AttemptRecord, Delivery } from '../store/schema/collections/deliveries';
 import type { Webhook } from '../store/schema/collections/webhooks';
@@ -40,9 +42,10 @@ const ABORT = 'abort-message';
  * One attempt on the wire: the URL and the secrets are those of now, the body is that of the first attempt. Never throws.
  * @param now of the attempt: it is signed with this time
  */
-export async function attempt(deps: AttemptDeps, { delivery, webhook }: Lease, now: Date): Promise<Attempted> {
+export async function attempt(deps: AttemptDeps, lease: Lease, now: Date): Promise<Attempted> {
+  const { delivery } = lease;
   const startedMs = performance.now();
-  const { outcome, exchange, headers, secrets } = await send(deps, { delivery, webhook }, now);
+  const { outcome, exchange, headers, secrets } = await send(deps, lease, now);
   const durationMs = Math.round(performance.now() - startedMs);
   deps.metrics.webhookAttemptSeconds.observe(durationMs / 1_000);
   deps.metrics.webhookAttempts.inc({ outcome: labelOf(outcome), attempt: delivery.attempts === 1 ? 'first' : 'retry' });
@@ -60,22 +63,26 @@ interface Sent {
   secrets: readonly string[];
 }
 
-async function send(
-  { egress, openSecret, log, isStopping }: AttemptDeps,
-  { delivery, webhook }: Omit<Lease, 'token'>,
-  now: Date,
-): Promise<Sent> {
+async function send({ egress, openSecret, log, isStopping }: AttemptDeps, lease: Lease, now: Date): Promise<Sent> {
+  const { webhook } = lease;
   const secrets = activeSecrets({ openSecret, log }, webhook, now);
   if (secrets === null) {
     return { outcome: { kind: 'fault', error: 'secret_unavailable' }, exchange: null, headers: {}, secrets: [] };
   }
-  const body = Buffer.from(delivery.body);
-  const { _id: deliveryId, event, attempts } = delivery;
+  const { body, ...content } = contentOf(lease, now);
   const { legacySignature } = webhook;
-  const headers = webhookHeaders({ deliveryId, event, attempt: attempts, body, secrets, legacySignature, now });
+  const headers = webhookHeaders({ ...content, attempt: lease.delivery.attempts, body, secrets, legacySignature, now });
   const exchange = await egress.post(webhook.url, { headers, body });
   const outcome = exchange.kind === 'fault' && isStopping() ? { kind: 'lost' as const } : outcomeOf(exchange, now);
   return { outcome, exchange, headers, secrets };
+}
+
+/** What the request carries: one event in the bytes that its delivery keeps, or those of a batch in their envelope. */
+function contentOf({ delivery, batch }: Lease, now: Date): { deliveryId: string; event: string; body: Buffer } {
+  const { _id, batchId: id = _id, firstAttemptAt } = delivery;
+  if (batch === undefined) return { deliveryId: _id, event: delivery.event, body: Buffer.from(delivery.body) };
+  const text = presentWebhookBatch({ id, at: firstAttemptAt ?? now, bodies: batch.map(({ body }) => body) });
+  return { deliveryId: id, event: BATCH_EVENT, body: Buffer.from(text) };
 }
 
 function outcomeOf(exchange: Exchange, now: Date): AttemptOutcome {

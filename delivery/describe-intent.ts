@@ -38,7 +38,7 @@ export function describeIntent(row: IntentRow, facts: IntentFacts, publicBaseUrl
       const readerHandle = facts.cards.get(row.readerId)?.handle ?? UNKNOWN_SENDER.handle;
       const throughSeq = facts.throughSeqs.get(row._id) ?? 0;
       const data = JSON.stringify(presentRead({ ...row, readerHandle, throughSeq, at: row.createdAt }));
-      return { ...news, data, traits: { conversationId: row.conversationId } };
+      return { ...news, data, ...ofConversation(row.conversationId) };
     }
     case 'presence.update':
       return {
@@ -64,10 +64,13 @@ export function describeIntent(row: IntentRow, facts: IntentFacts, publicBaseUrl
       const deleted = facts.groups.get(row.groupId)?.deleted ?? null;
       if (deleted === null) return null;
       const data = JSON.stringify(deletedInfo(row.groupId, deleted));
-      return { ...news, data, traits: { conversationId: row.groupId } };
+      return { ...news, data, ...ofConversation(row.groupId) };
     }
   }
 }
+
+/** What filters ask for, and the order of a conversation goes by. */
+const ofConversation = (conversationId: string) => ({ kept: { conversationId }, traits: { conversationId } });
 
 function describeMessage(row: Extract<IntentRow, { kind: 'message.new' }>, facts: IntentFacts): WebhookNews | null {
   const { targetId, position } = row;

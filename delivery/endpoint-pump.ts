@@ -105,11 +105,12 @@ export class EndpointPump {
   }
 
   private async attempt(lease: Lease): Promise<void> {
-    const { delivery, token } = lease;
+    const { delivery, batch, token } = lease;
     const attempted = await attempt(this.deps, lease, this.source.now());
     const at = this.source.now();
     const of = { deliveryId: delivery._id, event: delivery.event, attempt: delivery.attempts, token };
-    const result = { ...of, ...attempted, at, random: Math.random() };
+    const others = batch?.slice(1).map(({ _id }) => _id);
+    const result = { ...of, ...(others === undefined ? {} : { others }), ...attempted, at, random: Math.random() };
     this.finished.push({ lease, result });
     this.inFlight -= 1;
     this.wake();
@@ -147,7 +148,9 @@ export class EndpointPump {
   }
 
   private async ackEnvelopes(done: { lease: Lease; result: AttemptResult }[]): Promise<void> {
-    const delivered = done.filter(({ result }) => isDelivered(result.outcome)).map(({ lease }) => lease.delivery);
+    const delivered = done
+      .filter(({ result }) => isDelivered(result.outcome))
+      .flatMap(({ lease: { batch, delivery } }) => batch ?? [delivery]);
     const positions = delivered.flatMap(({ position }) => position ?? []);
     const recipientId = delivered[0]?.agentId;
     if (positions.length === 0 || recipientId === undefined) return;

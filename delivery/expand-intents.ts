@@ -1,6 +1,7 @@
 import { isMissedBy, isToldOf } from '../domain/webhook-activity';
 import type { AgentReader } from '../store/agents/agents';
 import { deliveryOrder, type Delivery } from '../store/schema/collections/deliveries';
+import type { IntentRow } from '../store/schema/collections/outbox';
 import type { Database } from '../store/schema/database';
 import { loadFacts, loadIntents } from '../store/webhooks/intents/load-intents';
 import { saveDeliveries, type Expansion } from '../store/webhooks/intents/save-deliveries';
@@ -44,14 +45,18 @@ export async function expandIntents(deps: ExpandDeps): Promise<Expanded> {
       const missedBy = ofTarget.filter((webhook) => isMissedBy(webhook, moment));
       const isNobody = webhooks.length + missedBy.length === 0;
       const news = isNobody ? null : describeIntent(row, facts, publicBaseUrl);
-      const order = deliveryOrder(row.position ?? 0, row.createdAt);
-      const to = { webhooks, missedBy, order, now };
+      const to = { webhooks, missedBy, order: orderOf(row), now };
       return { row, deliveries: news === null ? [] : newDeliveries(news, to) };
     });
+    // In the order of the commits, whatever clocks say, also over the chunks: a delivery that waits for an earlier one of
+    // its conversation must find it.
+    expansions.sort((one, other) => (orderOf(one.row) < orderOf(other.row) ? -1 : 1));
     for (const chunk of chunksOf(expansions)) note(webhookIds, await saveDeliveries(database, chunk));
   }
   return { webhookIds, isMore: rows.length === BATCH };
 }
+
+const orderOf = (row: IntentRow): string => deliveryOrder(row.position ?? 0, row.createdAt);
 
 /** Cuts where the bodies of one commit would get too long. */
 function chunksOf(expansions: Expansion[]): Expansion[][] {

@@ -2,7 +2,9 @@ import { WEBHOOK_ATTEMPTS_AT_ONCE } from '../contract/webhook-limits';
 import { leaseFirst } from '../store/webhooks/attempts/leases';
 import { recordLost } from '../store/webhooks/attempts/lost';
 import { requestRetry } from '../store/webhooks/attempts/retry-requests';
+import { isAnyFirstFree } from '../store/webhooks/attempts/units';
 import { nextWaiting, sortByReach } from '../store/webhooks/attempts/waiting';
+import { loadWebhook } from '../store/webhooks/webhooks';
 import type { AttemptDeps } from './attempt';
 import type { DeadLetterWatch } from './dead-letter-watch';
 import { EndpointPump } from './endpoint-pump';
@@ -32,6 +34,7 @@ export interface FirstAttempts {
  *
  * First attempts of an endpoint start in the order of the commits: one pump, which leases the oldest and starts them in
  * that order. Of several workers each keeps that order; what two of them lease at once may start within milliseconds.
+ * Where the webhook asked for the order of its conversations, that one is exact (`in-order.ts`).
  */
 export function startFirstAttempts(
   deps: AttemptDeps,
@@ -116,6 +119,9 @@ async function sweep({ database }: AttemptDeps, wake: (webhookId: string) => voi
   const { open, toProbe } = await sortByReach(database, waiting, now);
   for (const webhookId of open) wake(webhookId);
   // The flow may have ended with nothing to probe: now there is something.
-  for (const webhookId of toProbe) await requestRetry(database, webhookId, now);
+  for (const webhookId of toProbe) {
+    const webhook = await loadWebhook(database, webhookId);
+    if (webhook !== null && (await isAnyFirstFree(database, webhook))) await requestRetry(database, webhookId, now);
+  }
   return cursor ?? '';
 }

@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { WEBHOOK_ATTEMPTS_AT_ONCE } from '../contract/webhook-limits';
 import { isKeepingWaiting } from '../domain/webhook-activity';
 import { stageOf, type AttemptCounts, type WebhookHealth } from '../domain/webhook-health';
-import { leaseDue, leaseOne } from '../store/webhooks/attempts/leases';
+import { exactlyIn, leaseDue, leaseUnit } from '../store/webhooks/attempts/leases';
 import { cancelWaiting } from '../store/webhooks/attempts/interventions';
 import { isProbing, releaseSlots, takeProbe } from '../store/webhooks/attempts/slots';
-import { countWaiting, earliestDue, oldestWaiting } from '../store/webhooks/attempts/waiting';
+import { isAnyFirstFree, oldestWaiting } from '../store/webhooks/attempts/units';
+import { countWaiting, earliestDue } from '../store/webhooks/attempts/waiting';
 import type { Webhook } from '../store/schema/collections/webhooks';
 import { loadWebhook } from '../store/webhooks/webhooks';
 import type { AttemptDeps } from './attempt';
@@ -60,16 +61,15 @@ async function attemptAt(deps: AttemptDeps, webhook: Webhook, time: Time): Promi
   return pump.run();
 }
 
-/** Exactly one attempt, with the oldest of what waits; how it ends decides about the circuit. */
+/** Exactly one attempt, with the oldest of what may start; how it ends decides about the circuit. */
 async function probe(deps: AttemptDeps, seen: Webhook, { now, clock, onStep }: Time): Promise<AttemptCounts> {
   const { database } = deps;
-  const oldest = await oldestWaiting(database, seen._id, now);
-  if (oldest === null) return NOTHING;
+  const unit = await oldestWaiting(database, seen, now);
+  if (unit === null) return NOTHING;
   const token = randomUUID();
-  const slots = await takeProbe(database, { seen, token, now });
+  const slots = await takeProbe(database, { seen, token, now, wanted: exactlyIn(seen) });
   if (slots === null) return NOTHING;
-  const expected = { status: oldest.status };
-  const lease = await leaseOne(database, { id: oldest._id, expected, token, slots, now });
+  const lease = await leaseUnit(database, { unit, token, slots, now });
   // Cancelled or taken in between: the probe's place is free again, and the next call tries another delivery.
   if (lease === null) {
     await releaseSlots(database, seen._id, [token]);
@@ -97,7 +97,12 @@ export async function healthOf({ database }: AttemptDeps, webhookId: string, now
   const facts =
     webhook === null
       ? null
-      : { ...webhook, earliestDue: await earliestDue(database, webhookId), isWaiting: pending > 0 };
+      : {
+          ...webhook,
+          earliestDue: await earliestDue(database, webhookId),
+          // What waits behind a failed one comes with it: a flow that waited for it as well would never sleep.
+          isWaiting: pending > 0 && (webhook.ordering === undefined || (await isAnyFirstFree(database, webhook))),
+        };
   return {
     ...stageOf(facts, now),
     breaker: webhook?.breaker.state ?? 'closed',

@@ -8,7 +8,7 @@ import { previousExpiry } from '../store/webhooks/rotate-secret';
  * @param secretHint the last characters of the secret; null when it cannot be opened any more
  */
 export function presentWebhook(webhook: Webhook, secretHint: string | null, now: Date): WebhookView {
-  const { _id, url, events, active, disabledReason, description, filter, rateLimit, createdAt } = webhook;
+  const { _id, url, events, active, disabledReason, description, filter, rateLimit, ordering, createdAt } = webhook;
   return {
     id: _id,
     url,
@@ -18,6 +18,8 @@ export function presentWebhook(webhook: Webhook, secretHint: string | null, now:
     description: description ?? null,
     filter: filter === undefined ? null : presentFilter(filter),
     rate_limit: rateLimit ?? null,
+    ordering: ordering ?? 'none',
+    batching: webhook.batching === true,
     secret_hint: secretHint,
     previous_secret_expires_at: previousExpiry(webhook, now)?.toISOString() ?? null,
     created_at: createdAt.toISOString(),

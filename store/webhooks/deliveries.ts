@@ -26,7 +26,13 @@ export function cancelGroupDeliveries(
     nextAttemptAt: null,
     expiresAt: new Date(now.getTime() + DELIVERY_KEEP_MS),
   };
-  const lost = { conversationId: exactly(groupId), status: { $in: LIVE_STATUSES }, messageId: { $ne: noticeId } };
+  const lost = {
+    conversationId: exactly(groupId),
+    status: { $in: LIVE_STATUSES },
+    // Reads and the deletion itself are told.
+    event: 'message.new' as const,
+    messageId: { $ne: noticeId },
+  };
   return inSteps(database, lost, (rows) => database.deliveries.updateMany(rows, { $set }));
 }
 

@@ -18,6 +18,8 @@ export interface NewWebhook {
   events: WebhookEvent[];
   secret: SealedSecret;
   legacySignature: boolean;
+  /** How it wants to be sent to, from its first event on; absent = each event by itself, as it comes. */
+  mode?: Pick<Webhook, 'ordering' | 'batching'>;
   at: Date;
   /** The agent with the key of its call, which the commit proves; absent = it is no call of an agent. */
   caller?: Caller;
@@ -31,7 +33,7 @@ export interface NewWebhook {
  * @throws AppError LIMIT_REACHED; UNAUTHORIZED, SUSPENDED when the caller's key or account ended
  */
 export function createWebhook(database: Database, input: NewWebhook): Promise<Webhook> {
-  const { id, agentId, url, events, secret, legacySignature, at, caller } = input;
+  const { id, agentId, url, events, secret, legacySignature, mode, at, caller } = input;
   return withTransactionOnBy(database, { id: inboxInId(agentId), caller }, async (session) => {
     const inbox = await inboxes(database).findOneAndUpdate(
       { _id: inboxInId(agentId), webhooks: { $lt: WEBHOOKS_MAX }, status: { $ne: 'deleted' } },
@@ -48,6 +50,7 @@ export function createWebhook(database: Database, input: NewWebhook): Promise<We
       disabledReason: null,
       secret,
       legacySignature,
+      ...mode,
       createdAt: at,
       fromVersion: inbox.webhookVersion ?? 0,
       fromPosition: inbox.nextPosition,

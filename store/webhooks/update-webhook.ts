@@ -18,11 +18,17 @@ export interface WebhookChanges {
   description?: string | null | undefined;
   filter?: WebhookFilter | null | undefined;
   rateLimit?: number | null | undefined;
+  ordering?: 'none' | 'conversation' | undefined;
+  batching?: boolean | undefined;
 }
 
 /**
  * Changes a webhook (webhooks.md §11.4). Each attempt starts with a conditional update of the same document, so it is
  * before this commit or sees all of it. Fields that are not named stay: of two changes at once both are in force.
+ *
+ * `ordering` and `batching` decide about what starts from then on: a place on the wire is given only to what was chosen by
+ * them (`leaseFirst`). What an order held back is found by the sweep when it ends; what went out in a batch is repeated
+ * with it.
  *
  * Switched off or on, the inbox's guard moves on in the same commit: every event of the agent is committed before or
  * behind it, and only those before the one and behind the other are told (`domain/webhook-activity.ts`). Off: no attempt
@@ -60,7 +66,7 @@ export async function updateWebhook(
 /** Everything but the switch. It always sets something: an update without any field is none. */
 function updateOf(
   agentId: string,
-  { url, events, description, filter, rateLimit }: WebhookChanges,
+  { url, events, description, filter, rateLimit, ordering, batching }: WebhookChanges,
 ): UpdateFilter<Webhook> {
   const $set = {
     agentId,
@@ -69,11 +75,15 @@ function updateOf(
     ...(description === undefined || description === null ? {} : { description }),
     ...(filter === undefined || filter === null ? {} : { filter }),
     ...(rateLimit === undefined || rateLimit === null ? {} : { rateLimit }),
+    ...(ordering === 'conversation' ? { ordering } : {}),
+    ...(batching === true ? { batching: true as const } : {}),
   };
   const $unset = {
     ...(description === null ? { description: '' as const } : {}),
     ...(filter === null ? { filter: '' as const } : {}),
     ...(rateLimit === null ? { rateLimit: '' as const, starts: '' as const } : {}),
+    ...(ordering === 'none' ? { ordering: '' as const } : {}),
+    ...(batching === false ? { batching: '' as const } : {}),
   };
   return Object.keys($unset).length === 0 ? { $set } : { $set, $unset };
 }

@@ -133,6 +133,8 @@ describe('what agents do with a webhook that they have', () => {
       description: null,
       filter: null,
       rate_limit: null,
+      ordering: 'none',
+      batching: false,
       secret_hint: secret.slice(-4),
       previous_secret_expires_at: null,
       created_at,
@@ -145,6 +147,9 @@ describe('what agents do with a webhook that they have', () => {
       [{ description: 'Bookings' }, { description: 'Bookings' }],
       [{ filter: { ...filter, senders: ['@Bob-Agent', 'bob-agent'], message_types: [] } }, { filter }],
       [{ rate_limit: 100 }, { rate_limit: 100 }],
+      [{ ordering: 'conversation' }, { ordering: 'conversation' }],
+      [{ batching: true }, { batching: true }],
+      [{ ordering: null, batching: null }, {}],
       [{ active: false }, { active: false, disabled_reason: 'manual' }],
       [{ active: false }, {}],
       [{ active: true }, { active: true, disabled_reason: null }],
@@ -153,6 +158,8 @@ describe('what agents do with a webhook that they have', () => {
       [{ description: '' }, { description: null }],
       [{ filter: {} }, { filter: null }],
       [{ rate_limit: null }, { rate_limit: null }],
+      [{ ordering: 'none' }, { ordering: 'none' }],
+      [{ batching: false }, { batching: false }],
     ];
     let expected: object = fresh;
     for (const [body, change] of steps) {
@@ -186,6 +193,9 @@ describe('what agents do with a webhook that they have', () => {
       ['rate_limit', 0],
       ['rate_limit', 101],
       ['rate_limit', 1.5],
+      ['ordering', 'strict'],
+      ['ordering', true],
+      ['batching', 'yes'],
     ];
     for (const [field, value] of faulty) {
       const answer = await patch({ description: 'other', [field]: value });

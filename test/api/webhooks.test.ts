@@ -54,6 +54,8 @@ describe('the resource /v1/webhooks', () => {
       description: null,
       filter: null,
       rate_limit: null,
+      ordering: 'none',
+      batching: false,
       secret_hint: secret.slice(-4),
       previous_secret_expires_at: null,
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),

@@ -19,4 +19,15 @@ describe('why a delivery waits (webhooks.md §11.1)', () => {
   ])('%s, due at %p: %p', (status, nextAttemptAt, webhook, expected) => {
     expect(holdOf({ status, nextAttemptAt }, webhook, now)).toBe(expected);
   });
+
+  test.each([
+    ['pending', closed, 'ordering'],
+    ['failed', closed, 'ordering'],
+    ['pending', open, 'ordering'],
+    ['pending', { ...closed, held: 'paused' as const }, 'paused'],
+    ['delivering', closed, null],
+    ['cancelled', closed, null],
+  ])('webhooks#40: %s, behind another delivery of its conversation: %p', (status, webhook, expected) => {
+    expect(holdOf({ status, nextAttemptAt: at(0) }, webhook, now, true)).toBe(expected);
+  });
 });

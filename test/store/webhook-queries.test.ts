@@ -114,7 +114,7 @@ describe('queries of webhooks', () => {
     for (const name of [
       'webhooks.agent_created',
       'deliveries.webhook_status_order',
-      'deliveries.conversation_status',
+      'deliveries.conversation_status_order',
       'deliveries.agent',
       'outbox.kind_created',
     ]) {

@@ -3,9 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { getWebhookDelivery, listWebhookDeliveries, redeliverWebhook } from '../../../contract/endpoints-webhook-log';
 import { AppError } from '../../../contract/errors';
 import { deliveriesQuerySchema, REDELIVERY_WAIT_MS, redeliverSchema } from '../../../contract/webhook-log';
-import { presentDelivery, presentDeliveryDetail } from '../../../presenters/webhook-delivery';
+import { presentDelivery, presentDeliveryDetail, type DeliveryFacts } from '../../../presenters/webhook-delivery';
 import type { Webhook } from '../../../store/schema/collections/webhooks';
 import type { Database } from '../../../store/schema/database';
+import { findBehind } from '../../../store/webhooks/attempts/in-order';
 import { redeliver as redeliverInStore, type Redelivered } from '../../../store/webhooks/attempts/redeliveries';
 import {
   findDelivery,
@@ -42,7 +43,8 @@ async function list(ctx: AgentContext, { database }: WebhookLogDeps): Promise<Re
   const page = rows.slice(0, query.limit);
   const last = rows.length > page.length ? page.at(-1) : undefined;
   const next_cursor = last === undefined ? null : logCursorOf({ at: last.createdAt, order: last.order, id: last._id });
-  return { status: 200, body: { deliveries: page.map((row) => presentDelivery(row, webhook, ctx.now)), next_cursor } };
+  const facts = await factsOf(ctx, database, webhook, page);
+  return { status: 200, body: { deliveries: page.map((row) => presentDelivery(row, facts)), next_cursor } };
 }
 
 async function show(ctx: AgentContext, { database }: WebhookLogDeps): Promise<Reply> {
@@ -50,7 +52,7 @@ async function show(ctx: AgentContext, { database }: WebhookLogDeps): Promise<Re
   const of = { webhookId: webhook._id, id: ctx.params['delivery_id'] ?? '', now: ctx.now };
   const delivery = await findDelivery(database, of);
   if (delivery === null) throw noDelivery();
-  return { status: 200, body: presentDeliveryDetail(delivery, webhook, ctx.now) };
+  return { status: 200, body: presentDeliveryDetail(delivery, await factsOf(ctx, database, webhook, [delivery])) };
 }
 
 async function redeliver(ctx: AgentContext, { database }: WebhookLogDeps): Promise<Reply> {
@@ -66,12 +68,22 @@ async function redeliver(ctx: AgentContext, { database }: WebhookLogDeps): Promi
       now: ctx.now,
     }),
   );
-  const view = presentDelivery(delivery, webhook, ctx.now);
+  const facts = await factsOf(ctx, database, webhook, [delivery]);
+  const view = presentDelivery(delivery, facts);
   // Of one that is held nobody knows when it will be attempted.
   const attempted = wait === true && view.held === null ? await untilAttempted(ctx, database, delivery._id) : null;
   if (attempted === null) return { status: 202, body: view };
   if (attempted.status !== 'delivered') throw failed(attempted);
-  return { status: 202, body: presentDelivery(attempted, webhook, ctx.now) };
+  return { status: 202, body: presentDelivery(attempted, facts) };
+}
+
+async function factsOf(
+  ctx: AgentContext,
+  database: Database,
+  webhook: Webhook,
+  deliveries: ListedDelivery[],
+): Promise<DeliveryFacts> {
+  return { webhook, behind: await findBehind(database, webhook, deliveries), now: ctx.now };
 }
 
 /** @throws AppError as the contract says: what is foreign is unknown, what cannot be now is 409 */

@@ -28,7 +28,7 @@ export function webhookSettingsRoutes(deps: WebhookDeps): Route[] {
 
 async function update(ctx: AgentContext, { database, secrets, urlRules }: WebhookDeps): Promise<Reply> {
   const body = ctx.validate(updateWebhookSchema, await ctx.readBody());
-  const { url, events, active, description, filter, rate_limit } = body;
+  const { url, events, active, description, filter, rate_limit, ordering, batching } = body;
   if (events !== undefined) requireAllowed(ctx.agent, events);
   const own = { agentId: ctx.agent._id, id: ctx.params.id ?? '' };
   // Name servers are asked only about what can be changed.
@@ -41,6 +41,8 @@ async function update(ctx: AgentContext, { database, secrets, urlRules }: Webhoo
     description: description === '' ? null : description,
     filter: filter === undefined || filter === null ? filter : filterOf(filter),
     rateLimit: rate_limit,
+    ordering,
+    batching,
   };
   const webhook = await updateWebhook(database, { ...own, changes, at: ctx.now, caller: ctx.agent });
   if (webhook === null) throw webhookNotFound();

@@ -40,15 +40,20 @@ export function webhookRoutes(deps: WebhookDeps): Route[] {
 
 async function create(ctx: AgentContext, deps: WebhookDeps): Promise<Reply> {
   const { database, secrets, urlRules } = deps;
-  const { url, events, legacy_signature, verify, ...body } = ctx.validate(createWebhookSchema, await ctx.readBody());
+  const body = ctx.validate(createWebhookSchema, await ctx.readBody());
+  const { url, events, legacy_signature, verify } = body;
   requireAllowed(ctx.agent, events);
   await requireReachable('url', url, urlRules);
   const id = newId('webhook');
   const secret = body.secret ?? randomBytes(32).toString('hex');
   const fresh = { url, secret: secrets.seal(id, secret), legacySignature: legacy_signature };
   if (verify) await requireAnswer(ctx, deps, { _id: id, ...fresh });
-  const agentId = ctx.agent._id;
-  const webhook = await createWebhook(database, { id, agentId, events, ...fresh, at: ctx.now, caller: ctx.agent });
+  const mode = {
+    ...(body.ordering === 'conversation' ? { ordering: body.ordering } : {}),
+    ...(body.batching ? { batching: true as const } : {}),
+  };
+  const own = { id, agentId: ctx.agent._id, caller: ctx.agent };
+  const webhook = await createWebhook(database, { ...own, events, ...fresh, mode, at: ctx.now });
   return { status: 201, body: { ...presentWebhook(webhook, secrets.hintOf(webhook), ctx.now), secret } };
 }
 

@@ -64,10 +64,13 @@ export interface Delivery {
   order: string;
   /** Came to the agent while it was paused: first attempts of these follow each other, one at a time. */
   released?: true;
-  /** Only of `message.new`. A 2xx marks the envelope at this position of the agent's inbox as delivered. */
+  /** Only of `message.new`. A 2xx marks the envelope at `position` of the agent's inbox as delivered. */
   messageId?: string;
-  conversationId?: string;
   position?: number;
+  /** Of events of a conversation or group; in rows of earlier versions only of `message.new`. */
+  conversationId?: string;
+  /** It went out in a batch, which has this id (`leaseBatch`), and is repeated with it. */
+  batchId?: string;
   /** Only of `presence.update`: whose, and which. Of those not yet started only the newest stays (`saveDeliveries`). */
   subjectId?: string;
   subjectVersion?: number;
@@ -129,16 +132,23 @@ export const deliveries = collection<Delivery>({
       key: { webhookId: 1, nextAttemptAt: 1 },
       partialFilterExpression: { status: 'failed' },
     },
-    // nextWaiting: from one webhook whose first attempts wait to the next
-    { name: 'pending_webhook', key: { webhookId: 1, order: 1 }, partialFilterExpression: { status: 'pending' } },
+    // nextWaiting: from one webhook whose first attempts wait to the next; readPending: the oldest, but for conversations
+    // that are passed over by their entries
+    {
+      name: 'pending_webhook_conversation',
+      key: { webhookId: 1, order: 1, conversationId: 1 },
+      partialFilterExpression: { status: 'pending' },
+    },
     // findLost: attempts whose worker died, oldest first
     { name: 'delivering_lease', key: { leaseUntil: 1 }, partialFilterExpression: { status: 'delivering' } },
-    // cancelGroupDeliveries: what is not sent of a conversation
+    // cancelGroupDeliveries: what is not sent of a conversation; isBehind, findFirst: the oldest of it at one webhook
     {
-      name: 'conversation_status',
-      key: { conversationId: 1, status: 1 },
+      name: 'conversation_status_order',
+      key: { conversationId: 1, status: 1, webhookId: 1, order: 1 },
       partialFilterExpression: { conversationId: { $type: 'string' } },
     },
+    // leaseBatch, recordLost: the messages of a batch; deliveries that go by themselves have no entry
+    { name: 'batch', key: { batchId: 1, status: 1 }, partialFilterExpression: { batchId: { $exists: true } } },
     // saveDeliveries: the newest presence of a subject that a webhook has been told of, or is going to be
     {
       name: 'webhook_subject_version',

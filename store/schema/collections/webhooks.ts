@@ -49,6 +49,10 @@ export interface Webhook {
   filter?: WebhookFilter;
   /** Attempts that may start within a second; absent = no such limit. */
   rateLimit?: number;
+  /** A delivery waits for earlier ones of its conversation (`attempts/in-order.ts`); absent = for none. */
+  ordering?: 'conversation';
+  /** Messages go out together, up to 100 a request (`attempts/lease-batch.ts`); absent = each by itself. */
+  batching?: true;
   /** Only with `rateLimit`: when attempts started within the last second, oldest first. */
   starts?: Date[];
   /** Set while the agent is fully paused or suspended: no attempt starts. */

@@ -4,12 +4,17 @@ import type { Webhook } from '../../schema/collections/webhooks';
 import type { Database } from '../../schema/database';
 import { READ } from '../../schema/reads';
 import { within } from '../../schema/deadline';
+import { leaseBatch } from './lease-batch';
 import { ATTEMPT_LEASE_MS, CLAIM_MS_MAX, releaseSlots, takeSlots, type Slots } from './slots';
+import { dueUnits, firstUnits, isDue, type SendingMode, type Unit } from './units';
 import { withdraw } from './withdraw';
 
 /** An attempt that may start now: its delivery is ours, and it has a place on the wire. */
 export interface Lease {
+  /** Of a batch the oldest. */
   delivery: Delivery;
+  /** All that the request carries, oldest first; absent = it is no batch. */
+  batch?: Delivery[];
   webhook: Webhook;
   token: string;
 }
@@ -30,71 +35,82 @@ export interface LeaseInput {
  */
 export type Leased = { leases: Lease[]; refused: boolean; pacedUntil?: Date };
 
+/** Most webhooks ask for neither an order nor batches. */
+const PLAIN: SendingMode = {};
+
 /**
  * Leases first attempts, oldest first. Place before delivery: whoever deletes, holds or deactivates the webhook in
  * between decides.
  *
+ * A place is given only while the webhook wants what the deliveries were chosen by: so a change of its order or its
+ * batches is in force for the next attempt, and webhooks that want neither cost no look at what they want.
+ *
  * Dies after the places: their lease ends. Dies after a delivery is taken: its lease ends, the attempt counts as lost
  * and is repeated. Two at once: the second finds the delivery taken and gives its place back.
  */
-export async function leaseFirst(database: Database, input: LeaseInput): Promise<Leased> {
+export function leaseFirst(database: Database, input: LeaseInput): Promise<Leased> {
+  return inModeOf(database, input, (mode) => leaseFirstIn(database, input, mode));
+}
+
+async function leaseFirstIn(database: Database, input: LeaseInput, mode: SendingMode): Promise<Leased> {
   for (let before: string | undefined; ;) {
-    const rows = await firstInTurn(database, input);
-    const oldest = rows[0];
-    const isInTurn = oldest?.released === true;
-    const leased = await leaseRows(database, input, rows, { status: 'pending' }, isInTurn ? 1 : undefined);
+    const { units, atOnceMax } = await firstUnits(database, input, mode);
+    const oldest = units[0]?.ids[0];
+    const leased = await leaseUnits(database, input, units, { wanted: exactlyIn(mode), atOnceMax });
     // Nothing although another one was the oldest before: that one was taken back, and whoever waits behind it may start.
     const isPaced = leased.pacedUntil !== undefined;
     const isOver = leased.leases.length > 0 || leased.refused || isPaced;
-    if (isOver || oldest === undefined || oldest._id === before) return leased;
-    before = oldest._id;
+    if (isOver || oldest === undefined || oldest === before) return leased;
+    before = oldest;
   }
 }
 
-/**
- * What may start now. What a pause held back arrives in its order, one at a time: the next one starts when nothing else
- * is on the wire, not even what is older.
- */
-async function firstInTurn(
-  database: Database,
-  { webhookId, count }: LeaseInput,
-): Promise<Pick<Delivery, '_id' | 'released'>[]> {
-  const rows = await database.deliveries
-    .find({ webhookId, status: 'pending' }, { projection: { released: 1 }, sort: { order: 1 }, limit: count, ...READ })
-    .toArray();
-  if (rows[0]?.released === true) return rows.slice(0, 1);
-  const firstReleased = rows.findIndex(({ released }) => released === true);
-  return firstReleased === -1 ? rows : rows.slice(0, firstReleased);
-}
-
 /** The same for attempts 2 to 9 that are due at `now`; those that are due are taken in the order of their events. */
-export async function leaseDue(database: Database, input: LeaseInput): Promise<Leased> {
-  const { webhookId, count, now } = input;
-  const rows = await database.deliveries
-    .find(
-      { webhookId, status: 'failed', nextAttemptAt: { $lte: now } },
-      { projection: { order: 1 }, sort: { nextAttemptAt: 1 }, limit: DUE_READ_MAX, ...READ },
-    )
-    .toArray();
-  const oldest = rows.sort((one, other) => (one.order < other.order ? -1 : 1)).slice(0, count);
-  return leaseRows(database, input, oldest, { status: 'failed', nextAttemptAt: { $lte: now } });
+export function leaseDue(database: Database, input: LeaseInput): Promise<Leased> {
+  return inModeOf(database, input, async (mode) => {
+    const units = await dueUnits(database, input, mode);
+    // What was put together once is repeated together, whatever the webhook wants by now.
+    const { ordering } = exactlyIn(mode);
+    return leaseUnits(database, input, units, { wanted: { ordering } });
+  });
 }
 
-/** Of how many that are due the oldest are chosen. */
-const DUE_READ_MAX = 100;
+/** Without a look at the webhook, as most are: it is looked at only when it gives no place. */
+async function inModeOf(
+  database: Database,
+  { webhookId }: LeaseInput,
+  lease: (mode: SendingMode) => Promise<Leased>,
+): Promise<Leased> {
+  const plain = await lease(PLAIN);
+  if (!plain.refused) return plain;
+  const mode = await database.webhooks.findOne<SendingMode>(
+    { _id: webhookId, active: true, held: null, 'breaker.state': 'closed' },
+    { projection: { _id: 0, ordering: 1, batching: 1 }, ...READ },
+  );
+  return mode === null || (mode.ordering === undefined && mode.batching === undefined) ? plain : lease(mode);
+}
 
-async function leaseRows(
+/** A webhook that wants this and no more. */
+export const exactlyIn = ({ ordering, batching }: SendingMode) => ({
+  ordering: ordering ?? { $exists: false },
+  batching: batching ?? { $exists: false },
+});
+
+async function leaseUnits(
   database: Database,
   { webhookId, newToken, now }: LeaseInput,
-  rows: { _id: string }[],
-  expected: Filter<Delivery>,
-  atOnceMax?: number,
+  units: Unit[],
+  { wanted, atOnceMax }: { wanted: Filter<Webhook>; atOnceMax?: number | undefined },
 ): Promise<Leased> {
-  if (rows.length === 0) return { leases: [], refused: false };
-  const slots = await takeSlots(database, { webhookId, tokens: rows.map(newToken), now: new Date(), atOnceMax });
+  if (units.length === 0) return { leases: [], refused: false };
+  const tokens = units.map(newToken);
+  const slots = await takeSlots(database, { webhookId, tokens, now: new Date(), wanted, atOnceMax });
   if (slots === null) return { leases: [], refused: true };
   const leases = await Promise.all(
-    slots.tokens.map((token, index) => leaseOne(database, { id: rows[index]?._id ?? '', expected, token, slots, now })),
+    units.slice(0, slots.tokens.length).map((unit, index) => {
+      const token = slots.tokens[index] ?? '';
+      return leaseUnit(database, { unit, token, slots, now });
+    }),
   );
   const got = leases.filter((lease) => lease !== null);
   const used = new Set(got.map(({ token }) => token));
@@ -107,35 +123,42 @@ async function leaseRows(
   return { leases: got, refused: false, ...(pacedUntil === undefined ? {} : { pacedUntil }) };
 }
 
-/** Makes one delivery ours, as the next attempt of it; null when it is somebody else's or ended by now. */
-export async function leaseOne(
+/** Makes what one request carries ours, as its next attempt; null when it is somebody else's or ended by now. */
+export async function leaseUnit(
   database: Database,
-  {
-    id,
-    expected,
-    token,
-    slots,
-    now,
-  }: { id: string; expected: Filter<Delivery>; token: string; slots: Slots; now: Date },
+  { unit, token, slots, now }: { unit: Unit; token: string; slots: Slots; now: Date },
 ): Promise<Lease | null> {
   const leaseUntil = new Date(Date.now() + ATTEMPT_LEASE_MS);
-  const taking = database.deliveries.findOneAndUpdate(
-    { ...expected, _id: id },
-    [
-      {
-        $set: {
-          status: 'delivering',
-          attempts: { $add: ['$attempts', 1] },
-          nextAttemptAt: null,
-          firstAttemptAt: { $ifNull: ['$firstAttemptAt', now] },
-          lastAttemptAt: now,
-          leaseUntil,
-        },
-      },
-    ],
-    { returnDocument: 'after', projection: WITHOUT_LOG },
-  );
+  const $set = {
+    status: 'delivering',
+    attempts: { $add: ['$attempts', 1] },
+    nextAttemptAt: null,
+    firstAttemptAt: { $ifNull: ['$firstAttemptAt', now] },
+    lastAttemptAt: now,
+    leaseUntil,
+  };
+  const { batchId } = unit;
+  const { webhook } = slots;
+  if (batchId === undefined) {
+    const delivery = await leaseOne(database, unit, $set, now);
+    return delivery === null ? null : { delivery, webhook, token };
+  }
+  const batch = await within(CLAIM_MS_MAX, leaseBatch(database, { unit, batchId, $set, now }));
+  const [delivery] = batch;
+  return delivery === undefined ? null : { delivery, batch, webhook, token };
+}
+
+async function leaseOne(
+  database: Database,
+  { ids: [_id], status }: Unit,
+  $set: object,
+  now: Date,
+): Promise<Delivery | null> {
+  const expected: Filter<Delivery> = status === 'pending' ? { status } : isDue(now);
+  const taking = database.deliveries.findOneAndUpdate({ ...expected, _id }, [{ $set }], {
+    returnDocument: 'after',
+    projection: WITHOUT_LOG,
+  });
   const delivery = await within(CLAIM_MS_MAX, taking);
-  if (delivery === null || (await withdraw(database, delivery))) return null;
-  return { delivery, webhook: slots.webhook, token };
+  return delivery === null || (await withdraw(database, delivery)) ? null : delivery;
 }

@@ -20,6 +20,8 @@ import { requestRetry } from './retry-requests';
 /** How one attempt ended. */
 export interface AttemptResult {
   deliveryId: string;
+  /** Of a batch: the other deliveries of the request. What becomes of one becomes of all, and it was one attempt. */
+  others?: string[];
   /** Its event, by which the number of attempts goes. */
   event: WebhookEvent;
   /** Its number: a result that comes after somebody counted the attempt as lost finds another one and changes nothing. */
@@ -38,6 +40,7 @@ export interface AttemptResult {
 
 /** What the attempts changed, for metrics and logs. */
 export interface Recorded {
+  /** Of each delivery. */
   verdicts: DeliveryVerdict['to'][];
   /** The circuit opened by these. */
   opened: boolean;
@@ -62,7 +65,7 @@ export function recordAttempts(database: Database, webhookId: string, results: A
     const isTried = (webhook.active && !gone) || isKeepingWaiting(webhook);
     const verdicts = results.map((result) => settledBy(result, isTried));
     await database.deliveries.bulkWrite(
-      results.map((result, index) => changeOf(result, verdicts[index] ?? settledBy(result, isTried), isTried)),
+      results.flatMap((result, index) => changesOf(result, verdicts[index] ?? settledBy(result, isTried), isTried)),
       { session },
     );
     await database.webhooks.updateOne(
@@ -75,7 +78,8 @@ export function recordAttempts(database: Database, webhookId: string, results: A
     );
     await noteDue(database, webhookId, { verdicts, after, gone }, session);
     const opened = after.state === 'open' && webhook.breaker.state !== 'open';
-    return { verdicts: verdicts.map(({ to }) => to), opened, gone };
+    const perDelivery = verdicts.flatMap(({ to }, index) => [to, ...(results[index]?.others ?? []).map(() => to)]);
+    return { verdicts: perDelivery, opened, gone };
   });
 }
 
@@ -91,11 +95,11 @@ function settledBy({ outcome, event, attempt, at, random }: AttemptResult, isTri
   return { to: 'cancelled', status: verdict.status, error: verdict.error };
 }
 
-function changeOf(
-  { deliveryId, attempt, at, outcome, record, sent }: AttemptResult,
+function changesOf(
+  { deliveryId, others = [], attempt, at, outcome, record, sent }: AttemptResult,
   verdict: DeliveryVerdict,
   isTried: boolean,
-): AnyBulkWriteOperation<Delivery> {
+): AnyBulkWriteOperation<Delivery>[] {
   const isForInactive = verdict.to === 'cancelled' && !isTried && !isAborted(outcome);
   const set: Partial<Delivery> = {
     status: verdict.to,
@@ -109,9 +113,13 @@ function changeOf(
     ...(isForInactive ? { cancelledFor: 'inactive' as const } : {}),
     ...(sent === undefined ? {} : { sent }),
   };
-  const filter = { _id: deliveryId, status: 'delivering' as const, attempts: attempt };
   const log = { $each: [record], $slice: -WEBHOOK_ATTEMPTS_MAX };
-  return { updateOne: { filter, update: { $set: set, $push: { log } } } };
+  return [deliveryId, ...others].map((_id) => ({
+    updateOne: {
+      filter: { _id, status: 'delivering' as const, attempts: attempt },
+      update: { $set: set, $push: { log } },
+    },
+  }));
 }
 
 /** Whatever the flow has to do: repeat, wait for the end of a cool-down, cancel what waits at an endpoint that is gone. */

@@ -8,12 +8,12 @@ export function replayIdOf({ _id, webhookId }: Pick<Delivery, '_id' | 'webhookId
 }
 
 /**
- * A new delivery of the bytes of an old one, due at `now`. It is no longer of a pause that ended: whoever asks for it
+ * A new delivery of the bytes of an old one, due at `now`. It is no longer of a pause that ended, nor of a batch: whoever asks for it
  * gets it, whatever the agent did with the message since.
  * @param order where it stands among what waits
  */
 export function replayOf(original: Delivery, id: string, { order, now }: { order: string; now: Date }): Delivery {
-  const { released: _released, cancelledFor: _why, log: _log, sent: _sent, ...kept } = original;
+  const { released: _released, cancelledFor: _why, batchId: _batch, log: _log, sent: _sent, ...kept } = original;
   return {
     ...kept,
     _id: id,

@@ -1,4 +1,4 @@
-import type { Document } from 'mongodb';
+import type { Document, Filter } from 'mongodb';
 import { WEBHOOK_ATTEMPTS_AT_ONCE } from '../../../contract/webhook-limits';
 import { halfOpened } from '../../../domain/webhook-breaker';
 import type { Webhook, WebhookSlot } from '../../schema/collections/webhooks';
@@ -35,6 +35,7 @@ const PACE_MS = 1_000;
  *
  * Dies after it: the places come back when their lease ends. Two at once: one document, so never more than the limit.
  * @param now of the machine: leases know no other time
+ * @param wanted what else must be true of the webhook: that it wants what the attempts were chosen by
  * @param atOnceMax places that may be out, when fewer than ten are wanted
  * @returns null when no attempt may start
  */
@@ -44,12 +45,19 @@ export async function takeSlots(
     webhookId,
     tokens,
     now,
+    wanted: asked = {},
     atOnceMax = WEBHOOK_ATTEMPTS_AT_ONCE,
-  }: { webhookId: string; tokens: string[]; now: Date; atOnceMax?: number },
+  }: {
+    webhookId: string;
+    tokens: string[];
+    now: Date;
+    wanted?: Filter<Webhook>;
+    atOnceMax?: number | undefined;
+  },
 ): Promise<Slots | null> {
   const wanted = tokens.map((token) => ({ token, until: new Date(now.getTime() + ATTEMPT_LEASE_MS) }));
   const taking = database.webhooks.findOneAndUpdate(
-    { _id: webhookId, active: true, held: null, 'breaker.state': { $nin: NOT_CLOSED } },
+    { ...asked, _id: webhookId, active: true, held: null, 'breaker.state': { $nin: NOT_CLOSED } },
     [{ $set: placesFor(wanted, now, atOnceMax) }],
     { returnDocument: 'after' },
   );
@@ -96,11 +104,12 @@ export async function releaseSlots(database: Database, webhookId: string, tokens
  * Lets one probe through a circuit whose cool-down is over: a compare-and-set, so of any number of workers one gets it.
  * Dies after it: the place of the probe runs out and `seen` of the next caller is the half-open circuit with that token.
  * @param now the flow's time, by which cool-downs are measured
+ * @param wanted as of `takeSlots`
  * @returns null when somebody else was faster, or no attempt may start
  */
 export async function takeProbe(
   database: Database,
-  { seen, token, now }: { seen: Webhook; token: string; now: Date },
+  { seen, token, now, wanted = {} }: { seen: Webhook; token: string; now: Date; wanted?: Filter<Webhook> },
 ): Promise<Slots | null> {
   const { _id, breaker } = seen;
   const slot = { token, until: new Date(Date.now() + ATTEMPT_LEASE_MS) };
@@ -109,7 +118,7 @@ export async function takeProbe(
       ? { 'breaker.state': 'open' as const, 'breaker.openUntil': { $lte: now } }
       : { 'breaker.state': 'half_open' as const, 'breaker.probe': breaker.probe };
   const taking = database.webhooks.findOneAndUpdate(
-    { _id, active: true, held: null, ...expected },
+    { ...wanted, _id, active: true, held: null, ...expected },
     { $set: { breaker: halfOpened(breaker, token), slots: [slot] } },
     { returnDocument: 'after' },
   );

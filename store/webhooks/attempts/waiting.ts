@@ -1,4 +1,3 @@
-import type { Delivery } from '../../schema/collections/deliveries';
 import type { Webhook } from '../../schema/collections/webhooks';
 import type { Database } from '../../schema/database';
 import { READ } from '../../schema/reads';
@@ -52,25 +51,6 @@ export async function earliestDue(database: Database, webhookId: string): Promis
     { projection: { nextAttemptAt: 1 }, sort: { nextAttemptAt: 1 }, ...READ },
   );
   return row?.nextAttemptAt ?? null;
-}
-
-/** The delivery that a probe is made with: of what waits at `now` the oldest. */
-export async function oldestWaiting(
-  database: Database,
-  webhookId: string,
-  now: Date,
-): Promise<Pick<Delivery, '_id' | 'status'> | null> {
-  const options = { projection: { status: 1, order: 1 }, ...READ };
-  const pending = await database.deliveries.findOne(
-    { webhookId, status: 'pending' },
-    { ...options, sort: { order: 1 } },
-  );
-  const failed = await database.deliveries.findOne(
-    { webhookId, status: 'failed', nextAttemptAt: { $lte: now } },
-    { ...options, sort: { nextAttemptAt: 1 } },
-  );
-  if (pending === null || failed === null) return pending ?? failed;
-  return pending.order < failed.order ? pending : failed;
 }
 
 /** Counting stops here: an operator needs to know that it is many. */

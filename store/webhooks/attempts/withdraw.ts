@@ -12,7 +12,9 @@ import { READ } from '../../schema/reads';
 export async function withdraw(database: Database, delivery: Delivery): Promise<boolean> {
   const { _id, attempts } = delivery;
   const isPast =
-    (await isLost(database, delivery)) || (await isSettled(database, delivery)) || (await isOutdated(database, delivery));
+    (await isLost(database, delivery)) ||
+    (await isSettled(database, delivery)) ||
+    (await isOutdated(database, delivery));
   if (!isPast) return false;
   const expiresAt = new Date(Date.now() + DELIVERY_KEEP_MS);
   await database.deliveries.updateOne(
@@ -27,7 +29,7 @@ export async function withdraw(database: Database, delivery: Delivery): Promise<
  * for what comes due before it got there.
  */
 async function isLost(database: Database, { conversationId, messageId }: Delivery): Promise<boolean> {
-  if (conversationId?.startsWith('grp_') !== true) return false;
+  if (messageId === undefined || conversationId?.startsWith('grp_') !== true) return false;
   const deletion = await database.groupDeletions.findOne(
     { _id: conversationId },
     { projection: { noticeId: 1 }, ...READ },
