@@ -1,0 +1,211 @@
+import type * as Sdk from 'agentchatme' with { 'resolution-mode': 'import' };
+import { randomUUID } from 'node:crypto';
+import type { Delivery } from '../../store/schema/collections/deliveries';
+import type { Webhook } from '../../store/schema/collections/webhooks';
+import { leaseFirst } from '../../store/webhooks/attempts/leases';
+import { recordLost } from '../../store/webhooks/attempts/lost';
+import { cancelGroupDeliveries } from '../../store/webhooks/deliveries';
+import { updateWebhook } from '../../store/webhooks/update-webhook';
+import type { Parsed } from '../support/agents';
+import { type Received, useReceiver } from '../support/receiver';
+import { useEach } from '../support/use';
+import { waitFor } from '../support/wait';
+import { SECRET, seedDeliveries, seedWebhook, useWebhookRig } from '../support/webhook-rig';
+
+// The published package has a CommonJS build whose types are declared for ES modules only.
+const { verifyWebhook } = jest.requireActual<typeof Sdk>('agentchatme');
+
+/** A batch is one request and one fate: were it many, a failing endpoint would get parts of it twice and others never. */
+describe('messages in batches (webhooks.md §11.7)', () => {
+  const rig = useWebhookRig();
+  const receiver = useReceiver();
+  useEach(
+    () => rig,
+    ({ stopWorkers }) => stopWorkers(),
+  );
+  let webhook: Webhook;
+  beforeEach(async () => {
+    webhook = await seedWebhook(rig.database, receiver.url, { batching: true });
+  });
+
+  const envelopeOf = ({ body }: Received): Parsed => JSON.parse(body.toString('utf8'));
+  const eventsOf = (request: Received): string[] => envelopeOf(request).events.map((event: Parsed) => event.id);
+  const idsOf = (rows: Delivery[]): string[] => rows.map(({ eventId }) => eventId);
+  const ofWebhook = () =>
+    rig.database.deliveries.find({ webhookId: webhook._id }, { sort: { order: 1 } }).toArray();
+  const untilAll = (status: Delivery['status'], count: number) =>
+    waitFor(
+      async () => (await rig.database.deliveries.countDocuments({ webhookId: webhook._id, status })) === count,
+      { describe: `${count} that are ${status}` },
+    );
+  const lease = () =>
+    leaseFirst(rig.database, { webhookId: webhook._id, count: 10, newToken: randomUUID, now: new Date() });
+
+  test('webhooks#43: 250 events are three requests in their order; the one that fails is repeated as one', async () => {
+    const rows = await seedDeliveries(rig.database, webhook, 250);
+    receiver.answer((response, request, count) => {
+      const isSecond = count <= 3 && eventsOf(request)[0] === rows[100]?.eventId;
+      response.writeHead(isSecond ? 503 : 200).end();
+    });
+    rig.startWorker().wake(webhook._id);
+    await untilAll('delivered', 150);
+    await untilAll('failed', 100);
+    const requests = [...receiver.requests];
+    expect(requests.map((request) => eventsOf(request).length)).toEqual([100, 100, 50]);
+    expect(requests.flatMap(eventsOf)).toEqual(idsOf(rows));
+    const failed = (await ofWebhook()).filter(({ status }) => status === 'failed');
+    const dueTimes = new Set(failed.map(({ nextAttemptAt }) => nextAttemptAt?.getTime()));
+    expect([dueTimes.size, new Set(failed.map(({ attempts }) => attempts))]).toEqual([1, new Set([1])]);
+    const [due] = dueTimes;
+    expect(await rig.attemptDue(webhook._id, new Date(due ?? 0))).toMatchObject({ attempted: 1, delivered: 100 });
+    await untilAll('delivered', 250);
+    const [, first] = requests;
+    const again = receiver.requests[3];
+    expect(again?.body).toEqual(first?.body);
+    const shown = (request: Received | undefined) => [
+      request?.headers['x-agentchat-delivery'],
+      request?.headers['x-agentchat-attempt'],
+    ];
+    expect(shown(again)).toEqual([shown(first)[0], '2']);
+    expect(receiver.requests).toHaveLength(4);
+    expect(receiver.atOnceMax).toBe(1);
+  });
+
+  test('webhooks#43: a failing batch is one failure for its endpoint, and one dead letter for each message', async () => {
+    receiver.answer(500);
+    await seedDeliveries(rig.database, webhook, 20);
+    rig.startWorker().wake(webhook._id);
+    await untilAll('failed', 20);
+    expect((await rig.database.webhooks.findOne({ _id: webhook._id }))?.breaker).toMatchObject({
+      state: 'closed',
+      consecutive: 1,
+    });
+    const past = new Date();
+    const change = { attempts: 8, nextAttemptAt: past };
+    await rig.database.deliveries.updateMany({ webhookId: webhook._id }, { $set: change });
+    expect(await rig.attemptDue(webhook._id, past)).toMatchObject({ attempted: 1, dead: 20, failed: 0 });
+    expect((await ofWebhook()).map(({ log = [] }) => log.length)).toEqual(Array.from({ length: 20 }, () => 2));
+  });
+
+  test('webhooks#43: the envelope names itself and holds the events as they would have come alone', async () => {
+    const rows = await seedDeliveries(rig.database, webhook, 3);
+    rig.startWorker().wake(webhook._id);
+    const [request] = await receiver.received(1);
+    if (request === undefined) throw new Error('no request');
+    const { event, timestamp, events, id, ...rest } = envelopeOf(request);
+    expect([event, rest]).toEqual(['message.new.batch', {}]);
+    expect(new Date(timestamp).toISOString()).toBe(timestamp);
+    expect(events).toEqual(rows.map(({ body }) => JSON.parse(body)));
+    expect(request.headers).toMatchObject({
+      'x-agentchat-event': 'message.new.batch',
+      'x-agentchat-delivery': id,
+      'webhook-id': id,
+    });
+    const signature = String(request.headers['agentchat-signature']);
+    await expect(verifyWebhook({ payload: request.body, signature, secret: SECRET })).resolves.toBeTruthy();
+    await untilAll('delivered', 3);
+    expect((await ofWebhook()).map(({ batchId }) => batchId)).toEqual([id, id, id]);
+  });
+
+  test('webhooks#43: two workers make each batch once', async () => {
+    const rows = await seedDeliveries(rig.database, webhook, 250);
+    const workers = [rig.startWorker(), rig.startWorker()];
+    for (const worker of workers) worker.wake(webhook._id);
+    await untilAll('delivered', 250);
+    expect(receiver.requests.flatMap(eventsOf)).toEqual(idsOf(rows));
+    expect(receiver.atOnceMax).toBe(1);
+  });
+
+  test('webhooks#43: a batch whose worker died is repeated as one, whatever the sweep looked at', async () => {
+    const rows = await seedDeliveries(rig.database, webhook, 30);
+    expect((await lease()).leases.map(({ batch }) => batch?.length)).toEqual([30]);
+    const later = new Date(Date.now() + 60_000);
+    expect(await recordLost(rig.database, later, 7)).toBe(7);
+    expect(await recordLost(rig.database, later, 100)).toBe(0);
+    expect(await rig.attemptDue(webhook._id, later)).toMatchObject({ attempted: 1, delivered: 30, nextAt: null });
+    const [request] = receiver.requests;
+    expect([request?.headers['x-agentchat-attempt'], request === undefined ? [] : eventsOf(request)]).toEqual([
+      '2',
+      idsOf(rows),
+    ]);
+    expect((await rig.database.webhooks.findOne({ _id: webhook._id }))?.breaker.consecutive).toBe(0);
+  });
+
+  test('what is taken back of a batch is not in its repetition; the rest is, in order', async () => {
+    receiver.answer(500);
+    const groupId = 'grp_taken';
+    const message = { conversationId: 'conv_a', messageId: 'msg_a' };
+    const before = await seedDeliveries(rig.database, webhook, 2, message);
+    await seedDeliveries(rig.database, webhook, 2, { conversationId: groupId, messageId: 'msg_b' });
+    const behind = await seedDeliveries(rig.database, webhook, 2, message);
+    rig.startWorker().wake(webhook._id);
+    await untilAll('failed', 6);
+    await cancelGroupDeliveries(rig.database, { groupId, noticeId: 'msg_notice', now: new Date() });
+    receiver.answer(200);
+    const due = (await ofWebhook())[0]?.nextAttemptAt ?? new Date();
+    expect(await rig.attemptDue(webhook._id, due)).toMatchObject({ attempted: 1, delivered: 4 });
+    const [first, again] = receiver.requests;
+    if (first === undefined || again === undefined) throw new Error('no request');
+    expect(eventsOf(again)).toEqual(idsOf([...before, ...behind]));
+    expect(envelopeOf(again).id).toBe(envelopeOf(first).id);
+  });
+
+  test('webhooks#43: events that are no messages come alone; a request holds no more than about a megabyte', async () => {
+    const body = JSON.stringify({ event: 'message.new', data: { text: 'x'.repeat(600_000) }, id: 'evt_long' });
+    await seedDeliveries(rig.database, webhook, 2, { body });
+    const [read] = await seedDeliveries(rig.database, webhook, 1, { event: 'message.read' });
+    await seedDeliveries(rig.database, webhook, 2);
+    rig.startWorker().wake(webhook._id);
+    await untilAll('delivered', 5);
+    const told = receiver.requests.map((request) => envelopeOf(request).events?.length ?? envelopeOf(request).id);
+    // The read waits for its turn: messages before it go first, and take none along that are too long.
+    expect([...told].sort()).toEqual([1, 3, read?.eventId].sort());
+    expect(told[0]).toBe(1);
+  });
+
+  test('webhooks#35: batches are asked for and ended from the next attempt on; what went together stays so', async () => {
+    const set = (batching: boolean) => {
+      const changes = { batching };
+      return updateWebhook(rig.database, { agentId: webhook.agentId, id: webhook._id, changes, at: new Date() });
+    };
+    receiver.answer(500);
+    const rows = await seedDeliveries(rig.database, webhook, 3);
+    const worker = rig.startWorker();
+    worker.wake(webhook._id);
+    await untilAll('failed', 3);
+    await set(false);
+    receiver.answer(200);
+    const [alone] = await seedDeliveries(rig.database, webhook);
+    worker.wake(webhook._id);
+    await untilAll('delivered', 1);
+    expect(receiver.requests.at(-1)?.headers).toMatchObject({
+      'x-agentchat-event': 'message.new',
+      'x-agentchat-delivery': alone?._id,
+    });
+    const due = (await ofWebhook())[0]?.nextAttemptAt ?? new Date();
+    await rig.attemptDue(webhook._id, due);
+    const last = receiver.requests.at(-1);
+    expect(last === undefined ? [] : eventsOf(last)).toEqual(idsOf(rows));
+  });
+
+  test('webhooks#40, webhooks#43: with both, a batch takes nothing along that waits for an earlier message', async () => {
+    webhook = await seedWebhook(rig.database, receiver.url, { batching: true, ordering: 'conversation' });
+    const of = (conversationId: string, count: number, changes: Partial<Delivery> = {}) =>
+      seedDeliveries(rig.database, webhook, count, { conversationId, ...changes });
+    const nextAttemptAt = new Date(Date.now() + 3_600_000);
+    const [head] = await of('conv_a', 1, { status: 'failed', attempts: 1, nextAttemptAt });
+    const behind = await of('conv_a', 250);
+    const free = await of('conv_b', 3);
+    const worker = rig.startWorker();
+    worker.wake(webhook._id);
+    await untilAll('delivered', 3);
+    expect(receiver.requests.map(eventsOf)).toEqual([idsOf(free)]);
+    await rig.attemptDue(webhook._id, nextAttemptAt);
+    worker.wake(webhook._id);
+    await untilAll('delivered', 254);
+    const [, alone, ...batches] = receiver.requests;
+    expect(alone?.headers['x-agentchat-delivery']).toBe(head?._id);
+    expect(batches.flatMap(eventsOf)).toEqual(idsOf(behind));
+    expect(batches.map((request) => eventsOf(request).length)).toEqual([100, 100, 50]);
+  });
+});
