@@ -84,7 +84,7 @@ async function inModeOf(
   const plain = await lease(PLAIN);
   if (!plain.refused) return plain;
   const mode = await database.webhooks.findOne<SendingMode>(
-    { _id: webhookId, active: true, held: null, 'breaker.state': 'closed' },
+    { _id: webhookId, active: true, held: null },
     { projection: { _id: 0, ordering: 1, batching: 1 }, ...READ },
   );
   return mode === null || (mode.ordering === undefined && mode.batching === undefined) ? plain : lease(mode);
