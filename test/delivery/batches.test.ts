@@ -188,6 +188,18 @@ describe('messages in batches (webhooks.md §11.7)', () => {
     expect(last === undefined ? [] : eventsOf(last)).toEqual(idsOf(rows));
   });
 
+  test('webhooks#40, webhooks#43: with both, the part behind a failed message waits', async () => {
+    webhook = await seedWebhook(rig.database, receiver.url, { batching: true, ordering: 'conversation' });
+    const own = { conversationId: 'conv_a' };
+    const [recovered] = await seedDeliveries(rig.database, webhook, 1, own);
+    const nextAttemptAt = new Date(Date.now() + 3_600_000);
+    await seedDeliveries(rig.database, webhook, 1, { ...own, status: 'failed', attempts: 1, nextAttemptAt });
+    const [behind] = await seedDeliveries(rig.database, webhook, 1, own);
+    const { leases } = await lease();
+    expect(leases.map(({ batch = [] }) => batch.map(({ _id }) => _id))).toEqual([[recovered?._id]]);
+    expect((await ofWebhook()).find(({ _id }) => _id === behind?._id)?.status).toBe('pending');
+  });
+
   test('webhooks#40, webhooks#43: with both, a batch takes nothing along that waits for an earlier message', async () => {
     webhook = await seedWebhook(rig.database, receiver.url, { batching: true, ordering: 'conversation' });
     const of = (conversationId: string, count: number, changes: Partial<Delivery> = {}) =>

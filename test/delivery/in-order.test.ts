@@ -119,8 +119,8 @@ describe('the order of conversations (webhooks.md §11.7)', () => {
     const workers = [rig.startWorker(), rig.startWorker(), rig.startWorker()];
     for (let answered = 0; answered < rows.length; answered += 1) {
       for (const worker of workers) worker.wake(webhook._id);
-      // The newest first, so that conversations overtake each other.
-      const answer = await waitFor(() => held.pop());
+      // The newest or the oldest, so that conversations overtake each other.
+      const answer = await waitFor(() => (answered % 2 === 0 ? held.pop() : held.shift()));
       answer();
     }
     for (const row of rows) await untilStatus(row, 'delivered');

@@ -80,23 +80,34 @@ export async function readHeads(database: Database, webhookId: string, countMax:
 }
 
 /**
- * The oldest deliveries that wait for none but each other, oldest first: of each conversation all that the look met, or
- * none. Empty only when there is nothing that may start.
+ * The oldest deliveries that wait for none but each other, oldest first: of each conversation those before its first one
+ * that was started and is unfinished. Empty only when there is nothing that may start.
  */
 export async function readFree(database: Database, webhookId: string): Promise<Pending[]> {
-  const blocked = new Set<string>();
+  const passed = new Set<string>();
   for (;;) {
-    const rows = await readPending(database, webhookId, { passed: [...blocked] });
-    const looked = new Set<string>();
-    for (const row of rows) {
-      const { conversationId } = row;
-      if (conversationId === undefined || looked.has(conversationId)) continue;
-      looked.add(conversationId);
-      if (await isBehind(database, webhookId, row)) blocked.add(conversationId);
+    const rows = await readPending(database, webhookId, { passed: [...passed] });
+    /** Of each conversation where its deliveries have to wait from; null = nowhere. */
+    const ends = new Map<string, string | null>();
+    for (const { conversationId } of rows) {
+      if (conversationId === undefined || ends.has(conversationId)) continue;
+      ends.set(conversationId, await firstStarted(database, webhookId, conversationId));
+      passed.add(conversationId);
     }
-    const free = rows.filter(({ conversationId }) => conversationId === undefined || !blocked.has(conversationId));
+    const free = rows.filter(({ conversationId, order }) => {
+      const end = conversationId === undefined ? null : (ends.get(conversationId) ?? null);
+      return end === null || order < end;
+    });
     if (free.length > 0 || rows.length < LOOKED_MAX) return free;
   }
+}
+
+/** The place of the first delivery of a conversation that was started and is unfinished; null when there is none. */
+async function firstStarted(database: Database, webhookId: string, conversationId: string): Promise<string | null> {
+  const started = { ...unfinishedOf(webhookId, conversationId), status: { $in: STARTED } };
+  const options = { ...READ, projection: { order: 1 }, sort: { order: 1 as const }, hint: HINT };
+  const found = await inSnapshot(database, (session) => database.deliveries.findOne(started, { ...options, session }));
+  return found?.order ?? null;
 }
 
 /** The delivery that the others of its conversation wait for; null when none is unfinished. */
@@ -158,6 +169,7 @@ export async function findBehind(
 }
 
 const HINT = 'conversation_status_order';
+const STARTED: Delivery['status'][] = ['delivering', 'failed'];
 
 const unfinishedOf = (webhookId: string, conversationId: string) => ({
   conversationId: exactly(conversationId),
