@@ -2,8 +2,10 @@ import type * as Sdk from 'agentchatme' with { 'resolution-mode': 'import' };
 import { randomUUID } from 'node:crypto';
 import type { Delivery } from '../../store/schema/collections/deliveries';
 import type { Webhook } from '../../store/schema/collections/webhooks';
+import { leaseBatch } from '../../store/webhooks/attempts/lease-batch';
 import { leaseFirst } from '../../store/webhooks/attempts/leases';
 import { recordLost } from '../../store/webhooks/attempts/lost';
+import { firstUnits } from '../../store/webhooks/attempts/units';
 import { cancelGroupDeliveries } from '../../store/webhooks/deliveries';
 import { updateWebhook } from '../../store/webhooks/update-webhook';
 import type { Parsed } from '../support/agents';
@@ -31,13 +33,11 @@ describe('messages in batches (webhooks.md §11.7)', () => {
   const envelopeOf = ({ body }: Received): Parsed => JSON.parse(body.toString('utf8'));
   const eventsOf = (request: Received): string[] => envelopeOf(request).events.map((event: Parsed) => event.id);
   const idsOf = (rows: Delivery[]): string[] => rows.map(({ eventId }) => eventId);
-  const ofWebhook = () =>
-    rig.database.deliveries.find({ webhookId: webhook._id }, { sort: { order: 1 } }).toArray();
+  const ofWebhook = () => rig.database.deliveries.find({ webhookId: webhook._id }, { sort: { order: 1 } }).toArray();
   const untilAll = (status: Delivery['status'], count: number) =>
-    waitFor(
-      async () => (await rig.database.deliveries.countDocuments({ webhookId: webhook._id, status })) === count,
-      { describe: `${count} that are ${status}` },
-    );
+    waitFor(async () => (await rig.database.deliveries.countDocuments({ webhookId: webhook._id, status })) === count, {
+      describe: `${count} that are ${status}`,
+    });
   const lease = () =>
     leaseFirst(rig.database, { webhookId: webhook._id, count: 10, newToken: randomUUID, now: new Date() });
 
@@ -114,6 +114,21 @@ describe('messages in batches (webhooks.md §11.7)', () => {
     await untilAll('delivered', 250);
     expect(receiver.requests.flatMap(eventsOf)).toEqual(idsOf(rows));
     expect(receiver.atOnceMax).toBe(1);
+  });
+
+  // Receivers throw away what comes again under an id that they have seen.
+  test('webhooks#43: what is left of an old choice does not go under the id of a batch that was sent', async () => {
+    const [first, ...left] = await seedDeliveries(rig.database, webhook, 3);
+    const { units } = await firstUnits(rig.database, { webhookId: webhook._id, count: 10 }, { batching: true });
+    const [unit] = units;
+    const { batchId = '' } = unit ?? {};
+    if (unit === undefined || first === undefined) throw new Error('nothing was chosen');
+    await rig.database.deliveries.updateOne({ _id: first._id }, { $set: { status: 'delivered', batchId } });
+    const $set = { status: 'delivering' };
+    expect(await leaseBatch(rig.database, { unit, batchId, $set, now: new Date() })).toEqual([]);
+    const { leases } = await lease();
+    expect(leases.map(({ batch = [] }) => batch.map(({ _id }) => _id))).toEqual([left.map(({ _id }) => _id)]);
+    expect(leases[0]?.delivery.batchId).not.toBe(batchId);
   });
 
   test('webhooks#43: a batch whose worker died is repeated as one, whatever the sweep looked at', async () => {

@@ -238,12 +238,28 @@ describe('first attempts of webhook deliveries', () => {
     const record = { attempt: 1, at: new Date(), durationMs: 1, error: 'timeout', ...nothing };
     for (const status of ['delivered', 'dead', 'cancelled'] as const) {
       const [delivery] = await seedDeliveries(rig.database, webhook, 1, { status, attempts: 1, nextAttemptAt: null });
-      const late = { event: 'message.new' as const, attempt: 1, token: null, at: new Date(), outcome: failure, record, random: 0 };
+      const late = {
+        event: 'message.new' as const,
+        attempt: 1,
+        token: null,
+        at: new Date(),
+        outcome: failure,
+        record,
+        random: 0,
+      };
       await recordAttempts(rig.database, webhook._id, [{ ...late, deliveryId: delivery?._id ?? '' }]);
       expect(await rowOf(delivery)).toEqual(delivery);
     }
     const [lost] = await seedDeliveries(rig.database, webhook, 1, { status: 'delivering', attempts: 2 });
-    const stale = { event: 'message.new' as const, attempt: 1, token: null, at: new Date(), outcome: failure, record, random: 0 };
+    const stale = {
+      event: 'message.new' as const,
+      attempt: 1,
+      token: null,
+      at: new Date(),
+      outcome: failure,
+      record,
+      random: 0,
+    };
     await recordAttempts(rig.database, webhook._id, [{ ...stale, deliveryId: lost?._id ?? '' }]);
     expect(await rowOf(lost)).toEqual(lost);
   });

@@ -44,7 +44,9 @@ describe('the order of conversations (webhooks.md §11.7)', () => {
     });
   const idOf = ({ headers }: Received): string => String(headers['x-agentchat-delivery']);
   const requestedOf = (rows: Delivery[]): number[] =>
-    receiver.requests.map((request) => rows.findIndex(({ _id }) => _id === idOf(request))).filter((place) => place >= 0);
+    receiver.requests
+      .map((request) => rows.findIndex(({ _id }) => _id === idOf(request)))
+      .filter((place) => place >= 0);
   const dueOf = ({ nextAttemptAt }: Delivery): Date => nextAttemptAt ?? new Date();
   const lease = (now = new Date()) =>
     leaseFirst(rig.database, { webhookId: webhook._id, count: 10, newToken: randomUUID, now });
@@ -77,7 +79,9 @@ describe('the order of conversations (webhooks.md §11.7)', () => {
       head = await rowOf(first);
       expect(head).toMatchObject({ status: 'failed', attempts });
       const rows = await Promise.all(five.map(rowOf));
-      expect(rows.slice(1).map(({ status, attempts: used }) => [status, used])).toEqual(behind.map(() => ['pending', 0]));
+      expect(rows.slice(1).map(({ status, attempts: used }) => [status, used])).toEqual(
+        behind.map(() => ['pending', 0]),
+      );
       expect(await findBehind(rig.database, webhook, rows)).toEqual(new Set(behind.map(({ _id }) => _id)));
     }
     await rig.attemptDue(webhook._id, dueOf(head));
@@ -162,6 +166,14 @@ describe('the order of conversations (webhooks.md §11.7)', () => {
     const [presence] = await seedDeliveries(rig.database, webhook, 1, { event: 'contact.blocked' });
     const heads = await readHeads(rig.database, webhook._id, 10);
     expect(heads.map(({ _id }) => _id)).toEqual([other?._id, presence?._id]);
+  });
+
+  test('a read that was written by an earlier version, without its conversation, waits for nobody', async () => {
+    await seedOne('conv_a', failed(inAnHour()));
+    const [old] = await seedDeliveries(rig.database, webhook, 1, { event: 'message.read' });
+    const now = await seedOne('conv_a', { event: 'message.read' });
+    expect((await lease()).leases.map(({ delivery }) => delivery._id)).toEqual([old?._id]);
+    expect(await findBehind(rig.database, webhook, [await rowOf(now)])).toEqual(new Set([now._id]));
   });
 
   test('webhooks#35: an order that is switched on or off is in force for the next attempt', async () => {

@@ -94,7 +94,13 @@ describe('workers that die while a webhook is on the wire', () => {
     await Promise.all(replacing);
     for (const id of ids) await untilDelivered(id);
     const [one, two, three, four] = ids;
-    expect(receiver.requests.map(({ headers }) => headers['x-agentchat-delivery'])).toEqual([one, two, two, three, four]);
+    expect(receiver.requests.map(({ headers }) => headers['x-agentchat-delivery'])).toEqual([
+      one,
+      two,
+      two,
+      three,
+      four,
+    ]);
   });
 
   test('a worker that is shut down hands over what it could not finish, at once', async () => {

@@ -61,7 +61,11 @@ describe('queries of webhook attempts', () => {
       () => dueUnits(database, { webhookId, count: 5, now: new Date() }, { ordering: 'conversation' }),
     ],
     ['what waits behind another', ['conversation_status_order'], () => findBehind(database, ordered(), rows)],
-    ['a batch that is repeated', ['batch'], () => leaseBatch(database, { unit: repeated, batchId: 'whd_b', $set: {}, now })],
+    [
+      'a batch that is repeated',
+      ['batch'],
+      () => leaseBatch(database, { unit: repeated, batchId: 'whd_b', $set: {}, now }),
+    ],
     [
       'counts of what waits',
       ['pending_webhook_conversation', 'webhook_status_order', 'failed_webhook_due'],

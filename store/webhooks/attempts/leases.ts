@@ -55,13 +55,13 @@ export function leaseFirst(database: Database, input: LeaseInput): Promise<Lease
 async function leaseFirstIn(database: Database, input: LeaseInput, mode: SendingMode): Promise<Leased> {
   for (let before: string | undefined; ;) {
     const { units, atOnceMax } = await firstUnits(database, input, mode);
-    const oldest = units[0]?.ids[0];
-    const leased = await leaseUnits(database, input, units, { wanted: exactlyIn(mode), atOnceMax });
-    // Nothing although another one was the oldest before: that one was taken back, and whoever waits behind it may start.
+    const { hadPlaces, ...leased } = await leaseUnits(database, input, units, { wanted: exactlyIn(mode), atOnceMax });
+    // Places, but nothing to start: what was chosen was taken back or is somebody else's, and whoever waits behind it may
+    // start. Unless the same is chosen again.
+    const chosen = units[0]?.ids.join(' ');
     const isPaced = leased.pacedUntil !== undefined;
-    const isOver = leased.leases.length > 0 || leased.refused || isPaced;
-    if (isOver || oldest === undefined || oldest === before) return leased;
-    before = oldest;
+    if (!hadPlaces || isPaced || leased.leases.length > 0 || chosen === before) return leased;
+    before = chosen;
   }
 }
 
@@ -71,7 +71,8 @@ export function leaseDue(database: Database, input: LeaseInput): Promise<Leased>
     const units = await dueUnits(database, input, mode);
     // What was put together once is repeated together, whatever the webhook wants by now.
     const { ordering } = exactlyIn(mode);
-    return leaseUnits(database, input, units, { wanted: { ordering } });
+    const { hadPlaces: _, ...leased } = await leaseUnits(database, input, units, { wanted: { ordering } });
+    return leased;
   });
 }
 
@@ -101,11 +102,11 @@ async function leaseUnits(
   { webhookId, newToken, now }: LeaseInput,
   units: Unit[],
   { wanted, atOnceMax }: { wanted: Filter<Webhook>; atOnceMax?: number | undefined },
-): Promise<Leased> {
-  if (units.length === 0) return { leases: [], refused: false };
+): Promise<Leased & { hadPlaces: boolean }> {
+  if (units.length === 0) return { leases: [], refused: false, hadPlaces: false };
   const tokens = units.map(newToken);
   const slots = await takeSlots(database, { webhookId, tokens, now: new Date(), wanted, atOnceMax });
-  if (slots === null) return { leases: [], refused: true };
+  if (slots === null) return { leases: [], refused: true, hadPlaces: false };
   const leases = await Promise.all(
     units.slice(0, slots.tokens.length).map((unit, index) => {
       const token = slots.tokens[index] ?? '';
@@ -120,7 +121,8 @@ async function leaseUnits(
     slots.tokens.filter((token) => !used.has(token)),
   );
   const { pacedUntil } = slots;
-  return { leases: got, refused: false, ...(pacedUntil === undefined ? {} : { pacedUntil }) };
+  const hadPlaces = slots.tokens.length > 0;
+  return { leases: got, refused: false, hadPlaces, ...(pacedUntil === undefined ? {} : { pacedUntil }) };
 }
 
 /** Makes what one request carries ours, as its next attempt; null when it is somebody else's or ended by now. */

@@ -65,7 +65,7 @@ export function recordAttempts(database: Database, webhookId: string, results: A
     const isTried = (webhook.active && !gone) || isKeepingWaiting(webhook);
     const verdicts = results.map((result) => settledBy(result, isTried));
     await database.deliveries.bulkWrite(
-      results.flatMap((result, index) => changesOf(result, verdicts[index] ?? settledBy(result, isTried), isTried)),
+      results.map((result, index) => changesOf(result, verdicts[index] ?? settledBy(result, isTried), isTried)),
       { session },
     );
     await database.webhooks.updateOne(
@@ -99,7 +99,7 @@ function changesOf(
   { deliveryId, others = [], attempt, at, outcome, record, sent }: AttemptResult,
   verdict: DeliveryVerdict,
   isTried: boolean,
-): AnyBulkWriteOperation<Delivery>[] {
+): AnyBulkWriteOperation<Delivery> {
   const isForInactive = verdict.to === 'cancelled' && !isTried && !isAborted(outcome);
   const set: Partial<Delivery> = {
     status: verdict.to,
@@ -114,12 +114,8 @@ function changesOf(
     ...(sent === undefined ? {} : { sent }),
   };
   const log = { $each: [record], $slice: -WEBHOOK_ATTEMPTS_MAX };
-  return [deliveryId, ...others].map((_id) => ({
-    updateOne: {
-      filter: { _id, status: 'delivering' as const, attempts: attempt },
-      update: { $set: set, $push: { log } },
-    },
-  }));
+  const own = { _id: { $in: [deliveryId, ...others] }, status: 'delivering' as const, attempts: attempt };
+  return { updateMany: { filter: own, update: { $set: set, $push: { log } } } };
 }
 
 /** Whatever the flow has to do: repeat, wait for the end of a cool-down, cancel what waits at an endpoint that is gone. */
