@@ -104,6 +104,23 @@ describe('intents become deliveries', () => {
     }
   });
 
+  // A delivery that waits for earlier ones of its conversation must find them.
+  test('webhooks#40: deliveries are made in the order of the commits, whatever the clocks of the apis say', async () => {
+    const [a, b] = await friends();
+    await worker.expandAll();
+    await addWebhook(database, api.idOf(b), ['message.new']);
+    const ids: string[] = [];
+    for (let place = 0; place < 4; place += 1) {
+      const messageId = await send(a, b, `message ${place}`);
+      const createdAt = new Date(Date.now() - place * 1_000);
+      await database.outbox.updateOne({ kind: 'message.new', messageId }, { $set: { createdAt } });
+      ids.push(messageId);
+    }
+    await worker.expandAll();
+    const asMade = await database.deliveries.find({ agentId: api.idOf(b) }, { sort: { $natural: 1 } }).toArray();
+    expect(asMade.map(({ messageId }) => messageId)).toEqual(ids);
+  });
+
   test('webhooks#20: a repeated send makes no second delivery', async () => {
     const [a, b] = await friends();
     await addWebhook(database, api.idOf(b), ['message.new']);
