@@ -5,7 +5,8 @@ import type { Webhook } from '../../store/schema/collections/webhooks';
 import { leaseBatch } from '../../store/webhooks/attempts/lease-batch';
 import { leaseFirst } from '../../store/webhooks/attempts/leases';
 import { recordLost } from '../../store/webhooks/attempts/lost';
-import { firstUnits } from '../../store/webhooks/attempts/units';
+import { dueUnits, firstUnits } from '../../store/webhooks/attempts/units';
+import { redeliver } from '../../store/webhooks/attempts/redeliveries';
 import { cancelGroupDeliveries } from '../../store/webhooks/deliveries';
 import { updateWebhook } from '../../store/webhooks/update-webhook';
 import type { Parsed } from '../support/agents';
@@ -27,6 +28,8 @@ describe('messages in batches (webhooks.md §11.7)', () => {
   );
   let webhook: Webhook;
   beforeEach(async () => {
+    // Leases that another test left would end in this one.
+    await rig.database.deliveries.deleteMany({});
     webhook = await seedWebhook(rig.database, receiver.url, { batching: true });
   });
 
@@ -116,6 +119,16 @@ describe('messages in batches (webhooks.md §11.7)', () => {
     expect(receiver.atOnceMax).toBe(1);
   });
 
+  test('webhooks#43: while a batch is on the wire no other starts, and what comes meanwhile gathers', async () => {
+    await seedDeliveries(rig.database, webhook, 3);
+    expect((await lease()).leases.map(({ batch }) => batch?.length)).toEqual([3]);
+    await seedDeliveries(rig.database, webhook, 2);
+    expect((await lease()).leases).toEqual([]);
+    await rig.database.webhooks.updateOne({ _id: webhook._id }, { $set: { slots: [] } });
+    await seedDeliveries(rig.database, webhook, 2);
+    expect((await lease()).leases.map(({ batch }) => batch?.length)).toEqual([4]);
+  });
+
   // Receivers throw away what comes again under an id that they have seen.
   test('webhooks#43: what is left of an old choice does not go under the id of a batch that was sent', async () => {
     const [first, ...left] = await seedDeliveries(rig.database, webhook, 3);
@@ -137,6 +150,8 @@ describe('messages in batches (webhooks.md §11.7)', () => {
     const later = new Date(Date.now() + 60_000);
     expect(await recordLost(rig.database, later, 7)).toBe(7);
     expect(await recordLost(rig.database, later, 100)).toBe(0);
+    // One place on the wire, one start that a rate limit counts.
+    expect(await dueUnits(rig.database, { webhookId: webhook._id, count: 10, now: later }, {})).toHaveLength(1);
     expect(await rig.attemptDue(webhook._id, later)).toMatchObject({ attempted: 1, delivered: 30, nextAt: null });
     const [request] = receiver.requests;
     expect([request?.headers['x-agentchat-attempt'], request === undefined ? [] : eventsOf(request)]).toEqual([
@@ -163,6 +178,26 @@ describe('messages in batches (webhooks.md §11.7)', () => {
     if (first === undefined || again === undefined) throw new Error('no request');
     expect(eventsOf(again)).toEqual(idsOf([...before, ...behind]));
     expect(envelopeOf(again).id).toBe(envelopeOf(first).id);
+  });
+
+  test('webhooks#31: a message of a batch that is asked for again leaves it, and goes under an id of its own', async () => {
+    receiver.answer(500);
+    const [asked, left] = await seedDeliveries(rig.database, webhook, 2);
+    const worker = rig.startWorker();
+    worker.wake(webhook._id);
+    await untilAll('failed', 2);
+    receiver.answer(200);
+    const own = { agentId: webhook.agentId, webhookId: webhook._id, deliveryId: asked?._id ?? '' };
+    const again = await redeliver(rig.database, { ...own, token: randomUUID(), now: new Date() });
+    expect(again).toMatchObject({ kind: 'redelivered', delivery: { replayOf: asked?._id } });
+    expect(again).not.toHaveProperty('delivery.batchId');
+    worker.wake(webhook._id);
+    await untilAll('delivered', 1);
+    const due = (await ofWebhook()).find(({ _id }) => _id === left?._id)?.nextAttemptAt ?? new Date();
+    expect(await rig.attemptDue(webhook._id, due)).toMatchObject({ attempted: 1, delivered: 1, failed: 0 });
+    const [first, replay, rest] = receiver.requests.map((request) => [envelopeOf(request).id, eventsOf(request)]);
+    expect([replay?.[1], rest]).toEqual([[asked?.eventId], [first?.[0], [left?.eventId]]]);
+    expect(replay?.[0]).not.toBe(first?.[0]);
   });
 
   test('webhooks#43: events that are no messages come alone; a request holds no more than about a megabyte', async () => {
