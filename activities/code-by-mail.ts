@@ -23,20 +23,29 @@ export function createCodeActivities(deps: CodeActivityDeps) {
   return {
     /**
      * Takes the email's counters and mails the code. A second run takes nothing twice and mails the same code under
-     * the same Message-ID. When the mail is not accepted, counters and pending are given back.
+     * the same Message-ID, also while a first one is still at it: neither takes anything back. `mail_failed`: the mail
+     * system has refused it for good.
+     * @throws ApplicationFailure OTP_FAILED when it may take the mail at another try, or has not answered in time
      */
     async mailCode({ pendingId, now }: { pendingId: string; now: number }): Promise<BeginAnswer> {
       const { pending, key } = await loadWithKey(deps, pendingId);
       if (pending === null || key === null) return { kind: 'mail_failed' };
       const grant = await takeCode(deps.database, pending, new Date(now));
-      if (grant.kind !== 'granted') {
-        await deletePending(deps.database, pendingId);
-        return grant;
-      }
-      if (await sendCode(deps, pending, key, { now })) return { kind: 'mailed' };
+      if (grant.kind !== 'granted') return grant;
+      const sent = await sendCode(deps, pending, key, { now });
+      if (sent === 'unanswered') throw notAccepted();
+      return { kind: sent === 'accepted' ? 'mailed' : 'mail_failed' };
+    },
+
+    /**
+     * Behind the last try of a code that was not mailed: what it took of the counters is given back and its pending goes,
+     * so that its caller may ask again at once. A second run finds nothing and is done.
+     */
+    async withdrawCode({ pendingId }: { pendingId: string }): Promise<void> {
+      const pending = await loadPending(deps.database, pendingId);
+      if (pending === null) return;
       await giveBackCode(deps.database, pending);
       await deletePending(deps.database, pendingId);
-      return { kind: 'mail_failed' };
     },
 
     /**
@@ -50,12 +59,8 @@ export function createCodeActivities(deps: CodeActivityDeps) {
       const grant = await takeCode(deps.database, pending, new Date(now), ask);
       if (grant.kind !== 'granted') return grant;
       if (isDecoy(pending)) return { kind: 'no_mail' };
-      if (await sendCode(deps, pending, key, { now, ask })) return { kind: 'mailed' };
-      throw ApplicationFailure.create({
-        message: 'the mail system did not accept the code',
-        type: 'OTP_FAILED',
-        category: ApplicationFailureCategory.BENIGN,
-      });
+      if ((await sendCode(deps, pending, key, { now, ask })) === 'accepted') return { kind: 'mailed' };
+      throw notAccepted();
     },
 
     /**
@@ -112,22 +117,29 @@ const isDecoy = ({ purpose, handle }: Pending): boolean => purpose === 'recover'
 /** Whether any code is right: not for a decoy, nor where the counters have granted none (cooldown, hourly cap). */
 const canBeRight = (pending: Pending): boolean => !isDecoy(pending) && pending.hasCode !== false;
 
-/** @returns whether the mail system accepted the mail */
+const notAccepted = (): ApplicationFailure =>
+  ApplicationFailure.create({
+    message: 'the mail system did not accept the code',
+    type: 'OTP_FAILED',
+    category: ApplicationFailureCategory.BENIGN,
+  });
+
+/** @returns what the mail system said: `refused` is for good, `unanswered` is worth another try */
 async function sendCode(
   deps: CodeActivityDeps,
   pending: Pending,
   key: SecretKey,
   { now, ask = 1 }: { now: number; ask?: number },
-): Promise<boolean> {
+): Promise<'accepted' | 'refused' | 'unanswered'> {
   const { _id: pendingId, email: to, purpose } = pending;
   const validMs = pending.expiresAt.getTime() - now;
   try {
     await deps.mailer.sendCode({ to, code: deriveCode(key, pendingId), pendingId, ask, purpose, validMs });
-    return true;
+    return 'accepted';
   } catch (error) {
-    // Mail errors quote addresses: only their code is logged.
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    deps.log.warn({ event: 'mail.refused', pendingId, code });
-    return false;
+    // Mail errors quote addresses: only their codes are logged.
+    const { code, responseCode } = error as { code?: unknown; responseCode?: unknown };
+    deps.log.warn({ event: 'mail.refused', pendingId, code, responseCode });
+    return typeof responseCode === 'number' && responseCode >= 500 ? 'refused' : 'unanswered';
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as after } from 'node:timers/promises';
 import { createTransport } from 'nodemailer';
 
 export interface CodeMail {
@@ -18,6 +19,12 @@ export interface Mailer {
   close(): void;
 }
 
+/**
+ * One try of a mail, connection and all; shorter than the time limit of the activities that mail (12 s), so that a try has
+ * ended before the next one begins.
+ */
+const SEND_MS_MAX = 8_000;
+
 /** Mails by SMTP. Timeouts are short because a caller waits for the answer. */
 export function createMailer(smtpUrl: string, from: string): Mailer {
   const url = new URL(smtpUrl);
@@ -32,13 +39,13 @@ export function createMailer(smtpUrl: string, from: string): Mailer {
     maxConnections: 4,
     connectionTimeout: 3_000,
     greetingTimeout: 3_000,
-    socketTimeout: 10_000,
+    socketTimeout: 6_000,
   });
   const domain = /@([^\s>]+)/.exec(from)?.[1] ?? 'agentchat.local';
   return {
     sendCode: async ({ to, code, purpose, pendingId, ask, validMs }) => {
       const words = `${EFFECTS[purpose]} ${adviceFor(validMs)}`;
-      await transport.sendMail({
+      const sending = transport.sendMail({
         from,
         to,
         messageId: `<${ask === 1 ? pendingId : `${pendingId}.${ask}`}@${domain}>`,
@@ -46,9 +53,25 @@ export function createMailer(smtpUrl: string, from: string): Mailer {
         text: `Your AgentChat verification code is ${code}\n\n${words}\n`,
         html: codeHtml(code, words),
       });
+      await inTime(sending);
     },
     close: () => transport.close(),
   };
+}
+
+/** The driver has no limit for the whole. What comes later may still arrive: it is the same mail, under the same id. */
+async function inTime(sending: Promise<unknown>): Promise<void> {
+  const isOver = new AbortController();
+  const late = after(SEND_MS_MAX, undefined, { signal: isOver.signal }).then(() => {
+    throw Object.assign(new Error('the mail system did not answer in time'), { code: 'ETIMEDOUT' });
+  });
+  try {
+    await Promise.race([sending, late]);
+  } finally {
+    isOver.abort();
+    late.catch(() => undefined);
+    sending.catch(() => undefined);
+  }
 }
 
 /** What whoever types the code gets: the owner of the address must know before passing it on. */

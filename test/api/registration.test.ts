@@ -196,12 +196,30 @@ describe('registration', () => {
     expect(stack.mailbox.messages(email)).toHaveLength(1);
   });
 
-  test('identity#11: a mail that is not accepted is a 500 and leaves no cooldown', async () => {
+  test.each([
+    ['for now (451)', 451],
+    ['for good (550)', 550],
+  ])('identity#11: a mail that is refused %s is a 500 and leaves no cooldown', async (_, code) => {
     const handle = fresh();
-    stack.mailbox.refuse(true);
+    stack.mailbox.refuse(code);
     expect(await register(handle)).toMatchObject({ status: 500, body: { code: 'OTP_FAILED' } });
     stack.mailbox.refuse(false);
     expect((await register(handle)).status).toBe(200);
+  });
+
+  test('identity#11: a mail that is refused for a moment is tried again, and its code is right', async () => {
+    const handle = fresh();
+    const refusals = () =>
+      stack.workers.flatMap((child) => child.tail()).filter((line) => line.includes('"event":"mail.refused"')).length;
+    const before = refusals();
+    stack.mailbox.refuse(451);
+    const registering = register(handle);
+    await waitFor(() => refusals() > before);
+    stack.mailbox.refuse(false);
+    const { status, body } = await registering;
+    expect(status).toBe(200);
+    expect((await verify(body.pending_id, await codeFor(`${handle}@example.com`))).status).toBe(201);
+    expect(stack.mailbox.messages(`${handle}@example.com`)).toHaveLength(1);
   });
 
   test('a worker killed between mail and verify: the code works when a worker is back', async () => {

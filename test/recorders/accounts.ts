@@ -83,12 +83,12 @@ describe('histories of real processes', () => {
     const one = await start('refused-one');
     await pass(one, { wrong: 6, right: false });
     expect((await post(one.path, one.options)).body.code).toBe('OTP_COOLDOWN');
-    await save(await endedAs('refused'), `${flow}/refused`);
+    await save(await endedAs('refused'), `${flow}/refused-withdrawn`);
     stack.mailbox.refuse(true);
     const other = await start('failed-one');
     expect((await post(other.path, other.options)).body.code).toBe('OTP_FAILED');
     stack.mailbox.refuse(false);
-    await save(await endedAs('mail_failed'), `${flow}/mail-failed`);
+    await save(await endedAs('mail_failed'), `${flow}/mail-failed-withdrawn`);
   });
 
   test('recovery: decoy, held back by a cooldown, mail accepted at a later try', async () => {
@@ -143,6 +143,7 @@ describe('histories of timers', () => {
     mailCode: () => Promise.resolve({ kind: 'mailed' }),
     mailRecoveryCode: () => Promise.resolve({ kind: 'mailed' }),
     checkProof: ({ proof }) => Promise.resolve(proof === 'right'),
+    withdrawCode: () => Promise.resolve(),
     closePending: () => Promise.resolve(),
     closeSockets: () => Promise.resolve(),
   };

@@ -49,7 +49,7 @@ describe('sign-ins of real processes', () => {
     stack.mailbox.refuse(true);
     expect((await post('request', { email: 'failed@example.com' })).body.code).toBe('OTP_FAILED');
     stack.mailbox.refuse(false);
-    await save(await endedAs('mail_failed'), 'mail-failed');
+    await save(await endedAs('mail_failed'), 'mail-failed-withdrawn');
   });
 });
 
@@ -60,6 +60,7 @@ describe('timers of sign-ins', () => {
     mailCode: () => Promise.resolve({ kind: 'mailed' }),
     mailRecoveryCode: () => Promise.reject(new Error('a sign-in mails when asked')),
     checkProof: ({ proof }) => Promise.resolve(proof === 'right'),
+    withdrawCode: () => Promise.resolve(),
     closePending: () => Promise.resolve(),
   };
 

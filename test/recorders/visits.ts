@@ -58,7 +58,7 @@ describe('visits of real processes', () => {
     stack.mailbox.refuse(true);
     expect((await post('request', { email: 'failed@example.com' })).body.code).toBe('OTP_FAILED');
     stack.mailbox.refuse(false);
-    await save(await endedAs('mail_failed'), 'mail-failed');
+    await save(await endedAs('mail_failed'), 'mail-failed-withdrawn');
   });
 });
 
@@ -69,6 +69,7 @@ describe('timers of visits', () => {
     mailCode: () => Promise.resolve({ kind: 'mailed' }),
     mailRecoveryCode: () => Promise.reject(new Error('a visit mails when asked')),
     checkProof: ({ proof }) => Promise.resolve(proof === 'right'),
+    withdrawCode: () => Promise.resolve(),
     closePending: () => Promise.resolve(),
   };
 

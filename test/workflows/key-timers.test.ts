@@ -36,6 +36,7 @@ describe('the timers and tries of key recovery and rotation', () => {
       attempts.push(given.attempt);
       return Promise.resolve(given.proof === 'right');
     },
+    withdrawCode: () => Promise.resolve(),
     closePending: ({ pendingId }) => {
       removed.push(pendingId);
       return Promise.resolve();

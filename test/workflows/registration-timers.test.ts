@@ -13,6 +13,7 @@ import { createGate } from '../support/gate';
 
 describe('the timers and tries of a registration', () => {
   let mails = 0;
+  let withdrawn = 0;
   let answer: BeginAnswer = { kind: 'mailed' };
   let flows = 0;
   /** What the next mail, or the next removal of a pending, waits for. */
@@ -25,6 +26,10 @@ describe('the timers and tries of a registration', () => {
       await held.mail;
       return answer;
     },
+    withdrawCode: () => {
+      withdrawn += 1;
+      return Promise.resolve();
+    },
     mailRecoveryCode: () => Promise.reject(new Error('a registration mails when asked')),
     checkProof: ({ proof }) => Promise.resolve(proof === 'right'),
     closePending: async () => {
@@ -35,6 +40,7 @@ describe('the timers and tries of a registration', () => {
   const time = useSkippedTime();
   beforeEach(() => {
     mails = 0;
+    withdrawn = 0;
     answer = { kind: 'mailed' };
     held = {};
   });
@@ -152,6 +158,7 @@ describe('the timers and tries of a registration', () => {
     await run(async (start) => {
       const flow = await start();
       expect(await flow.executeUpdate(beginUpdate, await soon())).toEqual(given);
+      expect(withdrawn).toBe(1);
       expect(await flow.result()).toMatchObject({ outcome });
     });
   });
