@@ -1,4 +1,4 @@
-import { ApplicationFailure, heartbeat } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/activity';
 import { deletedInfo } from '../domain/group';
 import type { Orders } from '../platform/bus';
 import type { Logger } from '../platform/logger';
@@ -7,6 +7,7 @@ import type { Database } from '../store/schema/database';
 import { cancelGroupDeliveries } from '../store/webhooks/deliveries';
 import { settleWrittenOff } from '../store/inbox/written-off';
 import { findDeletion, reachOf, recordOutcome } from '../store/groups/group-deletions';
+import { proveProgress } from './progress';
 
 export interface GroupDeletionActivityDeps {
   database: Database;
@@ -50,7 +51,7 @@ export function createGroupDeletionActivities(deps: GroupDeletionActivityDeps) {
             chunk.map(async (agentId) => ({ agentId, outcome: await notify(deps, deletion, agentId) })),
           )),
         );
-        heartbeat();
+        proveProgress();
       }
       return notified;
     },
@@ -58,8 +59,8 @@ export function createGroupDeletionActivities(deps: GroupDeletionActivityDeps) {
     /** Rewrites what these agents lost with the group. A second run goes on where the first stopped. */
     async flushMembers({ agentIds }: { agentIds: string[] }): Promise<void> {
       for (const agentId of agentIds) {
-        await settleWrittenOff(deps.database, agentId, heartbeat);
-        heartbeat();
+        await settleWrittenOff(deps.database, agentId, proveProgress);
+        proveProgress();
       }
     },
 

@@ -1,4 +1,4 @@
-import { activityInfo, heartbeat } from '@temporalio/activity';
+import { activityInfo } from '@temporalio/activity';
 import type { BlobStore } from '../platform/blobs/blob-store';
 import type { Logger } from '../platform/logger';
 import type { Database } from '../store/schema/database';
@@ -9,6 +9,7 @@ import { sweepAttachments } from '../store/housekeeping/sweep-attachments';
 import { sweepBlobs } from '../store/housekeeping/sweep-blobs';
 import { sweepOutbox } from '../store/housekeeping/sweep-outbox';
 import type { HousekeepingTask } from '../workflows/messages/housekeeping';
+import { proveProgress } from './progress';
 
 export interface HousekeepingDeps {
   database: Database;
@@ -43,7 +44,7 @@ export function createHousekeepingActivities(deps: HousekeepingDeps) {
       do {
         const step = await steps[task]({ cursor: done.cursor, now: new Date(now) });
         done = { cursor: step.cursor, changed: done.changed + step.changed };
-        heartbeat(done);
+        proveProgress(done);
       } while (done.cursor !== null && performance.now() < endsAt);
       if (done.changed > 0) deps.log.info({ event: 'housekeeping.swept', task, changed: done.changed });
       return done;

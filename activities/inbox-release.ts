@@ -1,9 +1,9 @@
-import { heartbeat } from '@temporalio/activity';
 import { releaseStep } from '../delivery/release-parked';
 import type { Orders } from '../platform/bus';
 import type { AgentReader } from '../store/agents/agents';
 import type { Database } from '../store/schema/database';
 import { lookAtRelease, type ReleaseLook } from '../store/webhooks/releases';
+import { proveProgress } from './progress';
 
 export interface ReleaseActivityDeps {
   database: Database;
@@ -38,7 +38,7 @@ export function createReleaseActivities(deps: ReleaseActivityDeps) {
       const endMs = performance.now() + RUN_MS;
       for (let told = 0; ;) {
         const step = await releaseStep(deps, agentId);
-        heartbeat();
+        proveProgress();
         told += step.made;
         for (const webhookId of step.webhookIds) deps.wake(webhookId);
         if (!step.isMore || performance.now() > endMs) return { told, isMore: step.isMore };

@@ -1,13 +1,11 @@
-import { ApplicationFailure, heartbeat } from '@temporalio/activity';
 import type { ExpandDeps } from '../delivery/expand-intents';
 import { recoverStep, type RecoveryStep } from '../delivery/recover';
-import type { Logger } from '../platform/logger';
 import type { RecoveryCursor } from '../workflows/messages/webhook-recovery';
+import { proveProgress } from './progress';
 
 export interface RecoveryActivityDeps extends ExpandDeps {
   /** There is a new first attempt to make. */
   wake: (webhookId: string) => void;
-  log: Logger;
 }
 
 /** One run of the activity ends by then, so that the flow sees and shows how far it is. */
@@ -31,22 +29,17 @@ export function createRecoveryActivities(deps: RecoveryActivityDeps) {
     let made = 0;
     for (let at = cursor; ;) {
       const step = await recoverStep(deps, { webhookId, scope, cursor: at, now: new Date(input.now) });
-      heartbeat();
       made += step.made;
       if (step.made > 0) deps.wake(webhookId);
       if (step.stage !== 'recovering' || performance.now() > endMs) return { ...step, made };
+      proveProgress();
       at = step.cursor;
     }
   }
 
   return {
     /** A second run goes on where the first stopped, or reads its part again: nothing is sent by both. */
-    recoverDeliveries: (input: RecoverInput): Promise<RecoveryStep> =>
-      run(input).catch((error: unknown) => {
-        // Driver errors can quote documents: the history gets a fixed text, the log of this process the error.
-        deps.log.warn({ event: 'recovery.activity_failed', webhookId: input.webhookId, err: error });
-        throw ApplicationFailure.retryable('the database is out of reach', 'SERVICE_UNAVAILABLE');
-      }),
+    recoverDeliveries: run,
   };
 }
 

@@ -8,7 +8,7 @@ import { retry } from './retry';
  */
 export function stopOnSignal(log: Logger, deadlineMs: number, stop: () => Promise<void>): void {
   let isStopping = false;
-  const onSignal = (signal: string): void => {
+  onSignal = (signal) => {
     if (isStopping) return;
     isStopping = true;
     log.info({ event: 'process.stopping', signal });
@@ -21,8 +21,17 @@ export function stopOnSignal(log: Logger, deadlineMs: number, stop: () => Promis
       },
     );
   };
-  process.on('SIGTERM', () => onSignal('SIGTERM'));
-  process.on('SIGINT', () => onSignal('SIGINT'));
+}
+
+/** A process that has not begun to serve has nothing to put in order. */
+let onSignal: (signal: string) => void = () => process.exit(0);
+
+/**
+ * Hears SIGTERM and SIGINT from the first line on: as the first process of a container, which has no default for them, one
+ * that still waits for its database could only be killed.
+ */
+export function hearSignals(): void {
+  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => onSignal(signal));
 }
 
 /**

@@ -1,7 +1,7 @@
 import { ConfigError, parseConfig, redactConfig, type Config } from './config';
 import { readEnvironment } from './environment';
 import { createLogger, type Logger } from './logger';
-import { crashLoudly } from './shutdown';
+import { crashLoudly, hearSignals } from './shutdown';
 
 /**
  * What every process does first: check the configuration as a whole, or say all that is wrong and exit. A quiet one does
@@ -12,6 +12,7 @@ export function startProcess(name: string, { isQuiet = false } = {}): { config: 
     const config = parseConfig(readEnvironment());
     const log = createLogger(name, config.LOG_LEVEL);
     crashLoudly(log);
+    hearSignals();
     if (!isQuiet) log.info({ event: 'process.starting', config: redactConfig(config) });
     return { config, log };
   } catch (error) {
