@@ -1,20 +1,21 @@
 import type { Flows } from '../platform/flows/flows';
 import { findRows, removeRows } from '../store/outbox/rows';
 import type { FlowCommit } from '../store/schema/collections/outbox';
-import type { Database } from '../store/schema/database';
+import { forEachRow, type RowDeps } from './each-row';
 
 /**
  * Signals flows whose code was used that its purpose was committed, where the api did not. A crash between signal and
  * delete repeats the signal, which the flow takes for the first.
  */
 export async function relayCommits(
-  { database, flows }: { database: Database; flows: Flows },
+  deps: RowDeps & { flows: Pick<Flows, 'signalCommitted'> },
   before: Date,
 ): Promise<void> {
-  for (const row of await findRows(database, 'flow.committed', before)) {
+  const { database, flows } = deps;
+  await forEachRow(deps, await findRows(database, 'flow.committed', before), async (row) => {
     await flows.signalCommitted(row.workflowId, commitOf(row));
     await removeRows(database, [row._id]);
-  }
+  });
 }
 
 function commitOf(row: FlowCommit): FlowCommit {

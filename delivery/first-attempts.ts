@@ -1,7 +1,7 @@
 import { WEBHOOK_ATTEMPTS_AT_ONCE } from '../contract/webhook-limits';
 import { leaseFirst } from '../store/webhooks/attempts/leases';
 import { recordLost } from '../store/webhooks/attempts/lost';
-import { requestRetry } from '../store/webhooks/attempts/retry-requests';
+import { requestFlow } from '../store/webhooks/attempts/retry-requests';
 import { isAnyFirstFree } from '../store/webhooks/attempts/units';
 import { nextWaiting, sortByReach } from '../store/webhooks/attempts/waiting';
 import { loadWebhook } from '../store/webhooks/webhooks';
@@ -121,7 +121,7 @@ async function sweep({ database }: AttemptDeps, wake: (webhookId: string) => voi
   // The flow may have ended with nothing to probe: now there is something.
   for (const webhookId of toProbe) {
     const webhook = await loadWebhook(database, webhookId);
-    if (webhook !== null && (await isAnyFirstFree(database, webhook))) await requestRetry(database, webhookId, now);
+    if (webhook !== null && (await isAnyFirstFree(database, webhook))) await requestFlow(database, webhookId, now);
   }
   return cursor ?? '';
 }

@@ -1,7 +1,7 @@
-import type { Logger } from '../platform/logger';
+import { repeat } from '../platform/repeat';
 import { watchIntents } from '../store/webhooks/intents/watch-intents';
 import { expandIntents, type ExpandDeps } from './expand-intents';
-import { repeat } from '../platform/repeat';
+import type { FailureDeps } from './failed-rows';
 
 /** Looks for intents although nobody woke us, e.g. when another worker died with them. */
 const EVERY_MS = 1_000;
@@ -11,7 +11,7 @@ const EVERY_MS = 1_000;
  * may run it; one that fails comes again with the timer.
  */
 export function startIntentRelay(
-  deps: ExpandDeps & { log: Logger; wake: (webhookId: string) => void },
+  deps: ExpandDeps & FailureDeps & { wake: (webhookId: string) => void },
   everyMs = EVERY_MS,
 ): { stop: () => Promise<void> } {
   async function round(): Promise<boolean> {

@@ -1,19 +1,20 @@
 import type { Flows } from '../platform/flows/flows';
 import { settleTeamStarted, teamFlowInputOf } from '../store/gateway/team-turns';
 import { findRows } from '../store/outbox/rows';
-import type { Database } from '../store/schema/database';
+import { forEachRow, type RowDeps } from './each-row';
 
 /**
  * Makes certain that each turn of a team has its flow, which does everything else. It may happen twice (two workers, a
  * crash between start and delete): the flow's id makes it one.
  */
 export async function relayTeamTurns(
-  { database, flows }: { database: Database; flows: Pick<Flows, 'startTeamTurn'> },
+  deps: RowDeps & { flows: Pick<Flows, 'startTeamTurn'> },
   before: Date,
 ): Promise<void> {
-  for (const { executionId } of await findRows(database, 'team-turn.started', before)) {
+  const { database, flows } = deps;
+  await forEachRow(deps, await findRows(database, 'team-turn.started', before), async ({ executionId }) => {
     const input = await teamFlowInputOf(database, executionId);
     if (input !== null) await flows.startTeamTurn(input);
     await settleTeamStarted(database, executionId);
-  }
+  });
 }

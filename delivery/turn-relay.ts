@@ -1,5 +1,4 @@
 import type { Flows } from '../platform/flows/flows';
-import type { Logger } from '../platform/logger';
 import { handOverFrom, type HandOverDeps } from '../store/gateway/hand-over';
 import { settleReplies } from '../store/gateway/replies';
 import { settleRevokedLink } from '../store/gateway/revoked-links';
@@ -11,57 +10,63 @@ import {
   settleStarted,
   settleUnpaused,
 } from '../store/gateway/turn-outbox';
-import { findRows } from '../store/outbox/rows';
+import { findRows, type RowOf } from '../store/outbox/rows';
+import { doEach, forEachRow, rowsBy, type RowDeps, type RowJob } from './each-row';
 
-interface Deps extends HandOverDeps {
-  flows: Pick<Flows, 'startTurn' | 'signalTurn'>;
-  log: Logger;
-}
+type Deps = HandOverDeps & RowDeps & { flows: Pick<Flows, 'startTurn' | 'signalTurn'> };
 
 /**
  * Makes certain what the api does at once for turns of the gateway: each answer is settled, each message is handed over,
  * each flow is started and told. Everything may happen twice (two workers, a crash between effect and delete): an answer
  * is settled in the transaction that takes its row, a message's client id makes its sends one, a flow's id its starts.
- * Users wait for the database only: while Temporal is out of reach the first call of it ends the round.
+ * Users wait for the database only: while Temporal is out of reach the first call of it ends the round. One that fails
+ * holds up no other (`doEach`).
  */
 export async function relayTurns(deps: Deps, before: Date): Promise<void> {
   const { database, flows } = deps;
   const started = await findRows(database, 'turn.started', before);
   const ended = await findRows(database, 'turn.ended', before);
-  await settleAndHandOver(deps, {
-    guestIds: (await findRows(database, 'turn.replied', before)).map(({ guestId }) => guestId),
-    executionIds: [...started.map(({ executionId }) => executionId), ...ended.map(({ nextId }) => nextId)],
-    before,
-  });
-  for (const { executionId } of started) {
+  await settleOthers(deps, before);
+  await settleAndHandOver(deps, { started, ended, before });
+  await forEachRow(deps, started, async ({ executionId }) => {
     const input = await flowInputOf(database, executionId);
     if (input !== null) await flows.startTurn(input);
     await settleStarted(database, executionId);
-  }
-  for (const row of ended) {
+  });
+  await forEachRow(deps, ended, async (row) => {
     await flows.signalTurn(row.executionId);
     await settleEnded(database, row);
-  }
+  });
 }
 
-/** What users wait for. One that fails holds up no other. */
+/** What users wait for. */
 async function settleAndHandOver(
   deps: Deps,
-  { guestIds, executionIds, before }: { guestIds: string[]; executionIds: (string | null)[]; before: Date },
+  { started, ended, before }: { started: RowOf<'turn.started'>[]; ended: RowOf<'turn.ended'>[]; before: Date },
 ): Promise<void> {
-  const each = (ids: object, work: () => Promise<unknown>) =>
-    work().catch((error: unknown) => deps.log.warn({ event: 'relay.turn_failed', ...ids, err: error }));
-  for (const { _id, targetId } of await findRows(deps.database, 'turns.unpaused', before)) {
-    await each({ agentId: targetId }, () => handOverWaiting(deps, { _id, targetId }));
-  }
-  for (const row of await findRows(deps.database, 'turns.cut', before)) {
-    await each({ agentId: row.targetId }, () => cutTurns(deps.database, row, deps.clock.now()));
-  }
-  for (const row of await findRows(deps.database, 'link.revoked', before)) {
-    await each({ linkId: row.linkId }, () => settleRevokedLink(deps.database, row, deps.clock.now()));
-  }
-  for (const guestId of new Set(guestIds)) await each({ guestId }, () => settleReplies(deps.database, guestId));
-  for (const executionId of new Set(executionIds)) await each({ executionId }, () => handOverFrom(deps, executionId));
+  const replies = rowsBy(await findRows(deps.database, 'turn.replied', before), ({ guestId }) => guestId);
+  const settling = [...replies].map(
+    ([guestId, rows]): RowJob => ({ rows, work: () => settleReplies(deps.database, guestId) }),
+  );
+  const handOver = [
+    ...started.map((row) => ({ row, id: row.executionId })),
+    ...ended.map((row) => ({ row, id: row.nextId })),
+  ];
+  await doEach(deps, settling);
+  await doEach(
+    deps,
+    handOver.map(({ row, id }): RowJob => ({ rows: [row], work: () => handOverFrom(deps, id) })),
+  );
+}
+
+/** What changes of an agent or a link leave to its turns. */
+async function settleOthers(deps: Deps, before: Date): Promise<void> {
+  const { database, clock } = deps;
+  await forEachRow(deps, await findRows(database, 'turns.unpaused', before), (row) => handOverWaiting(deps, row));
+  await forEachRow(deps, await findRows(database, 'turns.cut', before), (row) => cutTurns(database, row, clock.now()));
+  await forEachRow(deps, await findRows(database, 'link.revoked', before), (row) =>
+    settleRevokedLink(database, row, clock.now()),
+  );
 }
 
 /** The tasks of an agent whose pause is over. Dying in between, the row stays, and the next round finds what is left. */

@@ -2,9 +2,10 @@ import type { WebhookFlows } from '../platform/flows/webhook';
 import { findFlowSubject } from '../store/agents/flow-subjects';
 import { findRows, type RowOf } from '../store/outbox/rows';
 import type { Database } from '../store/schema/database';
-import { requestRetry, settleRetryRequest } from '../store/webhooks/attempts/retry-requests';
+import { requestFlow, settleRetryRequest } from '../store/webhooks/attempts/retry-requests';
 import { nextFailing, sortByReach } from '../store/webhooks/attempts/waiting';
 import { loadWebhook } from '../store/webhooks/webhooks';
+import { forEachRow, type RowDeps } from './each-row';
 
 /** How often failed deliveries are swept up that no flow repeats. */
 const SWEEP_EVERY_MS = 30_000;
@@ -13,14 +14,12 @@ const OVERDUE_MS = 20_000;
 /** Endpoints that one sweep goes through; the next goes on behind them. */
 const SWEPT_MAX = 200;
 
-interface Deps {
-  database: Database;
-  flows: WebhookFlows;
-}
+type Deps = RowDeps & { flows: WebhookFlows };
 
 /**
  * Signals the flows of failing webhooks, starting those that do not run. A crash between signal and delete repeats the
- * signal, which changes nothing; a failure that commits in between writes the row again, so it stays.
+ * signal, which changes nothing; a failure that commits in between writes the row again, so it stays. A flow that does not
+ * take up what it was told is told nothing more: the row fails, and is there for operators (webhooks.md §13, case 47).
  */
 export function createWebhookRelay(deps: Deps) {
   const { database } = deps;
@@ -29,7 +28,8 @@ export function createWebhookRelay(deps: Deps) {
   return {
     /** One round: all retry requests that there are, as nobody else passes them on. */
     async round(now: Date): Promise<void> {
-      for (const row of await findRows(database, 'webhook.trouble', now)) await requestRetries(deps, row);
+      const rows = await findRows(database, 'webhook.trouble', now);
+      await forEachRow(deps, rows, (row) => requestRetries(deps, row));
       if (performance.now() - sweptAtMs < SWEEP_EVERY_MS) return;
       sweptAtMs = performance.now();
       cursor = await sweep(database, cursor);
@@ -43,7 +43,8 @@ async function requestRetries({ database, flows }: Deps, row: RowOf<'webhook.tro
   const webhook = await loadWebhook(database, row.webhookId);
   const agent = webhook === null ? null : await findFlowSubject(database, webhook.agentId);
   // Of a webhook that is gone there is nothing to attempt; a flow that runs finds that out by itself.
-  if (agent !== null) await flows.requestRetries(row.webhookId, agent.handle, row.dueAt);
+  const how = row.isSweep === true ? ({ isSweep: true } as const) : undefined;
+  if (agent !== null) await flows.requestRetries(row.webhookId, agent.handle, row.dueAt, how);
   await settleRetryRequest(database, row);
 }
 
@@ -61,6 +62,6 @@ async function sweep(database: Database, from: string): Promise<string> {
   }
   // Those that are held or cool down wait by right; of the latter, the probe may be due.
   const { open, toProbe } = await sortByReach(database, overdue, now);
-  for (const webhookId of [...open, ...toProbe]) await requestRetry(database, webhookId, now);
+  for (const webhookId of [...open, ...toProbe]) await requestFlow(database, webhookId, now);
   return next?.webhookId ?? '';
 }

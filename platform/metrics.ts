@@ -37,6 +37,18 @@ export function createMetrics() {
       help: 'Commits that were tried again because another process wrote the same documents',
       registers,
     }),
+    outboxFailures: new Counter({
+      name: 'agentchat_outbox_failures_total',
+      help: 'Tries of rows of the outbox that failed, by kind: the row waits, others of its kind go on',
+      labelNames: ['kind'],
+      registers,
+    }),
+    outboxFailed: new Gauge({
+      name: 'agentchat_outbox_failed',
+      help: 'Rows of the outbox whose last try failed, by kind, all workers together, counted up to 10,000',
+      labelNames: ['kind'],
+      registers,
+    }),
     ...createPageMetrics(registers),
     ...createDashboardMetrics(registers),
     ...createFlowMetrics(registers),

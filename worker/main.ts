@@ -70,7 +70,7 @@ async function main(): Promise<void> {
   });
   const workers = await connectWorkers({ config, activities, guard: createActivityGuard({ log, metrics }), log });
   await untilReady(log, 'schedules', flows.ensureSchedules);
-  const relay = startRelay({ ...sending, flows, log });
+  const relay = startRelay({ ...sending, flows, metrics, log });
   const running = Promise.all(workers.map((worker) => worker.run()));
   stopOnSignal(log, DEADLINE_MS, async () => {
     for (const worker of workers) worker.shutdown();

@@ -10,15 +10,21 @@ export interface EnforcementFlows {
   /**
    * Makes the agent's flow evaluate, starting it when it does not run. Once this resolves, an evaluation that begins
    * after the call is certain. May be repeated.
-   * @throws AppError SERVICE_UNAVAILABLE, or the client's error: whether the flow heard of it is then unknown
+   * @param how a sweep asks only where no flow runs
+   * @throws FlowBehind; AppError SERVICE_UNAVAILABLE, or the client's error: whether the flow heard of it is then unknown
    */
-  askForEvaluation(agent: { id: string; handle: string }, trigger: EnforcementTrigger): Promise<void>;
+  askForEvaluation(
+    agent: { id: string; handle: string },
+    trigger: EnforcementTrigger,
+    how?: { isSweep: true },
+  ): Promise<void>;
 }
 
 export function createEnforcementFlows(flows: FlowClient): EnforcementFlows {
   return {
-    askForEvaluation: async ({ id, handle }, trigger) => {
+    askForEvaluation: async ({ id, handle }, trigger, how) => {
       await flows.assertReady();
+      if (!(await flows.isToBeTold('enforcement', enforcementId(id), how))) return;
       await flows.within(FLOW_ACCEPT_MS, () =>
         flows.client.workflow.signalWithStart<FlowTypes['enforcement'], [{ trigger: EnforcementTrigger }]>(
           'enforcement',

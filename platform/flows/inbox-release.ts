@@ -15,9 +15,10 @@ import { isGone, type FlowClient } from './flow-client';
 export interface ReleaseFlows {
   /**
    * Makes the agent's flow release, starting it when it does not run: one run per agent. May be repeated.
-   * @throws AppError SERVICE_UNAVAILABLE, or the client's error: whether the flow heard of it is then unknown
+   * @param how a sweep starts it only where none runs
+   * @throws FlowBehind; AppError SERVICE_UNAVAILABLE, or the client's error: whether the flow heard of it is then unknown
    */
-  startRelease(agent: { id: string; handle: string }, epoch: number): Promise<void>;
+  startRelease(agent: { id: string; handle: string }, epoch: number, how?: { isSweep: true }): Promise<void>;
   /** Signals a run that another full pause began at `epoch`; nothing where none runs. @throws the client's error */
   signalRepaused(agentId: string, epoch: number): Promise<void>;
   /** Signals a run that the account has lost its access; nothing where none runs. @throws the client's error */
@@ -34,8 +35,9 @@ export function createReleaseFlows(flows: FlowClient): ReleaseFlows {
     });
   };
   return {
-    startRelease: async ({ id, handle }, epoch) => {
+    startRelease: async ({ id, handle }, epoch, how) => {
       await flows.assertReady();
+      if (!(await flows.isToBeTold('inboxRelease', releaseId(id), how))) return;
       await flows.within(FLOW_ACCEPT_MS, () =>
         flows.client.workflow.signalWithStart<FlowTypes['inboxRelease'], [{ epoch: number }]>('inboxRelease', {
           workflowId: releaseId(id),

@@ -8,15 +8,17 @@ import type { FlowClient } from './flow-client';
 export interface WebhookFlows {
   /**
    * Has the webhook's flow attempt by `dueAt` what failed, starting the flow when it does not run. May be repeated.
-   * @throws AppError SERVICE_UNAVAILABLE, or the client's error: whether the flow heard of it is then unknown
+   * @param how a sweep starts it only where none runs: one that runs knows when to look
+   * @throws FlowBehind; AppError SERVICE_UNAVAILABLE, or the client's error: whether the flow heard of it is then unknown
    */
-  requestRetries(webhookId: string, handle: string, dueAt: Date): Promise<void>;
+  requestRetries(webhookId: string, handle: string, dueAt: Date, how?: { isSweep: true }): Promise<void>;
 }
 
 export function createWebhookFlows(flows: FlowClient): WebhookFlows {
   return {
-    requestRetries: async (webhookId, handle, dueAt) => {
+    requestRetries: async (webhookId, handle, dueAt, how) => {
       await flows.assertReady();
+      if (!(await flows.isToBeTold('webhook', webhookFlowId(webhookId), how))) return;
       await flows.within(FLOW_ACCEPT_MS, () =>
         flows.client.workflow.signalWithStart<FlowTypes['webhook'], [{ dueAt: number }]>('webhook', {
           workflowId: webhookFlowId(webhookId),

@@ -1,6 +1,7 @@
 import type { OutboxRow } from '../schema/collections/outbox';
 import type { Database } from '../schema/database';
 import { READ } from '../schema/reads';
+import { notPassedOver } from './failed-rows';
 
 /** The row of one kind. */
 export type RowOf<Kind extends OutboxRow['kind']> = Extract<OutboxRow, { kind: Kind }>;
@@ -8,15 +9,17 @@ export type RowOf<Kind extends OutboxRow['kind']> = Extract<OutboxRow, { kind: K
 /** Rows of one round of a relay: bounded, the next round takes the rest. */
 const ROWS_MAX = 100;
 
-/** The oldest rows of a kind, of those that were written before `before`. */
+/**
+ * The oldest rows of a kind, of those that were written before `before`; not those that failed a moment ago, however many
+ * there are.
+ */
 export async function findRows<Kind extends OutboxRow['kind']>(
   database: Database,
   kind: Kind,
   before: Date,
 ): Promise<RowOf<Kind>[]> {
-  const rows = await database.outbox
-    .find({ kind, createdAt: { $lt: before } }, { sort: { createdAt: 1 }, limit: ROWS_MAX, ...READ })
-    .toArray();
+  const due = { kind, createdAt: { $lt: before }, ...notPassedOver(new Date()) };
+  const rows = await database.outbox.find(due, { sort: { createdAt: 1 }, limit: ROWS_MAX, ...READ }).toArray();
   return rows.filter((row): row is RowOf<Kind> => row.kind === kind);
 }
 

@@ -20,7 +20,8 @@ export async function requestRelease(
 ): Promise<void> {
   await database.outbox.updateOne(
     { _id: requestId(agentId) },
-    { $set: { kind: 'inbox.release', targetId: agentId, epoch, createdAt: at } },
+    // What failed before was the end of another silence.
+    { $set: { kind: 'inbox.release', targetId: agentId, epoch, createdAt: at }, $unset: { failed: '' } },
     { upsert: true, session },
   );
 }

@@ -1,5 +1,6 @@
 import type { PING_EVENT, WebhookEvent } from '../../../contract/events';
 import type { EnforcementTrigger } from '../../../domain/enforcement';
+import type { RowFailure } from '../../../domain/outbox-retry';
 import type { PresenceStatus } from '../../../domain/presence';
 import { shape, collection } from './collection';
 import type { Webhook } from './webhooks';
@@ -13,6 +14,8 @@ interface WebhookIntent {
   /** Of the envelope that it tells of, else of the last one before it; deliveries are ordered by it. Absent = before all. */
   position?: number;
   createdAt: Date;
+  /** Absent = its expansion did not fail. */
+  failed?: RowFailure;
 }
 
 /** Intents that end as deliveries to the webhooks of `targetId` (webhooks.md §5). */
@@ -65,7 +68,12 @@ export type FlowCommit = { agentId: string; keyVersion: number } | { ownerId: st
  * `link.revoked`: the open turns of a share link have to end, and what is kept of its visitors is to be removed.
  * `enforcement.requested`: tell the enforcement flow of `targetId` to evaluate.
  */
-export type OutboxRow =
+export type OutboxRow = AnyRow & {
+  /** How its effect has failed so far; absent = it did not. The relays pass it over until `retryAt`. */
+  failed?: RowFailure;
+};
+
+type AnyRow =
   | IntentRow
   | ({ _id: string; kind: 'flow.committed'; workflowId: string; createdAt: Date } & FlowCommit)
   | { _id: string; kind: 'account.deleted'; targetId: string; handle: string; createdAt: Date }
@@ -74,7 +82,16 @@ export type OutboxRow =
   | { _id: string; kind: 'inbox.release'; targetId: string; epoch: number; createdAt: Date }
   | { _id: string; kind: 'group.deletion'; groupId: string; createdAt: Date }
   | { _id: string; kind: 'webhook.deleted'; targetId: string; webhookId: string; createdAt: Date }
-  | { _id: string; kind: 'webhook.trouble'; webhookId: string; dueAt: Date; notes: number; createdAt: Date }
+  | {
+      _id: string;
+      kind: 'webhook.trouble';
+      webhookId: string;
+      dueAt: Date;
+      notes: number;
+      /** Only of a sweep, which wants a flow where none runs. */
+      isSweep?: true;
+      createdAt: Date;
+    }
   | {
       _id: string;
       kind: 'webhook.recovery';
@@ -128,6 +145,12 @@ export const outbox = collection<OutboxRow>({
       name: 'enforcement_target',
       key: { targetId: 1 },
       partialFilterExpression: { kind: 'enforcement.requested' },
+    },
+    // listFailedRows, countFailedRows: the few whose effect failed, the longest failing first
+    {
+      name: 'failed_since',
+      key: { 'failed.since': 1, _id: 1 },
+      partialFilterExpression: { 'failed.since': { $type: 'date' } },
     },
   ],
 });

@@ -21,8 +21,24 @@ export async function requestRetry(
       $setOnInsert: { kind: 'webhook.trouble', webhookId, createdAt: new Date() },
       $min: { dueAt },
       $inc: { notes: 1 },
+      $unset: { isSweep: '' },
     },
     { upsert: true, ...(session === undefined ? {} : { session }) },
+  );
+}
+
+/**
+ * Has the flow started where none runs: something waits for one, as a sweep has found. Nothing where a row is there
+ * already, so sweeps never add to it, and a flow that runs is not told (`requestRetries`): it knows from its own look when
+ * the next one is due, and signals that it does not take up would gather to its limit.
+ */
+export async function requestFlow(database: Database, webhookId: string, dueAt: Date): Promise<void> {
+  await database.outbox.updateOne(
+    { _id: retryRequestId(webhookId) },
+    {
+      $setOnInsert: { kind: 'webhook.trouble', webhookId, dueAt, notes: 1, isSweep: true, createdAt: new Date() },
+    },
+    { upsert: true },
   );
 }
 

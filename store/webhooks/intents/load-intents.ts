@@ -3,6 +3,7 @@ import { groupGuardId, type GroupGuard } from '../../../domain/group';
 import { isMissedBy, isToldOf } from '../../../domain/webhook-activity';
 import { asksForMentions } from '../../../domain/webhook-filter';
 import type { AgentCard, AgentReader } from '../../agents/agents';
+import { notPassedOver } from '../../outbox/failed-rows';
 import type { Invitation } from '../../schema/collections/groups';
 import type { Message } from '../../schema/collections/messages';
 import type { IntentRow } from '../../schema/collections/outbox';
@@ -11,10 +12,13 @@ import type { Database } from '../../schema/database';
 import { READ, SAFE_READ } from '../../schema/reads';
 import { readThroughSeq } from '../../conversations/read-through';
 
-/** Oldest first. One range of the index per kind. */
-export async function loadIntents(database: Database, limit: number): Promise<IntentRow[]> {
+/** Oldest first, without those whose expansion failed a moment ago. One range of the index per kind. */
+export async function loadIntents(database: Database, limit: number, now: Date): Promise<IntentRow[]> {
   const rows = await database.outbox
-    .find({ kind: { $in: [...ALL_WEBHOOK_EVENTS] } }, { ...SAFE_READ, sort: { createdAt: 1 }, limit })
+    .find(
+      { kind: { $in: [...ALL_WEBHOOK_EVENTS] }, ...notPassedOver(now) },
+      { ...SAFE_READ, sort: { createdAt: 1 }, limit },
+    )
     .toArray();
   // The kinds of intents are the names of the events: this is their parse point.
   return rows as IntentRow[];
