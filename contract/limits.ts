@@ -215,6 +215,8 @@ export const AUDIT_PAGE_MAX = 200;
 
 export const DEAD_LETTERS_PAGE_DEFAULT = 50;
 export const DEAD_LETTERS_PAGE_MAX = 100;
+/** Operators reading rows of the outbox that fail. */
+export const FAILED_ROWS_PAGE = { default: 50, min: 1, max: 100 } as const;
 
 /** dashboard.md §5–§7: what owners see of their agents. */
 export const OWNER_VIEW_CONVERSATIONS_DEFAULT = 50;

@@ -51,6 +51,7 @@ export function startWebhooks(deps: { config: Config; database: Database; metric
     database,
     agents: createAgentReader(database),
     publicBaseUrl: config.PUBLIC_BASE_URL,
+    metrics,
     log,
     wake: first.wake,
   });

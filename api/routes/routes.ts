@@ -51,6 +51,7 @@ import { metaRoutes, type Health } from './meta';
 import { muteRoutes } from './v1/mutes';
 import { presenceRoutes } from './v1/presence';
 import { deadLetterRoutes } from './internal/dead-letters';
+import { failedRowRoutes } from './internal/failed-rows';
 import { operatorRoutes } from './internal/operators';
 import { registerRoutes } from './v1/register';
 import { readRoutes } from './v1/reads';
@@ -102,6 +103,7 @@ export function allRoutes(deps: RouteDeps): Route[] {
     ...appPageRoutes({ publicBaseUrl, isProduction: deps.config.NODE_ENV === 'production' }),
     ...operatorRoutes(deps),
     ...deadLetterRoutes(deps),
+    ...failedRowRoutes(deps),
     ...internalRoutes({ metrics: deps.metrics, metricsToken: deps.config.METRICS_TOKEN }),
     ...enforcementRoutes(deps),
     ...registerRoutes({ ...deps, publicBaseUrl }),

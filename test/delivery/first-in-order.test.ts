@@ -83,7 +83,8 @@ describe('first attempts at an endpoint, from the commit on', () => {
     const first = startFirstAttempts(deps, undefined, everyMs);
     const agents = createAgentReader(database);
     const publicBaseUrl = 'http://chat.example.com';
-    const relay = startIntentRelay({ database, agents, publicBaseUrl, log, wake: first.wake }, everyMs);
+    const { metrics } = deps;
+    const relay = startIntentRelay({ database, agents, publicBaseUrl, metrics, log, wake: first.wake }, everyMs);
     const worker = {
       deps,
       /** Messages in the order in which their attempts started. */

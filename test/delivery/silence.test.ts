@@ -9,6 +9,7 @@ import { hashApiKey, newApiKey } from '../../platform/ids';
 import type { TestAgent } from '../support/agents';
 import { groupCalls } from '../support/groups';
 import { bodyOf, intentWorker } from '../support/intents';
+import { rowDeps } from '../support/relays';
 import { addWebhook } from '../support/webhooks';
 import { useStack } from '../support/use-stack';
 
@@ -112,7 +113,11 @@ describe('webhooks of paused and suspended agents', () => {
     await sendAll(a, b, texts);
     await pause(b, 'none');
     // One step takes one page.
-    const deps = { database, agents: createAgentReader(database), publicBaseUrl: 'http://chat.example.com' };
+    const deps = {
+      ...rowDeps(database),
+      agents: createAgentReader(database),
+      publicBaseUrl: 'http://chat.example.com',
+    };
     await releaseStep(deps, api.idOf(b));
     await pause(b, 'full');
     const released = (await worker.deliveriesOf(api.idOf(b))).length;

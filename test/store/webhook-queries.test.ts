@@ -15,6 +15,7 @@ import { dropTest, saveTest, takeTest } from '../../store/webhooks/webhook-tests
 import { listWebhooks, listWebhooksInForce } from '../../store/webhooks/webhooks';
 import { createTestAgent, type TestAgent } from '../support/agents';
 import { intentWorker } from '../support/intents';
+import { rowDeps } from '../support/relays';
 import { addWebhook } from '../support/webhooks';
 import { useDatabase } from '../support/database';
 
@@ -109,7 +110,7 @@ describe('queries of webhooks', () => {
       await removeUnsent(database, 'whk_unknown');
       await cancelGroupDeliveries(database, { groupId: 'grp_unknown', noticeId: 'msg_unknown', now: new Date() });
       await dropWebhooks(database, agentId);
-      await relayDeletedWebhooks(database, new Date());
+      await relayDeletedWebhooks(rowDeps(database), new Date());
     });
     for (const name of [
       'webhooks.agent_created',
