@@ -1,7 +1,9 @@
 import type { Endpoint } from './endpoint';
 import { okSchema } from './social';
 import {
+  rotatedKeyPairSchema,
   rotatedSecretSchema,
+  rotateKeyPairSchema,
   rotateSecretSchema,
   testWebhookSchema,
   updateWebhookSchema,
@@ -48,6 +50,29 @@ export const revokePreviousSecret: Endpoint = {
   errors: ['NOT_FOUND'],
 };
 
+export const rotateWebhookKeyPair: Endpoint = {
+  method: 'POST',
+  path: '/v1/webhooks/:id/rotate-key',
+  operationId: 'rotateWebhookKeyPair',
+  summary: 'Sign with another ed25519 pair; the one before it signs, too, until the overlap ends',
+  tag: 'Webhooks',
+  auth: 'agent',
+  request: { body: rotateKeyPairSchema },
+  responses: { 200: { description: 'In force for the next attempt', schema: rotatedKeyPairSchema } },
+  errors: ['VALIDATION_ERROR', 'NOT_FOUND', 'FORBIDDEN', 'ROTATION_IN_PROGRESS'],
+};
+
+export const revokePreviousKeyPair: Endpoint = {
+  method: 'DELETE',
+  path: '/v1/webhooks/:id/previous-key',
+  operationId: 'revokePreviousKeyPair',
+  summary: 'End the overlap of a rotation of the pair now: the pair before it signs nothing more',
+  tag: 'Webhooks',
+  auth: 'agent',
+  responses: { 200: { description: 'Only the newest pair signs', schema: okSchema } },
+  errors: ['NOT_FOUND'],
+};
+
 export const testWebhook: Endpoint = {
   method: 'POST',
   path: '/v1/webhooks/:id/test',
@@ -65,5 +90,7 @@ export const WEBHOOK_SETTINGS_ENDPOINTS: Endpoint[] = [
   updateWebhook,
   rotateWebhookSecret,
   revokePreviousSecret,
+  rotateWebhookKeyPair,
+  revokePreviousKeyPair,
   testWebhook,
 ];

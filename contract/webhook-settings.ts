@@ -10,7 +10,7 @@ import {
   WEBHOOK_OVERLAP_SECONDS_MAX,
   WEBHOOK_RATE_LIMIT_MAX,
 } from './webhook-limits';
-import { aSwitch, ownSecret, wantedEvents, WEBHOOK_ORDERINGS, webhookUrl } from './webhooks';
+import { aSwitch, ownSecret, publicKey, wantedEvents, WEBHOOK_ORDERINGS, webhookUrl } from './webhooks';
 
 /** What agents do with a webhook that they have: webhooks.md §11.3, §11.4. */
 
@@ -55,17 +55,20 @@ export const updateWebhookSchema = z
     /** webhooks.md §11.7. */
     ordering: optional(z.enum(WEBHOOK_ORDERINGS)),
     batching: optional(z.boolean()),
+    ed25519_signature: optional(z.boolean()),
   })
   .meta({
     examples: [{ events: ['message.new', 'message.read'], active: true, description: 'Bookings', rate_limit: 20 }],
   });
 
+const overlapSeconds = optional(z.int().min(0).max(WEBHOOK_OVERLAP_SECONDS_MAX)).transform(
+  (seconds) => seconds ?? WEBHOOK_OVERLAP_SECONDS_DEFAULT,
+);
+
 /** webhooks.md §11.3. */
 export const rotateSecretSchema = z
   .object({
-    overlap_seconds: optional(z.int().min(0).max(WEBHOOK_OVERLAP_SECONDS_MAX)).transform(
-      (seconds) => seconds ?? WEBHOOK_OVERLAP_SECONDS_DEFAULT,
-    ),
+    overlap_seconds: overlapSeconds,
     secret: optional(ownSecret),
     force: aSwitch,
   })
@@ -75,6 +78,17 @@ export const rotatedSecretSchema = z.object({
   id: z.string().meta({ examples: ['whk_V0h1uE3qXn8JcR5s'] }),
   secret: ownSecret,
   previous_secret_expires_at: z.iso.datetime().nullable(),
+});
+
+/** The ed25519 pair, by the same rules; nobody brings one. */
+export const rotateKeyPairSchema = z
+  .object({ overlap_seconds: overlapSeconds, force: aSwitch })
+  .meta({ examples: [{ overlap_seconds: WEBHOOK_OVERLAP_SECONDS_DEFAULT }] });
+
+export const rotatedKeyPairSchema = z.object({
+  id: z.string().meta({ examples: ['whk_V0h1uE3qXn8JcR5s'] }),
+  public_key: publicKey,
+  previous_public_key_expires_at: z.iso.datetime().nullable(),
 });
 
 /** webhooks.md §11.4. Without an event it is a `ping`. */

@@ -9,6 +9,9 @@ export const WEBHOOK_ORDERINGS = ['none', 'conversation'] as const;
 
 const events = z.array(z.enum(ALL_WEBHOOK_EVENTS));
 
+/** `whpk_` and the 32 bytes as base64. */
+export const publicKey = z.string().meta({ examples: ['whpk_1t7WpUqXZl5vGQ0bNc4kRr9sYd3fHaLe2xJm8oTiKyE='] });
+
 /** webhooks.md §11.7: what a webhook is told of, as it is stored and shown. Every condition that is there has to hold. */
 export const webhookFilterSchema = z.object({
   conversation_ids: z
@@ -48,6 +51,10 @@ export const webhookSchema = z
       .nullable()
       .meta({ examples: ['f123'] }),
     previous_secret_expires_at: z.iso.datetime().nullable(),
+    /** Of ed25519 (`v1a` in `webhook-signature`), in the form of Standard Webhooks; null where none is wanted. */
+    public_key: publicKey.nullable(),
+    previous_public_key: publicKey.nullable(),
+    previous_public_key_expires_at: z.iso.datetime().nullable(),
     created_at: z.iso.datetime(),
   })
   .meta({ id: 'Webhook' });
@@ -82,6 +89,8 @@ export const createWebhookSchema = z.object({
   /** webhooks.md §11.7. */
   ordering: optional(z.enum(WEBHOOK_ORDERINGS)),
   batching: aSwitch,
+  /** Signs with ed25519, too: the server makes the pair, the public key is shown with the webhook. */
+  ed25519_signature: aSwitch,
   /** webhooks.md §11.4: made only if the endpoint takes a `ping`. */
   verify: aSwitch,
 });

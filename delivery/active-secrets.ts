@@ -1,6 +1,7 @@
 import type { Logger } from '../platform/logger';
 import type { SealedSecret, Webhook } from '../store/schema/collections/webhooks';
-import { previousExpiry } from '../store/webhooks/rotate-secret';
+import { previousExpiry, previousKeyExpiry } from '../store/webhooks/rotate-secret';
+import { keyPairOwner } from '../store/webhooks/webhook-secrets';
 
 interface Deps {
   /** @throws when the key that sealed it is gone */
@@ -26,11 +27,29 @@ export function activeSecrets(
   return previous === null ? [newest] : [newest, previous];
 }
 
-function openOr({ openSecret, log }: Deps, webhookId: string, secret: SealedSecret): string | null {
+/**
+ * The private ed25519 keys that sign an attempt at `now` besides, the newest first, by the same rule; none where the agent
+ * wants none. One that cannot be opened is left out: what is signed with the secret still arrives.
+ */
+export function activePrivateKeys(
+  deps: Deps,
+  webhook: Pick<Webhook, '_id' | 'keyPair' | 'previousKeyPair'>,
+  now: Date,
+): string[] {
+  const { _id, keyPair, previousKeyPair } = webhook;
+  if (keyPair === undefined) return [];
+  const isOverlap = previousKeyPair !== undefined && previousKeyExpiry(webhook, now) !== null;
+  const pairs = isOverlap ? [keyPair, previousKeyPair.keyPair] : [keyPair];
+  return pairs
+    .map(({ privateKey }) => openOr(deps, keyPairOwner(_id), privateKey))
+    .filter((privateKey) => privateKey !== null);
+}
+
+function openOr({ openSecret, log }: Deps, owner: string, secret: SealedSecret): string | null {
   try {
-    return openSecret({ _id: webhookId, secret });
+    return openSecret({ _id: owner, secret });
   } catch {
-    log.error({ event: 'webhook.secret_unavailable', webhookId, mend: 'SECRET_KEYS lost a key' });
+    log.error({ event: 'webhook.secret_unavailable', webhookId: owner, mend: 'SECRET_KEYS lost a key' });
     return null;
   }
 }

@@ -9,7 +9,7 @@ import type { Lease } from '../store/webhooks/attempts/leases';
 import type { AttemptRecord, Delivery } from '../store/schema/collections/deliveries';
 import type { Webhook } from '../store/schema/collections/webhooks';
 import type { Database } from '../store/schema/database';
-import { activeSecrets } from './active-secrets';
+import { activePrivateKeys, activeSecrets } from './active-secrets';
 import { attemptRecord, digestsOf, withoutSignatures } from './attempt-record';
 import { webhookHeaders } from './signing';
 
@@ -71,7 +71,9 @@ async function send({ egress, openSecret, log, isStopping }: AttemptDeps, lease:
   }
   const { body, ...content } = contentOf(lease, now);
   const { legacySignature } = webhook;
-  const headers = webhookHeaders({ ...content, attempt: lease.delivery.attempts, body, secrets, legacySignature, now });
+  const privateKeys = activePrivateKeys({ openSecret, log }, webhook, now);
+  const signed = { body, secrets, privateKeys, legacySignature, now };
+  const headers = webhookHeaders({ ...content, attempt: lease.delivery.attempts, ...signed });
   const exchange = await egress.post(webhook.url, { headers, body });
   const outcome = exchange.kind === 'fault' && isStopping() ? { kind: 'lost' as const } : outcomeOf(exchange, now);
   return { outcome, exchange, headers, secrets };

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { signWith } from '../platform/key-pairs';
 
 /** What the headers of one attempt are made of. */
 export interface SignedRequest {
@@ -9,6 +10,8 @@ export interface SignedRequest {
   body: Buffer;
   /** As they were shown to the user, the newest first: during the overlap of a rotation there are two. */
   secrets: readonly [string, ...string[]];
+  /** Of ed25519, the newest first; absent or empty = no such signature. */
+  privateKeys?: readonly string[];
   /** The bare digest under the second header name (webhooks.md Decision 1). */
   legacySignature: boolean;
   /** The moment of this attempt: verifiers refuse a skew of more than 300 s. */
@@ -18,7 +21,10 @@ export interface SignedRequest {
 const STANDARD_KEY_BYTES_MIN = 24;
 const STANDARD_KEY_BYTES_MAX = 64;
 
-/** The headers of webhooks.md §4, with the Standard Webhooks trio of §11.6 where the secret is a key for it. */
+/**
+ * The headers of webhooks.md §4, with the Standard Webhooks trio of §11.6 where a secret is a key for it, or ed25519 is
+ * wanted.
+ */
 export function webhookHeaders(request: SignedRequest): Record<string, string> {
   const { deliveryId, event, attempt, body, secrets, legacySignature } = request;
   const t = String(Math.floor(request.now.getTime() / 1_000));
@@ -36,11 +42,21 @@ export function webhookHeaders(request: SignedRequest): Record<string, string> {
   };
 }
 
-/** A list of signatures, one for each secret that is a key for it. */
-function standardWebhooks({ deliveryId, body, secrets }: SignedRequest, t: string): Record<string, string> {
+/**
+ * A list of signatures: `v1`, one for each secret that is a key for it, then `v1a`, one for each private key, always the
+ * newest first. All are over the same text; libraries look for one of the kind that they know.
+ */
+function standardWebhooks(
+  { deliveryId, body, secrets, privateKeys = [] }: SignedRequest,
+  t: string,
+): Record<string, string> {
+  const text = [`${deliveryId}.${t}.`, body];
   const keys = secrets.map(standardKey).filter((key) => key !== null);
-  if (keys.length === 0) return {};
-  const signatures = keys.map((key) => `v1,${digest(key, [`${deliveryId}.${t}.`, body], 'base64')}`);
+  const signatures = [
+    ...keys.map((key) => `v1,${digest(key, text, 'base64')}`),
+    ...privateKeys.map((privateKey) => `v1a,${signWith(privateKey, text)}`),
+  ];
+  if (signatures.length === 0) return {};
   return { 'webhook-id': deliveryId, 'webhook-timestamp': t, 'webhook-signature': signatures.join(' ') };
 }
 

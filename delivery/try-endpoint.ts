@@ -1,7 +1,7 @@
 import { sampleOf, type WebhookTestResult } from '../domain/webhook-samples';
 import type { TestRow } from '../store/webhooks/webhook-tests';
 import { eventIdOf } from '../store/schema/webhook-ids';
-import { activeSecrets } from './active-secrets';
+import { activePrivateKeys, activeSecrets } from './active-secrets';
 import type { AttemptDeps } from './attempt';
 import { webhookHeaders } from './signing';
 
@@ -20,7 +20,9 @@ export async function tryEndpoint(
   const data = sampleOf(event, { webhookId: endpoint._id, handle, at: now });
   const content = { event, timestamp: now.toISOString(), data, id: eventIdOf(testId), test: true };
   const body = Buffer.from(JSON.stringify(content));
-  const headers = webhookHeaders({ deliveryId: testId, event, attempt: 1, body, secrets, legacySignature, now });
+  const privateKeys = activePrivateKeys({ openSecret, log }, endpoint, now);
+  const signed = { body, secrets, privateKeys, legacySignature, now };
+  const headers = webhookHeaders({ deliveryId: testId, event, attempt: 1, ...signed });
   const startedMs = performance.now();
   const result = await egress.post(endpoint.url, { headers, body });
   const durationMs = Math.round(performance.now() - startedMs);

@@ -1,7 +1,7 @@
 import type { WebhookView } from '../contract/webhooks';
 import type { WebhookFilter } from '../domain/webhook-filter';
-import type { Webhook } from '../store/schema/collections/webhooks';
-import { previousExpiry } from '../store/webhooks/rotate-secret';
+import type { SealedKeyPair, Webhook } from '../store/schema/collections/webhooks';
+import { previousExpiry, previousKeyExpiry } from '../store/webhooks/rotate-secret';
 
 /**
  * A webhook as its agent sees it at `now`: never with its secret.
@@ -22,7 +22,22 @@ export function presentWebhook(webhook: Webhook, secretHint: string | null, now:
     batching: webhook.batching === true,
     secret_hint: secretHint,
     previous_secret_expires_at: previousExpiry(webhook, now)?.toISOString() ?? null,
+    ...presentKeyPairs(webhook, now),
     created_at: createdAt.toISOString(),
+  };
+}
+
+/** A public key as libraries of Standard Webhooks read it. */
+export const presentPublicKey = ({ publicKey }: Pick<SealedKeyPair, 'publicKey'>): string => `whpk_${publicKey}`;
+
+function presentKeyPairs(webhook: Webhook, now: Date) {
+  const { keyPair, previousKeyPair } = webhook;
+  const until = previousKeyExpiry(webhook, now);
+  return {
+    public_key: keyPair === undefined ? null : presentPublicKey(keyPair),
+    previous_public_key:
+      previousKeyPair === undefined || until === null ? null : presentPublicKey(previousKeyPair.keyPair),
+    previous_public_key_expires_at: until?.toISOString() ?? null,
   };
 }
 

@@ -5,7 +5,7 @@ import { WEBHOOKS_MAX } from '../../contract/webhook-limits';
 import { inboxInId, isSilenced, type InboxInGuard } from '../../domain/guards';
 import { newOutboxId } from '../../platform/ids';
 import { agentActor, recordAudit } from '../schema/audit';
-import { CLOSED_BREAKER, type SealedSecret, type Webhook } from '../schema/collections/webhooks';
+import { CLOSED_BREAKER, type SealedKeyPair, type SealedSecret, type Webhook } from '../schema/collections/webhooks';
 import { withTransactionOnBy, type Caller } from '../schema/prove-caller';
 import type { Database } from '../schema/database';
 import { removeUnsent } from './deliveries';
@@ -20,6 +20,8 @@ export interface NewWebhook {
   legacySignature: boolean;
   /** How it wants to be sent to, from its first event on; absent = each event by itself, as it comes. */
   mode?: Pick<Webhook, 'ordering' | 'batching'>;
+  /** Absent = none is wanted. */
+  keyPair?: SealedKeyPair;
   at: Date;
   /** The agent with the key of its call, which the commit proves; absent = it is no call of an agent. */
   caller?: Caller;
@@ -33,7 +35,7 @@ export interface NewWebhook {
  * @throws AppError LIMIT_REACHED; UNAUTHORIZED, SUSPENDED when the caller's key or account ended
  */
 export function createWebhook(database: Database, input: NewWebhook): Promise<Webhook> {
-  const { id, agentId, url, events, secret, legacySignature, mode, at, caller } = input;
+  const { id, agentId, url, events, secret, legacySignature, keyPair, mode, at, caller } = input;
   return withTransactionOnBy(database, { id: inboxInId(agentId), caller }, async (session) => {
     const inbox = await inboxes(database).findOneAndUpdate(
       { _id: inboxInId(agentId), webhooks: { $lt: WEBHOOKS_MAX }, status: { $ne: 'deleted' } },
@@ -51,6 +53,7 @@ export function createWebhook(database: Database, input: NewWebhook): Promise<We
       secret,
       legacySignature,
       ...mode,
+      ...(keyPair === undefined ? {} : { keyPair }),
       createdAt: at,
       fromVersion: inbox.webhookVersion ?? 0,
       fromPosition: inbox.nextPosition,

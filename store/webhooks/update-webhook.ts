@@ -5,12 +5,12 @@ import { inboxInId, type InboxInGuard } from '../../domain/guards';
 import { switchedOff, switchedOn, type InboxMoment } from '../../domain/webhook-activity';
 import type { WebhookFilter } from '../../domain/webhook-filter';
 import { agentActor, recordAudit } from '../schema/audit';
-import { CLOSED_BREAKER, type Webhook } from '../schema/collections/webhooks';
+import { CLOSED_BREAKER, type SealedKeyPair, type Webhook } from '../schema/collections/webhooks';
 import type { Database } from '../schema/database';
 import { withTransactionOnBy, type Caller } from '../schema/prove-caller';
 import { noteReleased } from './attempts/retry-requests';
 
-/** What is to change; absent = stays. Null takes a description, a filter or a rate limit away. */
+/** What is to change; absent = stays. Null takes a description, a filter, a rate limit or the key pair away. */
 export interface WebhookChanges {
   url?: string | undefined;
   events?: WebhookEvent[] | undefined;
@@ -20,6 +20,8 @@ export interface WebhookChanges {
   rateLimit?: number | null | undefined;
   ordering?: 'none' | 'conversation' | undefined;
   batching?: boolean | undefined;
+  /** Null takes the ed25519 pairs away; a pair is taken only where there is none. */
+  keyPair?: SealedKeyPair | null | undefined;
 }
 
 /**
@@ -57,6 +59,9 @@ export async function updateWebhook(
     if (changes.active !== undefined && changes.active !== before.active) {
       await switchTo(database, before, { active: changes.active, at }, session);
     }
+    if (changes.keyPair !== undefined && changes.keyPair !== null && before.keyPair === undefined) {
+      await database.webhooks.updateOne({ _id: id }, { $set: { keyPair: changes.keyPair } }, { session });
+    }
     const fields = Object.entries(changes).flatMap(([name, value]) => (value === undefined ? [] : [name]));
     if (fields.length > 0) await record(database, { agentId, webhookId: id, fields, at }, session);
     return database.webhooks.findOne({ _id: id }, { session });
@@ -66,7 +71,7 @@ export async function updateWebhook(
 /** Everything but the switch. It always sets something: an update without any field is none. */
 function updateOf(
   agentId: string,
-  { url, events, description, filter, rateLimit, ordering, batching }: WebhookChanges,
+  { url, events, description, filter, rateLimit, ordering, batching, keyPair }: WebhookChanges,
 ): UpdateFilter<Webhook> {
   const $set = {
     agentId,
@@ -84,6 +89,7 @@ function updateOf(
     ...(rateLimit === null ? { rateLimit: '' as const, starts: '' as const } : {}),
     ...(ordering === 'none' ? { ordering: '' as const } : {}),
     ...(batching === false ? { batching: '' as const } : {}),
+    ...(keyPair === null ? { keyPair: '' as const, previousKeyPair: '' as const } : {}),
   };
   return Object.keys($unset).length === 0 ? { $set } : { $set, $unset };
 }

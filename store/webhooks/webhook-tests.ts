@@ -1,4 +1,3 @@
-import type { Webhook } from '../schema/collections/webhooks';
 import type { Database } from '../schema/database';
 import type { RowOf } from '../outbox/rows';
 
@@ -6,12 +5,20 @@ import type { RowOf } from '../outbox/rows';
 export type TestRow = RowOf<'webhook.test'>;
 
 /** Of a webhook what one request needs; it may not be registered yet. */
-export type TestedEndpoint = Pick<Webhook, '_id' | 'url' | 'secret' | 'previousSecret' | 'legacySignature'>;
+export type TestedEndpoint = TestRow['endpoint'];
 
 /** Leaves a test for the worker that its flow finds. */
 export async function saveTest(database: Database, test: Omit<TestRow, 'kind'>): Promise<void> {
-  const { _id, url, secret, previousSecret, legacySignature } = test.endpoint;
-  const endpoint = { _id, url, secret, legacySignature, ...(previousSecret === undefined ? {} : { previousSecret }) };
+  const { _id, url, secret, previousSecret, keyPair, previousKeyPair, legacySignature } = test.endpoint;
+  const endpoint = {
+    _id,
+    url,
+    secret,
+    legacySignature,
+    ...(previousSecret === undefined ? {} : { previousSecret }),
+    ...(keyPair === undefined ? {} : { keyPair }),
+    ...(previousKeyPair === undefined ? {} : { previousKeyPair }),
+  };
   await database.outbox.insertOne({ ...test, endpoint, kind: 'webhook.test' });
 }
 

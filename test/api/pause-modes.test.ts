@@ -154,6 +154,8 @@ describe('what a paused agent can do', () => {
     await call('updateWebhook', 'PATCH', `/v1/webhooks/${hook.body?.id}`, { description: 'mine' });
     await call('rotateWebhookSecret', 'POST', `/v1/webhooks/${hook.body?.id}/rotate-secret`);
     await call('revokePreviousSecret', 'DELETE', `/v1/webhooks/${hook.body?.id}/previous-secret`);
+    await call('rotateWebhookKeyPair', 'POST', `/v1/webhooks/${hook.body?.id}/rotate-key`);
+    await call('revokePreviousKeyPair', 'DELETE', `/v1/webhooks/${hook.body?.id}/previous-key`);
     await call('testWebhook', 'POST', `/v1/webhooks/${hook.body?.id}/test`);
     await call('deleteWebhook', 'DELETE', `/v1/webhooks/${hook.body?.id}`);
     await call('listAgentTurns', 'GET', '/v1/gateway/turns');

@@ -137,6 +137,9 @@ describe('what agents do with a webhook that they have', () => {
       batching: false,
       secret_hint: secret.slice(-4),
       previous_secret_expires_at: null,
+      public_key: null,
+      previous_public_key: null,
+      previous_public_key_expires_at: null,
       created_at,
     };
     expect(await shown()).toEqual(fresh);
@@ -196,6 +199,7 @@ describe('what agents do with a webhook that they have', () => {
       ['ordering', 'strict'],
       ['ordering', true],
       ['batching', 'yes'],
+      ['ed25519_signature', 'yes'],
     ];
     for (const [field, value] of faulty) {
       const answer = await patch({ description: 'other', [field]: value });
@@ -212,6 +216,8 @@ describe('what agents do with a webhook that they have', () => {
       ['PATCH', '', { active: false }],
       ['POST', '/rotate-secret', {}],
       ['DELETE', '/previous-secret', undefined],
+      ['POST', '/rotate-key', {}],
+      ['DELETE', '/previous-key', undefined],
       ['POST', '/test', {}],
     ];
     for (const [method, path, body] of calls) {

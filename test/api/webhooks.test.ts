@@ -58,6 +58,9 @@ describe('the resource /v1/webhooks', () => {
       batching: false,
       secret_hint: secret.slice(-4),
       previous_secret_expires_at: null,
+      public_key: null,
+      previous_public_key: null,
+      previous_public_key_expires_at: null,
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
     });
     expect(id).toMatch(/^whk_[\w-]{16,}$/);
@@ -99,6 +102,7 @@ describe('the resource /v1/webhooks', () => {
       ['url', { url: `https://example.com/${'a'.repeat(2_048)}` }],
       ['url', { url: 17 }],
       ['legacy_signature', { legacy_signature: 'yes' }],
+      ['ed25519_signature', { ed25519_signature: 'yes' }],
     ];
     for (const [field, body] of faulty) {
       const answer = await create(ada, body);

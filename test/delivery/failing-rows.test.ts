@@ -113,9 +113,12 @@ describe('a row of the outbox whose effect fails', () => {
 describe('a flow that nobody runs', () => {
   const database = useDatabase();
   const { temporalAddress } = testServers();
-  const connection = use(
-    () => Connection.connect({ address: temporalAddress }),
-    (opened) => opened.close(),
+  const temporal = use(
+    async () => {
+      const connection = await Connection.connect({ address: temporalAddress });
+      return { connection, client: new Client({ connection, namespace: NAMESPACE }) };
+    },
+    ({ connection }) => connection.close(),
   );
   const flows = use(
     () =>
@@ -131,7 +134,7 @@ describe('a flow that nobody runs', () => {
   );
 
   test('webhooks#47: it is told nothing more once it has not taken up the last signal', async () => {
-    const client = new Client({ connection, namespace: NAMESPACE });
+    const { client } = temporal;
     const { agent } = await createTestAgent(database);
     const { _id: webhookId } = await addWebhook(database, agent._id, ['message.new']);
     const handle = await client.workflow.start<FlowTypes['webhook']>('webhook', {

@@ -9,7 +9,12 @@ import { announcePresence } from '../../store/webhooks/intents/announce-presence
 import { setPause } from '../../store/accounts/set-pause';
 import { addContact } from '../../store/contacts/relations';
 import { withTransaction } from '../../store/schema/database';
-import { revokePreviousSecret, rotateSecret } from '../../store/webhooks/rotate-secret';
+import {
+  revokePreviousKeyPair,
+  revokePreviousSecret,
+  rotateKeyPair,
+  rotateSecret,
+} from '../../store/webhooks/rotate-secret';
 import { updateWebhook } from '../../store/webhooks/update-webhook';
 import { dropTest, saveTest, takeTest } from '../../store/webhooks/webhook-tests';
 import { listWebhooks, listWebhooksInForce } from '../../store/webhooks/webhooks';
@@ -92,6 +97,11 @@ describe('queries of webhooks', () => {
         await rotateSecret(database, { ...own, secret, overlapMs: 1_000, force: false, at });
       }
       await revokePreviousSecret(database, { ...own, at });
+      const keyPair = { publicKey: 'any', privateKey: secret };
+      await updateWebhook(database, { ...own, changes: { keyPair }, at });
+      await rotateKeyPair(database, { ...own, keyPair, overlapMs: 1_000, force: false, at });
+      await rotateKeyPair(database, { ...own, keyPair, overlapMs: 1_000, force: false, at });
+      await revokePreviousKeyPair(database, { ...own, at });
       await saveTest(database, { _id: 'whd_query', endpoint: webhook, event: 'ping', handle: 'a', createdAt: at });
       await takeTest(database, 'whd_query');
       await dropTest(database, 'whd_query');

@@ -75,6 +75,12 @@ export function agentWrites(stack: Stack, database: Database): Record<string, ()
     const { who, hook } = await hooked();
     return { who, path: `/v1/webhooks/${hook._id}${more}`, ...(body === undefined ? {} : { body }) };
   };
+  const ofSignedHook = async (more: string, body?: object): Promise<AgentWrite> => {
+    const write = await ofHook(more, body);
+    const path = write.path.slice(0, -more.length);
+    await done(api.as(write.who, 'PATCH', path, { body: { ed25519_signature: true } }));
+    return write;
+  };
   const turn = async (more: string, body: object): Promise<AgentWrite> => {
     const [user, who] = await Promise.all([signInUser(stack), api.agent()]);
     const path = `/api/agents/${api.handleOf(who)}/task`;
@@ -197,6 +203,12 @@ export function agentWrites(stack: Stack, database: Database): Record<string, ()
     revokePreviousSecret: async () => {
       const write = await ofHook('/previous-secret');
       await done(api.as(write.who, 'POST', write.path.replace('/previous-secret', '/rotate-secret')));
+      return write;
+    },
+    rotateWebhookKeyPair: () => ofSignedHook('/rotate-key', {}),
+    revokePreviousKeyPair: async () => {
+      const write = await ofSignedHook('/previous-key');
+      await done(api.as(write.who, 'POST', write.path.replace('/previous-key', '/rotate-key')));
       return write;
     },
     testWebhook: () => ofHook('/test', {}),

@@ -1,14 +1,27 @@
 import { randomBytes } from 'node:crypto';
 import {
+  revokePreviousKeyPair as revokePreviousKeyPairEndpoint,
   revokePreviousSecret as revokePreviousSecretEndpoint,
+  rotateWebhookKeyPair,
   rotateWebhookSecret,
   updateWebhook as updateWebhookEndpoint,
 } from '../../../contract/endpoints-webhook-settings';
 import { AppError } from '../../../contract/errors';
-import { rotateSecretSchema, updateWebhookSchema, type WebhookFilterInput } from '../../../contract/webhook-settings';
+import {
+  rotateKeyPairSchema,
+  rotateSecretSchema,
+  updateWebhookSchema,
+  type WebhookFilterInput,
+} from '../../../contract/webhook-settings';
 import type { WebhookFilter } from '../../../domain/webhook-filter';
-import { presentWebhook } from '../../../presenters/webhook';
-import { revokePreviousSecret, rotateSecret } from '../../../store/webhooks/rotate-secret';
+import { presentPublicKey, presentWebhook } from '../../../presenters/webhook';
+import type { SealedKeyPair } from '../../../store/schema/collections/webhooks';
+import {
+  revokePreviousKeyPair,
+  revokePreviousSecret,
+  rotateKeyPair,
+  rotateSecret,
+} from '../../../store/webhooks/rotate-secret';
 import { updateWebhook } from '../../../store/webhooks/update-webhook';
 import { findWebhook } from '../../../store/webhooks/webhooks';
 import { fieldFault } from '../../http/field-fault';
@@ -23,12 +36,14 @@ export function webhookSettingsRoutes(deps: WebhookDeps): Route[] {
     agentRoute(updateWebhookEndpoint, (ctx) => update(ctx, deps)),
     agentRoute(rotateWebhookSecret, (ctx) => rotate(ctx, deps)),
     agentRoute(revokePreviousSecretEndpoint, (ctx) => revoke(ctx, deps)),
+    agentRoute(rotateWebhookKeyPair, (ctx) => rotateKey(ctx, deps)),
+    agentRoute(revokePreviousKeyPairEndpoint, (ctx) => revokeKey(ctx, deps)),
   ];
 }
 
 async function update(ctx: AgentContext, { database, secrets, urlRules }: WebhookDeps): Promise<Reply> {
   const body = ctx.validate(updateWebhookSchema, await ctx.readBody());
-  const { url, events, active, description, filter, rate_limit, ordering, batching } = body;
+  const { url, events, active, description, filter, rate_limit, ordering, batching, ed25519_signature } = body;
   if (events !== undefined) requireAllowed(ctx.agent, events);
   const own = { agentId: ctx.agent._id, id: ctx.params.id ?? '' };
   // Name servers are asked only about what can be changed.
@@ -43,10 +58,17 @@ async function update(ctx: AgentContext, { database, secrets, urlRules }: Webhoo
     rateLimit: rate_limit,
     ordering,
     batching,
+    keyPair: keyPairOf(ed25519_signature, () => secrets.newKeyPair(own.id)),
   };
   const webhook = await updateWebhook(database, { ...own, changes, at: ctx.now, caller: ctx.agent });
   if (webhook === null) throw webhookNotFound();
   return { status: 200, body: presentWebhook(webhook, secrets.hintOf(webhook), ctx.now) };
+}
+
+/** Null = none any more, undefined = as it is. */
+function keyPairOf(isWanted: boolean | undefined, make: () => SealedKeyPair): SealedKeyPair | null | undefined {
+  if (isWanted === undefined) return undefined;
+  return isWanted ? make() : null;
 }
 
 /** Null when it has no condition: it lets everything through. */
@@ -86,5 +108,39 @@ async function rotate(ctx: AgentContext, { database, secrets }: WebhookDeps): Pr
 async function revoke(ctx: AgentContext, { database }: WebhookDeps): Promise<Reply> {
   const own = { agentId: ctx.agent._id, id: ctx.params.id ?? '', at: ctx.now, caller: ctx.agent };
   if (!(await revokePreviousSecret(database, own))) throw webhookNotFound();
+  return { status: 200, body: { ok: true } };
+}
+
+async function rotateKey(ctx: AgentContext, { database, secrets }: WebhookDeps): Promise<Reply> {
+  const isEmpty = (await ctx.readText()) === '';
+  const { overlap_seconds, force } = ctx.validate(rotateKeyPairSchema, isEmpty ? {} : await ctx.readBody());
+  const id = ctx.params.id ?? '';
+  const keyPair = secrets.newKeyPair(id);
+  const rotation = await rotateKeyPair(database, {
+    agentId: ctx.agent._id,
+    id,
+    keyPair,
+    overlapMs: overlap_seconds * 1_000,
+    force,
+    at: ctx.now,
+    caller: ctx.agent,
+  });
+  switch (rotation.kind) {
+    case 'rotated': {
+      const previous_public_key_expires_at = rotation.previousExpiresAt?.toISOString() ?? null;
+      return { status: 200, body: { id, public_key: presentPublicKey(keyPair), previous_public_key_expires_at } };
+    }
+    case 'unknown':
+      throw webhookNotFound();
+    case 'absent':
+      throw new AppError('FORBIDDEN', undefined, undefined, 'This webhook has no ed25519 signature', 409);
+    case 'in_progress':
+      throw new AppError('ROTATION_IN_PROGRESS');
+  }
+}
+
+async function revokeKey(ctx: AgentContext, { database }: WebhookDeps): Promise<Reply> {
+  const own = { agentId: ctx.agent._id, id: ctx.params.id ?? '', at: ctx.now, caller: ctx.agent };
+  if (!(await revokePreviousKeyPair(database, own))) throw webhookNotFound();
   return { status: 200, body: { ok: true } };
 }

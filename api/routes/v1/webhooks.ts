@@ -41,12 +41,17 @@ export function webhookRoutes(deps: WebhookDeps): Route[] {
 async function create(ctx: AgentContext, deps: WebhookDeps): Promise<Reply> {
   const { database, secrets, urlRules } = deps;
   const body = ctx.validate(createWebhookSchema, await ctx.readBody());
-  const { url, events, legacy_signature, verify } = body;
+  const { url, events, verify } = body;
   requireAllowed(ctx.agent, events);
   await requireReachable('url', url, urlRules);
   const id = newId('webhook');
   const secret = body.secret ?? randomBytes(32).toString('hex');
-  const fresh = { url, secret: secrets.seal(id, secret), legacySignature: legacy_signature };
+  const fresh = {
+    url,
+    secret: secrets.seal(id, secret),
+    legacySignature: body.legacy_signature,
+    ...(body.ed25519_signature ? { keyPair: secrets.newKeyPair(id) } : {}),
+  };
   if (verify) await requireAnswer(ctx, deps, { _id: id, ...fresh });
   const mode = {
     ...(body.ordering === 'conversation' ? { ordering: body.ordering } : {}),

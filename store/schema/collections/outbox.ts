@@ -107,7 +107,10 @@ type AnyRow =
   | {
       _id: string;
       kind: 'webhook.test';
-      endpoint: Pick<Webhook, '_id' | 'url' | 'secret' | 'previousSecret' | 'legacySignature'>;
+      endpoint: Pick<
+        Webhook,
+        '_id' | 'url' | 'secret' | 'previousSecret' | 'keyPair' | 'previousKeyPair' | 'legacySignature'
+      >;
       event: WebhookEvent | typeof PING_EVENT;
       handle: string;
       createdAt: Date;

@@ -32,6 +32,10 @@ export interface Webhook {
   secret: SealedSecret;
   /** The secret before the last rotation: it signs, too, until then. Absent, or past: only `secret` does. */
   previousSecret?: { secret: SealedSecret; expiresAt: Date };
+  /** The ed25519 pair that signs beside the secret; absent = its agent wants none. */
+  keyPair?: SealedKeyPair;
+  /** The pair before the last rotation of it, as `previousSecret` is of the secret. */
+  previousKeyPair?: { keyPair: SealedKeyPair; expiresAt: Date };
   /** The bare-hex signature under the second header name (webhooks.md Decision 1). */
   legacySignature: boolean;
   createdAt: Date;
@@ -66,6 +70,13 @@ export interface Webhook {
 export interface SealedSecret {
   keyId: string;
   bytes: Binary;
+}
+
+/** An ed25519 pair as a document keeps it. */
+export interface SealedKeyPair {
+  /** Its 32 bytes as base64: what its agent is shown. */
+  publicKey: string;
+  privateKey: SealedSecret;
 }
 
 export { CLOSED_BREAKER, type Breaker };
