@@ -13,7 +13,22 @@ export const WEBHOOK_EVENTS = [
 /** Those that only webhooks of system agents may list: identity.md §4. */
 export const SYSTEM_WEBHOOK_EVENTS = ['agent.created'] as const;
 
-export const ALL_WEBHOOK_EVENTS = [...WEBHOOK_EVENTS, ...SYSTEM_WEBHOOK_EVENTS] as const;
+/** Of a webhook, told to the others of its agent: webhooks.md §11.8. */
+export const OPERATIONAL_WEBHOOK_EVENTS = [
+  'webhook.delivery.exhausted',
+  'webhook.endpoint.failing',
+  'webhook.endpoint.disabled',
+  'webhook.endpoint.recovered',
+  'webhook.secret.rotated',
+] as const;
+
+export type OperationalEvent = (typeof OPERATIONAL_WEBHOOK_EVENTS)[number];
+
+export const ALL_WEBHOOK_EVENTS = [
+  ...WEBHOOK_EVENTS,
+  ...SYSTEM_WEBHOOK_EVENTS,
+  ...OPERATIONAL_WEBHOOK_EVENTS,
+] as const;
 
 export type WebhookEvent = (typeof ALL_WEBHOOK_EVENTS)[number];
 
@@ -29,4 +44,9 @@ export const MESSAGE_TYPES = ['text', 'structured', 'file', 'system'] as const;
 /** True for events that ordinary agents must not ask for. */
 export function isSystemEvent(event: WebhookEvent): boolean {
   return SYSTEM_WEBHOOK_EVENTS.some((name) => name === event);
+}
+
+/** True for events that are about a webhook. */
+export function isOperationalEvent(event: WebhookEvent): event is OperationalEvent {
+  return OPERATIONAL_WEBHOOK_EVENTS.some((name) => name === event);
 }

@@ -1,13 +1,13 @@
-import type { WebhookEvent } from '../contract/events';
+import { isOperationalEvent, type WebhookEvent } from '../contract/events';
 import { deletedInfo, type GroupGuard } from '../domain/group';
 import type { EventTraits } from '../domain/webhook-filter';
-import { presentNewAgent, presentPresence, presentRead } from '../presenters/events';
+import { presentNewAgent, presentOperational, presentPresence, presentRead } from '../presenters/events';
 import { presentInvitation } from '../presenters/invitation';
 import { mentionsIn, presentMessage, STORED } from '../presenters/message';
 import type { AgentCard } from '../store/agents/agents';
 import type { Delivery } from '../store/schema/collections/deliveries';
 import type { Message } from '../store/schema/collections/messages';
-import type { IntentRow } from '../store/schema/collections/outbox';
+import type { IntentRow, OperationalRow } from '../store/schema/collections/outbox';
 import { deliveryId } from '../store/schema/delivery-ids';
 import { messageEventKey } from '../store/schema/webhook-ids';
 import { UNKNOWN_SENDER } from '../store/inbox/inbox';
@@ -31,6 +31,7 @@ export interface WebhookNews {
 /** The event behind an intent (webhooks.md §5); null when there is nothing to deliver any more. */
 export function describeIntent(row: IntentRow, facts: IntentFacts, publicBaseUrl: string): WebhookNews | null {
   const news = { event: row.kind, key: row._id, at: row.createdAt, kept: {}, traits: {} };
+  if (isOperational(row)) return { ...news, data: JSON.stringify(presentOperational(row)) };
   switch (row.kind) {
     case 'message.new':
       return describeMessage(row, facts);
@@ -71,6 +72,8 @@ export function describeIntent(row: IntentRow, facts: IntentFacts, publicBaseUrl
 
 /** What filters ask for, and the order of a conversation goes by. */
 const ofConversation = (conversationId: string) => ({ kept: { conversationId }, traits: { conversationId } });
+
+const isOperational = (row: IntentRow): row is OperationalRow => isOperationalEvent(row.kind);
 
 function describeMessage(row: Extract<IntentRow, { kind: 'message.new' }>, facts: IntentFacts): WebhookNews | null {
   const { targetId, position } = row;

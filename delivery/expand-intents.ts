@@ -86,7 +86,9 @@ async function expandTogether(deps: ExpandDeps, rows: IntentRow[]): Promise<Deli
   const now = new Date();
   const expansions = rows.map((row): Expansion => {
     const moment = { event: row.kind, version: row.webhookVersion };
-    const ofTarget = facts.webhooks.get(row.targetId) ?? [];
+    // What is about a webhook is not told to itself.
+    const about = 'about' in row ? row.about : null;
+    const ofTarget = (facts.webhooks.get(row.targetId) ?? []).filter(({ _id }) => _id !== about);
     const webhooks = ofTarget.filter((webhook) => isToldOf(webhook, moment.version));
     const missedBy = ofTarget.filter((webhook) => isMissedBy(webhook, moment));
     const isNobody = webhooks.length + missedBy.length === 0;

@@ -1,4 +1,4 @@
-import type { PING_EVENT, WebhookEvent } from '../contract/events';
+import { isOperationalEvent, type OperationalEvent, type PING_EVENT, type WebhookEvent } from '../contract/events';
 
 /** How the one request of a test ended; `error` is a short text that quotes nothing of the receiver. */
 export interface WebhookTestResult {
@@ -19,6 +19,7 @@ export interface SampleOf {
 /** `data` of a sample event, shaped as the real one is (webhooks.md §5, §11.4); all that it names is made up. */
 export function sampleOf(event: WebhookEvent | typeof PING_EVENT, { webhookId, handle, at }: SampleOf): object {
   const time = at.toISOString();
+  if (event !== 'ping' && isOperationalEvent(event)) return sampleOfWebhook(event, webhookId, time);
   switch (event) {
     case 'ping':
       return { webhook_id: webhookId };
@@ -54,6 +55,31 @@ export function sampleOf(event: WebhookEvent | typeof PING_EVENT, { webhookId, h
       return { group_id: GROUP, deleted_by_handle: OTHER, deleted_at: time };
     case 'agent.created':
       return { handle: OTHER, display_name: null, created_at: time };
+  }
+}
+
+/** Of another webhook: one is never told of itself, but it is the only id at hand that the agent knows. */
+function sampleOfWebhook(event: OperationalEvent, webhook_id: string, time: string): object {
+  switch (event) {
+    case 'webhook.delivery.exhausted':
+      return {
+        webhook_id,
+        delivery_id: 'whd_sampleSAMPLEsample0000',
+        event: 'message.new',
+        event_id: 'evt_sampleSAMPLEsample0000',
+        attempts: 9,
+        last_status: 503,
+        last_error: 'HTTP 503 Service Unavailable',
+        dead_at: time,
+      };
+    case 'webhook.endpoint.failing':
+      return { webhook_id, first_failure_at: time, consecutive_failures: 5 };
+    case 'webhook.endpoint.disabled':
+      return { webhook_id, disabled_reason: 'failing', disabled_at: time };
+    case 'webhook.endpoint.recovered':
+      return { webhook_id, first_failure_at: time, recovered_at: time };
+    case 'webhook.secret.rotated':
+      return { webhook_id, what: 'secret', previous_expires_at: time, rotated_at: time };
   }
 }
 

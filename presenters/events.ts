@@ -1,5 +1,6 @@
 import type { Presence } from '../domain/presence';
 import type { ReadReceipt } from '../store/conversations/read-messages';
+import type { OperationalRow } from '../store/schema/collections/outbox';
 
 /** Payload of `message.read` (realtime.md §3.2): two names for reader and time, because published clients read either. */
 export function presentRead(receipt: Omit<ReadReceipt, 'senderId'>): object {
@@ -27,4 +28,39 @@ export function presentPresence(
 /** Data of `agent.created`, for webhooks of system agents (identity.md §4). */
 export function presentNewAgent(handle: string, displayName: string | null, createdAt: Date): object {
   return { handle, display_name: displayName, created_at: createdAt.toISOString() };
+}
+
+/** Data of the events that are about a webhook, for the others of its agent (webhooks.md §11.8). */
+export function presentOperational({ about, facts, createdAt }: Pick<OperationalRow, 'about' | 'facts' | 'createdAt'>): object {
+  const of = { webhook_id: about };
+  switch (facts.event) {
+    case 'webhook.delivery.exhausted':
+      return {
+        ...of,
+        delivery_id: facts.deliveryId,
+        event: facts.delivered.event,
+        event_id: facts.delivered.eventId,
+        attempts: facts.attempts,
+        last_status: facts.lastStatus,
+        last_error: facts.lastError,
+        dead_at: createdAt.toISOString(),
+      };
+    case 'webhook.endpoint.failing':
+      return { ...of, first_failure_at: facts.since.toISOString(), consecutive_failures: facts.consecutiveFailures };
+    case 'webhook.endpoint.disabled':
+      return { ...of, disabled_reason: facts.reason, disabled_at: createdAt.toISOString() };
+    case 'webhook.endpoint.recovered':
+      return {
+        ...of,
+        first_failure_at: facts.failingSince.toISOString(),
+        recovered_at: createdAt.toISOString(),
+      };
+    case 'webhook.secret.rotated':
+      return {
+        ...of,
+        what: facts.what,
+        previous_expires_at: facts.previousExpiresAt?.toISOString() ?? null,
+        rotated_at: createdAt.toISOString(),
+      };
+  }
 }

@@ -1,5 +1,5 @@
 import { AppError } from '../../contract/errors';
-import { isSystemEvent, WEBHOOK_EVENTS, type WebhookEvent } from '../../contract/events';
+import { isSystemEvent, OPERATIONAL_WEBHOOK_EVENTS, WEBHOOK_EVENTS, type WebhookEvent } from '../../contract/events';
 import type { Agent } from '../../store/schema/collections/agents';
 import { fieldFault } from './field-fault';
 
@@ -18,6 +18,6 @@ export function requireAllowed(
   field: 'events' | 'event' = 'events',
 ): void {
   if (isSystem || !events.some(isSystemEvent)) return;
-  const expected = WEBHOOK_EVENTS.map((name) => `"${name}"`).join('|');
+  const expected = [...WEBHOOK_EVENTS, ...OPERATIONAL_WEBHOOK_EVENTS].map((name) => `"${name}"`).join('|');
   throw fieldFault(field, `Invalid option: expected one of ${expected}`);
 }

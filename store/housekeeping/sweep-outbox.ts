@@ -1,3 +1,4 @@
+import { OPERATIONAL_WEBHOOK_EVENTS } from '../../contract/events';
 import { inboxInId, type InboxInGuard } from '../../domain/guards';
 import type { OutboxRow } from '../schema/collections/outbox';
 import type { Database } from '../schema/database';
@@ -18,6 +19,7 @@ const WEBHOOK_KINDS: OutboxRow['kind'][] = [
   'group.invite.received',
   'presence.update',
   'agent.created',
+  ...OPERATIONAL_WEBHOOK_EVENTS,
 ];
 
 /**

@@ -1,16 +1,18 @@
 import type { Document } from 'mongodb';
 import type { AuditAction } from '../../contract/audit-actions';
 import { inboxInId } from '../../domain/guards';
+import { newOutboxId } from '../../platform/ids';
 import { agentActor, recordAudit } from '../schema/audit';
 import type { SealedKeyPair, SealedSecret, Webhook } from '../schema/collections/webhooks';
 import type { Database } from '../schema/database';
 import { withTransactionOnBy, type Caller } from '../schema/prove-caller';
+import { announceOperational } from './intents/announce-operational';
 
 /** What signs, and where what signed before it stands while an overlap is open. */
 const PLACES = {
-  secret: { previous: 'previousSecret', rotated: {} },
-  keyPair: { previous: 'previousKeyPair', rotated: { what: 'key_pair' } },
-} as const satisfies Record<string, { previous: keyof Webhook; rotated: object }>;
+  secret: { previous: 'previousSecret', rotated: {}, what: 'secret' },
+  keyPair: { previous: 'previousKeyPair', rotated: { what: 'key_pair' }, what: 'key_pair' },
+} as const satisfies Record<string, { previous: keyof Webhook; rotated: object; what: string }>;
 
 type Place = keyof typeof PLACES;
 
@@ -43,7 +45,8 @@ export type Rotation = { kind: 'rotated'; previousExpiresAt: Date | null } | { k
 
 /**
  * Makes `secret` the one that attempts are signed with (webhooks.md §11.3): the secret of now moves to the second place in
- * the same conditional update of the webhook, so no attempt sees neither or three. The event of it commits with it.
+ * the same conditional update of the webhook, so no attempt sees neither or three. The event of it commits with it, as does
+ * the one that the other webhooks of the agent are told (§11.8).
  *
  * Two at once: the second finds the overlap of the first and is refused, unless it is forced or the first left none.
  * Dies before the commit: nothing changed. Behind it: the new secret is in force and its caller has not seen it; a repeat
@@ -71,7 +74,8 @@ function replace(
   place: Place,
   next: SealedSecret | SealedKeyPair,
 ): Promise<Rotation | { kind: 'absent' }> {
-  const { previous, rotated } = PLACES[place];
+  const { previous, rotated, what } = PLACES[place];
+  const rotationId = newOutboxId();
   const previousExpiresAt = overlapMs === 0 ? null : new Date(at.getTime() + overlapMs);
   const kept =
     previousExpiresAt === null ? '$$REMOVE' : { [place]: `$${place}`, expiresAt: { $literal: previousExpiresAt } };
@@ -92,6 +96,9 @@ function replace(
     }
     const metadata = { webhook_id: id, overlap_seconds: overlapMs / 1_000, forced: force, ...rotated };
     await recordOf(database, 'webhook.secret_rotated', { agentId, metadata, at }, session);
+    const facts = { event: 'webhook.secret.rotated' as const, what, previousExpiresAt };
+    const news = { webhook: { _id: id, agentId }, facts, key: rotationId, at };
+    await announceOperational(database, news, session);
     return { kind: 'rotated', previousExpiresAt };
   });
 }

@@ -27,6 +27,33 @@ const SHAPES: Record<string, z.ZodType> = {
   'group.invite.received': invitationSchema.strict(),
   'group.deleted': z.strictObject({ group_id: z.string(), deleted_by_handle: handle, deleted_at: time }),
   'agent.created': z.strictObject({ handle, display_name: z.string().nullable(), created_at: time }),
+  'webhook.delivery.exhausted': z.strictObject({
+    webhook_id: z.string(),
+    delivery_id: z.string(),
+    event: z.enum(ALL_WEBHOOK_EVENTS),
+    event_id: z.string(),
+    attempts: z.int(),
+    last_status: z.int().nullable(),
+    last_error: z.string().nullable(),
+    dead_at: time,
+  }),
+  'webhook.endpoint.failing': z.strictObject({
+    webhook_id: z.string(),
+    first_failure_at: time,
+    consecutive_failures: z.int(),
+  }),
+  'webhook.endpoint.disabled': z.strictObject({
+    webhook_id: z.string(),
+    disabled_reason: z.enum(['failing', 'gone', 'manual']),
+    disabled_at: time,
+  }),
+  'webhook.endpoint.recovered': z.strictObject({ webhook_id: z.string(), first_failure_at: time, recovered_at: time }),
+  'webhook.secret.rotated': z.strictObject({
+    webhook_id: z.string(),
+    what: z.enum(['secret', 'key_pair']),
+    previous_expires_at: time.nullable(),
+    rotated_at: time,
+  }),
 };
 
 describe('webhooks.md §11.4: samples', () => {

@@ -1,5 +1,6 @@
-import type { PING_EVENT, WebhookEvent } from '../../../contract/events';
+import type { OperationalEvent, PING_EVENT, WebhookEvent } from '../../../contract/events';
 import type { EnforcementTrigger } from '../../../domain/enforcement';
+import type { OperationalFacts } from '../../../domain/operational-event';
 import type { RowFailure } from '../../../domain/outbox-retry';
 import type { PresenceStatus } from '../../../domain/presence';
 import { shape, collection } from './collection';
@@ -43,7 +44,11 @@ export type IntentRow =
   | (WebhookIntent & { kind: 'contact.blocked'; blockedBy: string })
   | (WebhookIntent & { kind: 'group.invite.received'; invitationId: string })
   | (WebhookIntent & { kind: 'group.deleted'; groupId: string })
-  | (WebhookIntent & { kind: 'agent.created'; handle: string; displayName: string | null });
+  | (WebhookIntent & { kind: 'agent.created'; handle: string; displayName: string | null })
+  | OperationalRow;
+
+/** Something of the webhook `about`, which the others of `targetId` are to be told. */
+export type OperationalRow = WebhookIntent & { kind: OperationalEvent; about: string; facts: OperationalFacts };
 
 /** What was done with a right code, as its flow is told. */
 export type FlowCommit = { agentId: string; keyVersion: number } | { ownerId: string } | { visitorId: string };

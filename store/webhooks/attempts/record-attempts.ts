@@ -15,6 +15,7 @@ import { afterFailure, afterNothing, afterSuccess, type Breaker } from '../../..
 import { attemptsMaxOf, WEBHOOK_ATTEMPTS_MAX } from '../../../domain/webhook-retry';
 import type { AttemptRecord, Delivery } from '../../schema/collections/deliveries';
 import { withTransaction, type Database } from '../../schema/database';
+import { announceExhausted } from './announce-exhausted';
 import { requestRetry } from './retry-requests';
 
 /** How one attempt ended. */
@@ -77,6 +78,8 @@ export function recordAttempts(database: Database, webhookId: string, results: A
       { session },
     );
     await noteDue(database, webhookId, { verdicts, after, gone }, session);
+    const dead = results.filter((_, index) => verdicts[index]?.to === 'dead').map(({ deliveryId }) => deliveryId);
+    await announceExhausted(database, webhook, dead, session);
     const opened = after.state === 'open' && webhook.breaker.state !== 'open';
     const perDelivery = verdicts.flatMap(({ to }, index) => [to, ...(results[index]?.others ?? []).map(() => to)]);
     return { verdicts: perDelivery, opened, gone };
