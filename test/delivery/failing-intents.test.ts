@@ -68,7 +68,7 @@ describe('an intent that cannot be expanded', () => {
       await retryRowNow(database, common(1)._id, new Date(Date.now() - 1));
       const startedMs = Date.now();
       await expandIntents(deps);
-      const { failed } = (await rowOf(1)) ?? {};
+      const failed = (await rowOf(1))?.failed;
       expect(failed?.failures).toBe(tries);
       pausesMs.push(Math.floor(((failed?.retryAt.getTime() ?? 0) - startedMs) / 1_000));
     }
