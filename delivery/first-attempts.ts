@@ -107,9 +107,12 @@ function sweepUntilStopped(
 }
 
 /** @returns where the next sweep goes on; from the start when this one came to the end */
-async function sweep({ database }: AttemptDeps, wake: (webhookId: string) => void, from: string): Promise<string> {
+async function sweep({ database, log }: AttemptDeps, wake: (webhookId: string) => void, from: string): Promise<string> {
   const now = new Date();
-  await recordLost(database, now, LOST_MAX);
+  // What cannot be recorded comes again with the next sweep; what waits does not wait for it.
+  await recordLost(database, now, LOST_MAX).catch((error: unknown) =>
+    log.warn({ event: 'webhook.lost_not_recorded', err: error }),
+  );
   const waiting: string[] = [];
   let cursor: string | null = from;
   while (cursor !== null && waiting.length < SWEPT_MAX) {

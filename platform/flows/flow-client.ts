@@ -14,7 +14,7 @@ import type { Config } from '../config';
 import type { Logger } from '../logger';
 import type { Metrics } from '../metrics';
 import { temporalConnectionOptions } from '../temporal-connection';
-import { FlowBehind } from './flow-outage';
+import { createBeforeTelling, type IsToBeTold } from './before-telling';
 
 /** How long clients wait before they try a flow again. */
 const RETRY_MS = 5_000;
@@ -44,12 +44,7 @@ export interface FlowClient {
    * @throws the client's error when the server does not take it; whether it was started is then unknown
    */
   startOnce<Name extends keyof FlowTypes>(name: Name, options: StartOnceOptions<FlowTypes[Name]>): Promise<void>;
-  /**
-   * Looks at a flow before it is told something. What a sweep has to say, one that runs knows already.
-   * @returns whether it is to be told
-   * @throws FlowBehind when it has not taken up what it was told before; the client's error
-   */
-  isToBeTold(flow: keyof FlowTypes, workflowId: string, how?: { isSweep: true }): Promise<boolean>;
+  isToBeTold: IsToBeTold;
   /** Whether the server answers; probed every two seconds at most. */
   isUp(): Promise<boolean>;
   close(): Promise<void>;
@@ -85,39 +80,10 @@ export function createFlowClient({ config, metrics, log }: FlowClientDeps): Flow
         },
       );
     },
-    isToBeTold: async (flow, workflowId, how) => {
-      const state = await within(FLOW_ACCEPT_MS, () => stateOf(client, workflowId));
-      if (state === 'behind') {
-        metrics.flowStarts.inc({ flow, outcome: 'behind' });
-        throw new FlowBehind();
-      }
-      return how === undefined || state === 'ended';
-    },
+    isToBeTold: createBeforeTelling({ client, metrics, within, isGone }),
     isUp: createProbe(connection),
     close: () => connection.close(),
   };
-}
-
-/** What a flow was told may wait so long for a worker in health; behind that nobody polls, or the flow's code fails. */
-const BEHIND_MS = 20_000;
-/** Tries of one task of a flow: a worker that dies costs one or two. */
-const BEHIND_TRIES = 5;
-
-/** `ended` also when there never was one; `behind` while a task of it has been waiting, or failing, for too long. */
-async function stateOf(client: Client, workflowId: string): Promise<'ended' | 'running' | 'behind'> {
-  const described = await client.workflow
-    .getHandle(workflowId)
-    .describe()
-    .catch((error: unknown) => {
-      if (isGone(error)) return null;
-      throw error;
-    });
-  if (described?.status.name !== 'RUNNING') return 'ended';
-  const task = described.raw.pendingWorkflowTask;
-  if (task === null || task === undefined) return 'running';
-  const since = task.originalScheduledTime ?? task.scheduledTime;
-  const isLate = Date.now() - Number(since?.seconds ?? 0) * 1_000 > BEHIND_MS;
-  return isLate || Number(task.attempt) > BEHIND_TRIES ? 'behind' : 'running';
 }
 
 /** What callers of a flow get while it cannot be reached. */

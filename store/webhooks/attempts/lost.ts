@@ -2,13 +2,16 @@ import { WEBHOOK_BATCH_EVENTS_MAX } from '../../../contract/webhook-limits';
 import { WORKER_LOST } from '../../../domain/webhook-attempt';
 import type { AttemptRecord, Delivery } from '../../schema/collections/deliveries';
 import type { Database } from '../../schema/database';
+import { isOutage } from '../../schema/outage';
 import { READ } from '../../schema/reads';
 import { recordAttempts, type AttemptResult } from './record-attempts';
 
 /**
  * Counts attempts whose worker died as lost, so that they are repeated. Two at once: the attempt's number lets one of
  * them through. A batch is one attempt: all that it carried is counted with it, or its messages would no longer be due
- * together. @returns how many leases had ended
+ * together. One webhook of which it cannot be recorded holds up no other.
+ * @returns how many leases had ended
+ * @throws AggregateError of what failed, behind all others
  */
 export async function recordLost(database: Database, now: Date, limit: number): Promise<number> {
   const rows = await database.deliveries
@@ -17,25 +20,35 @@ export async function recordLost(database: Database, now: Date, limit: number): 
       { projection: LOST, sort: { leaseUntil: 1 }, limit, ...READ },
     )
     .toArray();
+  const failures: unknown[] = [];
   for (const [webhookId, lost] of groupBy(rows)) {
-    const results: AttemptResult[] = [];
-    for (const row of oneOfEachBatch(lost)) {
-      const others = await readOthers(database, row);
-      results.push({
-        deliveryId: row._id,
-        ...(others.length === 0 ? {} : { others }),
-        event: row.event,
-        attempt: row.attempts,
-        token: null,
-        at: now,
-        outcome: { kind: 'lost' as const },
-        record: recordOf(row, now),
-        random: 0,
-      });
-    }
-    await recordAttempts(database, webhookId, results);
+    await recordLostOf(database, webhookId, lost, now).catch((error: unknown) => {
+      if (isOutage(error)) throw error;
+      failures.push(error);
+    });
   }
+  if (failures.length > 0) throw new AggregateError(failures, 'lost attempts of some webhooks were not recorded');
   return rows.length;
+}
+
+/** Those of one webhook. */
+async function recordLostOf(database: Database, webhookId: string, lost: LostRow[], now: Date): Promise<void> {
+  const results: AttemptResult[] = [];
+  for (const row of oneOfEachBatch(lost)) {
+    const others = await readOthers(database, row);
+    results.push({
+      deliveryId: row._id,
+      ...(others.length === 0 ? {} : { others }),
+      event: row.event,
+      attempt: row.attempts,
+      token: null,
+      at: now,
+      outcome: { kind: 'lost' as const },
+      record: recordOf(row, now),
+      random: 0,
+    });
+  }
+  await recordAttempts(database, webhookId, results);
 }
 
 const LOST = { webhookId: 1, event: 1, batchId: 1, attempts: 1, lastAttemptAt: 1 } as const;
