@@ -9,7 +9,7 @@ import { FlowBehind } from './flow-outage';
 const BEHIND_MS = 20_000;
 /** Tries of one task of a flow: a worker that dies costs one or two. */
 const BEHIND_TRIES = 5;
-/** Flows that were told something within this time are looked at before they are told more; longer than any pause of the relays. */
+/** Flows that were told something within this time are looked at first; longer than any pause of the relays. */
 const LATELY_MS = 3_600_000;
 const FLOWS_MAX = 20_000;
 
@@ -29,9 +29,8 @@ interface Deps {
 }
 
 /**
- * The look at a flow before it is told something: a signal that is not taken up lengthens the history of its flow, and at
- * the limit of Temporal nobody can tell it anything. Of one that this process has told nothing for an hour it is not asked
- * how it is: the first signal costs one call, not two.
+ * A signal that is not taken up lengthens the history of its flow, and at the limit of Temporal nobody can tell it anything
+ * more. A flow that this process has told nothing for an hour is not looked at: the first signal costs one call, not two.
  */
 export function createBeforeTelling({ client, metrics, within, isGone }: Deps): IsToBeTold {
   const toldAtMs = new BoundedMap<string, number>(FLOWS_MAX);
@@ -69,7 +68,8 @@ async function stateOf(
   if (described?.status.name !== 'RUNNING') return 'ended';
   const task = described.raw.pendingWorkflowTask;
   if (task === null || task === undefined) return 'running';
-  const since = task.originalScheduledTime ?? task.scheduledTime;
-  const isLate = Date.now() - Number(since?.seconds ?? 0) * 1_000 > BEHIND_MS;
+  // Each try of a task is scheduled anew: of one whose code fails, the number of tries tells it.
+  const scheduledAtMs = Number(task.scheduledTime?.seconds ?? Number.POSITIVE_INFINITY) * 1_000;
+  const isLate = Date.now() - scheduledAtMs > BEHIND_MS;
   return isLate || Number(task.attempt) > BEHIND_TRIES ? 'behind' : 'running';
 }
