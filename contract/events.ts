@@ -13,7 +13,7 @@ export const WEBHOOK_EVENTS = [
 /** Those that only webhooks of system agents may list: identity.md §4. */
 export const SYSTEM_WEBHOOK_EVENTS = ['agent.created'] as const;
 
-/** Of a webhook, told to the others of its agent: webhooks.md §11.8. */
+/** Of a webhook, told to others of its owner: webhooks.md §11.8. */
 export const OPERATIONAL_WEBHOOK_EVENTS = [
   'webhook.delivery.exhausted',
   'webhook.endpoint.failing',

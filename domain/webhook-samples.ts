@@ -19,7 +19,7 @@ export interface SampleOf {
 /** `data` of a sample event, shaped as the real one is (webhooks.md §5, §11.4); all that it names is made up. */
 export function sampleOf(event: WebhookEvent | typeof PING_EVENT, { webhookId, handle, at }: SampleOf): object {
   const time = at.toISOString();
-  if (event !== 'ping' && isOperationalEvent(event)) return sampleOfWebhook(event, webhookId, time);
+  if (event !== 'ping' && isOperationalEvent(event)) return sampleOfWebhook(event, { webhook_id: webhookId, handle }, time);
   switch (event) {
     case 'ping':
       return { webhook_id: webhookId };
@@ -58,12 +58,16 @@ export function sampleOf(event: WebhookEvent | typeof PING_EVENT, { webhookId, h
   }
 }
 
-/** Of another webhook: one is never told of itself, but it is the only id at hand that the agent knows. */
-function sampleOfWebhook(event: OperationalEvent, webhook_id: string, time: string): object {
+/** As though it were of the webhook itself, which is never told of itself: it is the only one at hand. */
+function sampleOfWebhook(
+  event: OperationalEvent,
+  of: { webhook_id: string; handle: string },
+  time: string,
+): object {
   switch (event) {
     case 'webhook.delivery.exhausted':
       return {
-        webhook_id,
+        ...of,
         delivery_id: 'whd_sampleSAMPLEsample0000',
         event: 'message.new',
         event_id: 'evt_sampleSAMPLEsample0000',
@@ -73,13 +77,13 @@ function sampleOfWebhook(event: OperationalEvent, webhook_id: string, time: stri
         dead_at: time,
       };
     case 'webhook.endpoint.failing':
-      return { webhook_id, first_failure_at: time, consecutive_failures: 5 };
+      return { ...of, first_failure_at: time, consecutive_failures: 5 };
     case 'webhook.endpoint.disabled':
-      return { webhook_id, disabled_reason: 'failing', disabled_at: time };
+      return { ...of, disabled_reason: 'failing', disabled_at: time };
     case 'webhook.endpoint.recovered':
-      return { webhook_id, first_failure_at: time, recovered_at: time };
+      return { ...of, first_failure_at: time, recovered_at: time };
     case 'webhook.secret.rotated':
-      return { webhook_id, what: 'secret', previous_expires_at: time, rotated_at: time };
+      return { ...of, what: 'secret', previous_expires_at: time, rotated_at: time };
   }
 }
 

@@ -30,9 +30,14 @@ export function presentNewAgent(handle: string, displayName: string | null, crea
   return { handle, display_name: displayName, created_at: createdAt.toISOString() };
 }
 
-/** Data of the events that are about a webhook, for the others of its agent (webhooks.md §11.8). */
-export function presentOperational({ about, facts, createdAt }: Pick<OperationalRow, 'about' | 'facts' | 'createdAt'>): object {
-  const of = { webhook_id: about };
+/** Data of the events that are about a webhook, for others of its owner (webhooks.md §11.8). */
+export function presentOperational({
+  about,
+  handle,
+  facts,
+  createdAt,
+}: Pick<OperationalRow, 'about' | 'handle' | 'facts' | 'createdAt'>): object {
+  const of = { webhook_id: about, handle };
   switch (facts.event) {
     case 'webhook.delivery.exhausted':
       return {

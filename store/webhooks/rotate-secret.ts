@@ -46,7 +46,7 @@ export type Rotation = { kind: 'rotated'; previousExpiresAt: Date | null } | { k
 /**
  * Makes `secret` the one that attempts are signed with (webhooks.md §11.3): the secret of now moves to the second place in
  * the same conditional update of the webhook, so no attempt sees neither or three. The event of it commits with it, as does
- * the one that the other webhooks of the agent are told (§11.8).
+ * the one that other webhooks of the owner are told (§11.8).
  *
  * Two at once: the second finds the overlap of the first and is refused, unless it is forced or the first left none.
  * Dies before the commit: nothing changed. Behind it: the new secret is in force and its caller has not seen it; a repeat

@@ -1,6 +1,8 @@
 import { OPERATIONAL_WEBHOOK_EVENTS } from '../../contract/events';
 import { expandIntents } from '../../delivery/expand-intents';
 import type { OperationalFacts } from '../../domain/operational-event';
+import { hashApiKey, newOwnerId } from '../../platform/ids';
+import { claimAgent } from '../../store/accounts/claims';
 import { createAgentReader } from '../../store/agents/agents';
 import { setPause } from '../../store/accounts/set-pause';
 import type { Delivery } from '../../store/schema/collections/deliveries';
@@ -9,7 +11,7 @@ import { withTransaction } from '../../store/schema/database';
 import { recordAttempts, type AttemptResult } from '../../store/webhooks/attempts/record-attempts';
 import { announceOperational } from '../../store/webhooks/intents/announce-operational';
 import { rotateSecret } from '../../store/webhooks/rotate-secret';
-import { createTestAgent } from '../support/agents';
+import { createTestAgent, createTestAgents, type TestAgent } from '../support/agents';
 import { bodyOf } from '../support/intents';
 import { useReceiver } from '../support/receiver';
 import { rowDeps } from '../support/relays';
@@ -21,16 +23,18 @@ const ALL = [...OPERATIONAL_WEBHOOK_EVENTS];
 describe('what happens to a webhook, told to another one of its agent', () => {
   const rig = useWebhookRig();
   const receiver = useReceiver();
+  let one: TestAgent;
   let agentId: string;
   let failing: Webhook;
   let listening: Webhook;
 
-  const add = async (changes: Partial<Webhook>): Promise<Webhook> => {
-    await countWebhook(rig.database, agentId, 1);
-    return seedWebhook(rig.database, receiver.url, { agentId, fromVersion: 0, ...changes });
+  const add = async (changes: Partial<Webhook>, of = agentId): Promise<Webhook> => {
+    await countWebhook(rig.database, of, 1);
+    return seedWebhook(rig.database, receiver.url, { agentId: of, fromVersion: 0, ...changes });
   };
   beforeEach(async () => {
-    agentId = (await createTestAgent(rig.database)).agent._id;
+    one = await createTestAgent(rig.database);
+    agentId = one.agent._id;
     // It lists them, too: of itself it is not told.
     failing = await add({ events: ['message.new', ...ALL] });
     listening = await add({ events: ALL });
@@ -67,6 +71,7 @@ describe('what happens to a webhook, told to another one of its agent', () => {
       timestamp: dead.deadAt?.toISOString(),
       data: {
         webhook_id: failing._id,
+        handle: one.agent.handle,
         delivery_id: dead._id,
         event: 'message.new',
         event_id: dead.eventId,
@@ -151,6 +156,24 @@ describe('what happens to a webhook, told to another one of its agent', () => {
     expect(await told()).toHaveLength(6);
   });
 
+  test('webhooks#44: webhooks of all agents of the owner are told, those of other owners are not', async () => {
+    const [sibling, stranger, unclaimed] = await createTestAgents(rig.database, 3);
+    const [ownerId, otherId] = [newOwnerId(), newOwnerId()];
+    const claim = ({ agent, apiKey }: TestAgent, by: string) =>
+      claimAgent(rig.database, { agentId: agent._id, apiKeyHash: hashApiKey(apiKey), ownerId: by, at: new Date() });
+    expect(await claim(one, ownerId)).toMatchObject({ kind: 'claimed' });
+    expect(await claim(sibling, ownerId)).toMatchObject({ kind: 'claimed' });
+    expect(await claim(stranger, otherId)).toMatchObject({ kind: 'claimed' });
+    const others = [sibling, stranger, unclaimed].map(({ agent }) => agent._id);
+    const [ofSibling] = await Promise.all(others.map((id) => add({ events: ALL }, id)));
+    await announce({ event: 'webhook.endpoint.disabled', reason: 'failing' }, 'one');
+    await told();
+    const deliveries = await rig.database.deliveries.find({ agentId: { $in: [agentId, ...others] } }).toArray();
+    const expected = [listening._id, ofSibling?._id];
+    expect(deliveries.map(({ webhookId }) => webhookId).sort()).toEqual(expected.sort());
+    for (const delivery of deliveries) expect(bodyOf(delivery).data.handle).toBe(one.agent.handle);
+  });
+
   test('webhooks#44: a rotation is told in its commit, without the secret', async () => {
     const secret = 'ef'.repeat(32);
     const own = { agentId, id: failing._id, overlapMs: 3_600_000, at: new Date() };
@@ -161,6 +184,7 @@ describe('what happens to a webhook, told to another one of its agent', () => {
     expect(eventsOf(deliveries)).toEqual([[listening._id, 'webhook.secret.rotated']]);
     expect(bodyOf(deliveries[0]).data).toEqual({
       webhook_id: failing._id,
+      handle: one.agent.handle,
       what: 'secret',
       previous_expires_at: new Date(own.at.getTime() + own.overlapMs).toISOString(),
       rotated_at: own.at.toISOString(),

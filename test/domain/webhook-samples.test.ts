@@ -29,6 +29,7 @@ const SHAPES: Record<string, z.ZodType> = {
   'agent.created': z.strictObject({ handle, display_name: z.string().nullable(), created_at: time }),
   'webhook.delivery.exhausted': z.strictObject({
     webhook_id: z.string(),
+    handle,
     delivery_id: z.string(),
     event: z.enum(ALL_WEBHOOK_EVENTS),
     event_id: z.string(),
@@ -39,17 +40,25 @@ const SHAPES: Record<string, z.ZodType> = {
   }),
   'webhook.endpoint.failing': z.strictObject({
     webhook_id: z.string(),
+    handle,
     first_failure_at: time,
     consecutive_failures: z.int(),
   }),
   'webhook.endpoint.disabled': z.strictObject({
     webhook_id: z.string(),
+    handle,
     disabled_reason: z.enum(['failing', 'gone', 'manual']),
     disabled_at: time,
   }),
-  'webhook.endpoint.recovered': z.strictObject({ webhook_id: z.string(), first_failure_at: time, recovered_at: time }),
+  'webhook.endpoint.recovered': z.strictObject({
+    webhook_id: z.string(),
+    handle,
+    first_failure_at: time,
+    recovered_at: time,
+  }),
   'webhook.secret.rotated': z.strictObject({
     webhook_id: z.string(),
+    handle,
     what: z.enum(['secret', 'key_pair']),
     previous_expires_at: time.nullable(),
     rotated_at: time,

@@ -47,8 +47,13 @@ export type IntentRow =
   | (WebhookIntent & { kind: 'agent.created'; handle: string; displayName: string | null })
   | OperationalRow;
 
-/** Something of the webhook `about`, which the others of `targetId` are to be told. */
-export type OperationalRow = WebhookIntent & { kind: OperationalEvent; about: string; facts: OperationalFacts };
+/** Something of the webhook `about` of the agent `handle`, which other webhooks are to be told. */
+export type OperationalRow = WebhookIntent & {
+  kind: OperationalEvent;
+  about: string;
+  handle: string;
+  facts: OperationalFacts;
+};
 
 /** What was done with a right code, as its flow is told. */
 export type FlowCommit = { agentId: string; keyVersion: number } | { ownerId: string } | { visitorId: string };

@@ -5,7 +5,7 @@ import type { Database } from '../../schema/database';
 import { announceOperational } from '../intents/announce-operational';
 
 /**
- * Has the other webhooks of the agent told which of these deliveries were given up (webhooks.md §11.8), in the commit that
+ * Has other webhooks of the owner told which of these deliveries were given up (webhooks.md §11.8), in the commit that
  * gives them up. A result that came too late changed nothing: the row decides, and it becomes dead once. Deliveries that
  * tell of webhooks are left out, or two that fail would tell each other for ever.
  */

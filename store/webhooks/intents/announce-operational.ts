@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { ClientSession } from 'mongodb';
 import { ID_PREFIX } from '../../../contract/ids';
+import { CLAIMS_LISTED_MAX } from '../../../contract/limits';
 import { inboxInId, takesIntents, type InboxInGuard } from '../../../domain/guards';
 import type { OperationalFacts } from '../../../domain/operational-event';
 import { intentFor } from '../../outbox/intent';
 import type { Webhook } from '../../schema/collections/webhooks';
 import type { Database } from '../../schema/database';
+
+/** Webhooks that are told of one event: an owner has few for this. */
+const LISTENING_MAX = 100;
 
 /** Something that happened to a webhook. */
 export interface OperationalNews {
@@ -21,13 +25,14 @@ export interface OperationalNews {
 }
 
 /**
- * Has the other webhooks of the agent that list the event told of it (webhooks.md §11.8): part of the commit of the fact,
- * so that it is told if and only if it is so. Nothing is written where nobody lists it. Like all events it is not told
+ * Has the other webhooks of the owner that list the event told of it (webhooks.md §11.8): part of the commit of the fact,
+ * so that it is told if and only if it is so. They are those of the same agent and of all that its owner has claimed; of
+ * an agent that nobody has claimed, its own. Nothing is written where nobody lists it. Like all events it is not told
  * in a full pause or suspension.
  *
- * Announced again, also at once by two: the row is one document, and once it was expanded the ids of its deliveries are
- * taken. Nobody is told of a delivery that tells of such events (`announceExhausted`), so two webhooks that fail do not
- * tell each other of it for ever.
+ * Announced again, also at once by two: the row is one document per agent that is told, and once it was expanded the ids
+ * of its deliveries are taken. Nobody is told of a delivery that tells of such events (`announceExhausted`), so two
+ * webhooks that fail do not tell each other of it for ever.
  */
 export async function announceOperational(
   database: Database,
@@ -36,19 +41,40 @@ export async function announceOperational(
 ): Promise<void> {
   const { _id: about, agentId } = webhook;
   const kind = facts.event;
-  const listening = await database.webhooks.findOne(
-    { agentId, _id: { $ne: about }, events: kind },
-    { projection: { _id: 1 }, session },
-  );
-  if (listening === null) return;
-  const inbox = await database.guards.findOne<InboxInGuard>({ _id: inboxInId(agentId) }, { session });
-  if (inbox === null || !takesIntents(inbox)) return;
-  const { _id: _, ...intent } = intentFor(inbox, at);
-  await database.outbox.updateOne(
-    { _id: rowId(`${kind}|${about}|${key}`) },
-    { $setOnInsert: { ...intent, kind, about, facts } },
-    { upsert: true, session },
-  );
+  const listening = await database.webhooks
+    .find(
+      { agentId: { $in: await agentsOfSameOwner(database, agentId, session) }, _id: { $ne: about }, events: kind },
+      { projection: { agentId: 1 }, limit: LISTENING_MAX, session },
+    )
+    .toArray();
+  if (listening.length === 0) return;
+  const ids = [...new Set(listening.map((one) => inboxInId(one.agentId)))];
+  const inboxes = await database.guards
+    .find<InboxInGuard>(
+      { _id: { $in: ids } },
+      { projection: { salt: 0, writtenOff: 0 }, limit: LISTENING_MAX, session },
+    )
+    .toArray();
+  const agent = await database.agents.findOne({ _id: agentId }, { projection: { handle: 1 }, session });
+  if (agent === null) return;
+  for (const inbox of inboxes.filter(takesIntents)) {
+    const { _id: _, ...intent } = intentFor(inbox, at);
+    await database.outbox.updateOne(
+      { _id: rowId(`${kind}|${about}|${key}|${intent.targetId}`) },
+      { $setOnInsert: { ...intent, kind, about, handle: agent.handle, facts } },
+      { upsert: true, session },
+    );
+  }
+}
+
+/** With the agent itself. */
+async function agentsOfSameOwner(database: Database, agentId: string, session: ClientSession): Promise<string[]> {
+  const claim = await database.claims.findOne({ _id: agentId }, { session });
+  if (claim === null) return [agentId];
+  const claims = await database.claims
+    .find({ ownerId: claim.ownerId }, { projection: { _id: 1 }, limit: CLAIMS_LISTED_MAX, session })
+    .toArray();
+  return [agentId, ...claims.map(({ _id }) => _id)];
 }
 
 function rowId(name: string): string {
