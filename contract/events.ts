@@ -24,11 +24,7 @@ export const OPERATIONAL_WEBHOOK_EVENTS = [
 
 export type OperationalEvent = (typeof OPERATIONAL_WEBHOOK_EVENTS)[number];
 
-export const ALL_WEBHOOK_EVENTS = [
-  ...WEBHOOK_EVENTS,
-  ...SYSTEM_WEBHOOK_EVENTS,
-  ...OPERATIONAL_WEBHOOK_EVENTS,
-] as const;
+export const ALL_WEBHOOK_EVENTS = [...WEBHOOK_EVENTS, ...SYSTEM_WEBHOOK_EVENTS, ...OPERATIONAL_WEBHOOK_EVENTS] as const;
 
 export type WebhookEvent = (typeof ALL_WEBHOOK_EVENTS)[number];
 

@@ -118,4 +118,3 @@ function chunksOf(expansions: Expansion[]): Expansion[][] {
   }
   return chunks;
 }
-

@@ -45,9 +45,10 @@ async function settleAndHandOver(
   { started, ended, before }: { started: RowOf<'turn.started'>[]; ended: RowOf<'turn.ended'>[]; before: Date },
 ): Promise<void> {
   const replies = rowsBy(await findRows(deps.database, 'turn.replied', before), ({ guestId }) => guestId);
-  const settling = [...replies].map(
-    ([guestId, rows]): RowJob => ({ rows, work: () => settleReplies(deps.database, guestId) }),
-  );
+  const settling = [...replies].map(([guestId, rows]): RowJob => ({
+    rows,
+    work: () => settleReplies(deps.database, guestId),
+  }));
   const handOver = [
     ...started.map((row) => ({ row, id: row.executionId })),
     ...ended.map((row) => ({ row, id: row.nextId })),

@@ -20,7 +20,10 @@ export interface RowFailure {
 }
 
 /** What a row's record of failures is after one more. */
-export function afterRowFailure(before: RowFailure | undefined, { error, now }: { error: string; now: Date }): RowFailure {
+export function afterRowFailure(
+  before: RowFailure | undefined,
+  { error, now }: { error: string; now: Date },
+): RowFailure {
   const failures = (before?.failures ?? 0) + 1;
   const delayMs = Math.min(MAX_MS, FIRST_MS * 2 ** (failures - 1));
   return { failures, since: before?.since ?? now, retryAt: new Date(now.getTime() + delayMs), error };

@@ -19,7 +19,8 @@ export interface SampleOf {
 /** `data` of a sample event, shaped as the real one is (webhooks.md §5, §11.4); all that it names is made up. */
 export function sampleOf(event: WebhookEvent | typeof PING_EVENT, { webhookId, handle, at }: SampleOf): object {
   const time = at.toISOString();
-  if (event !== 'ping' && isOperationalEvent(event)) return sampleOfWebhook(event, { webhook_id: webhookId, handle }, time);
+  if (event !== 'ping' && isOperationalEvent(event))
+    return sampleOfWebhook(event, { webhook_id: webhookId, handle }, time);
   switch (event) {
     case 'ping':
       return { webhook_id: webhookId };
@@ -59,11 +60,7 @@ export function sampleOf(event: WebhookEvent | typeof PING_EVENT, { webhookId, h
 }
 
 /** As though it were of the webhook itself, which is never told of itself: it is the only one at hand. */
-function sampleOfWebhook(
-  event: OperationalEvent,
-  of: { webhook_id: string; handle: string },
-  time: string,
-): object {
+function sampleOfWebhook(event: OperationalEvent, of: { webhook_id: string; handle: string }, time: string): object {
   switch (event) {
     case 'webhook.delivery.exhausted':
       return {

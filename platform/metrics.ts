@@ -37,6 +37,16 @@ export function createMetrics() {
       help: 'Commits that were tried again because another process wrote the same documents',
       registers,
     }),
+    ...createOutboxMetrics(registers),
+    ...createPageMetrics(registers),
+    ...createDashboardMetrics(registers),
+    ...createFlowMetrics(registers),
+    ...createWebhookMetrics(registers),
+  };
+}
+
+function createOutboxMetrics(registers: Registry[]) {
+  return {
     outboxFailures: new Counter({
       name: 'agentchat_outbox_failures_total',
       help: 'Tries of rows of the outbox that failed, by kind: the row waits, others of its kind go on',
@@ -49,10 +59,6 @@ export function createMetrics() {
       labelNames: ['kind'],
       registers,
     }),
-    ...createPageMetrics(registers),
-    ...createDashboardMetrics(registers),
-    ...createFlowMetrics(registers),
-    ...createWebhookMetrics(registers),
   };
 }
 

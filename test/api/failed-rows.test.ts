@@ -20,7 +20,10 @@ describe('operators and rows of the outbox that fail', () => {
 
   test('webhooks#47: a worker goes on with the others, and operators see the one that fails', async () => {
     const ids = ['obx_failing-a', 'obx_failing-b', 'obx_failing-c'];
-    await database.outbox.insertMany([...ids.map((id) => committed(id, '')), committed('obx_good', 'registration:gone')]);
+    await database.outbox.insertMany([
+      ...ids.map((id) => committed(id, '')),
+      committed('obx_good', 'registration:gone'),
+    ]);
     await waitFor(async () => (await failedRows()).rows.length === 3);
     await waitFor(async () => (await database.outbox.findOne({ _id: 'obx_good' })) === null);
     const { rows, next_after } = await failedRows();

@@ -98,7 +98,9 @@ describe('the ed25519 pair of a webhook', () => {
       expect(await rotate(signed, body)).toMatchObject({ status: 400, body: { code: 'VALIDATION_ERROR' } });
     }
     expect((await shown(signed)).public_key).toBe(public_key);
-    const actions = await database.auditEvents.find({ targetId: ada.agent._id, action: 'webhook.secret_rotated' }).toArray();
+    const actions = await database.auditEvents
+      .find({ targetId: ada.agent._id, action: 'webhook.secret_rotated' })
+      .toArray();
     expect(actions).toEqual([]);
   });
 });

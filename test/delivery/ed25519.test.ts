@@ -36,7 +36,9 @@ describe('the ed25519 signature of attempts', () => {
   const own = () => ({ agentId: webhook.agentId, id: webhook._id, at: new Date() });
   async function rotate(overlapMs: number, force = false): Promise<SealedKeyPair> {
     const keyPair = sealedPair(webhook._id);
-    expect(await rotateKeyPair(rig.database, { ...own(), keyPair, overlapMs, force })).toMatchObject({ kind: 'rotated' });
+    expect(await rotateKeyPair(rig.database, { ...own(), keyPair, overlapMs, force })).toMatchObject({
+      kind: 'rotated',
+    });
     return keyPair;
   }
   async function attempted(): Promise<Received> {

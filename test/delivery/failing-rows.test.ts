@@ -32,7 +32,8 @@ async function openNamespace() {
   const connection = await Connection.connect({ address: temporalAddress });
   return {
     client: new Client({ connection, namespace }),
-    flowsFor: (database: Database) => createFlows({ ...rowDeps(database), config: configOf(temporalAddress, namespace) }),
+    flowsFor: (database: Database) =>
+      createFlows({ ...rowDeps(database), config: configOf(temporalAddress, namespace) }),
     close: () => connection.close(),
   };
 }
@@ -48,8 +49,7 @@ const configOf = (address: string, namespace: string): Config =>
 describe('a row of the outbox whose effect fails', () => {
   const database = useDatabase();
   const { temporalAddress } = testServers();
-  const flowsAt = (address: string) =>
-    createFlows({ ...rowDeps(database), config: configOf(address, NAMESPACE) });
+  const flowsAt = (address: string) => createFlows({ ...rowDeps(database), config: configOf(address, NAMESPACE) });
   const deps = useEach(
     () => ({ ...rowDeps(database), flows: flowsAt(temporalAddress) }),
     ({ flows }) => flows.close(),
@@ -74,7 +74,9 @@ describe('a row of the outbox whose effect fails', () => {
     await relay();
     const failed = { failures: 1, error: expect.stringMatching(/^ServiceError /), since: expect.any(Date) };
     expect(await left()).toMatchObject([{ _id: committed(2, '')._id, failed }]);
-    expect((await deps.metrics.outboxFailures.get()).values).toEqual([{ labels: { kind: 'flow.committed' }, value: 1 }]);
+    expect((await deps.metrics.outboxFailures.get()).values).toEqual([
+      { labels: { kind: 'flow.committed' }, value: 1 },
+    ]);
   });
 
   test('webhooks#47: a hundred of them, all that a round takes, do not hold up what comes behind', async () => {
@@ -146,7 +148,8 @@ describe('a flow that nobody runs', () => {
     const signals = async (): Promise<number> => {
       const { events } = await handle.fetchHistory();
       const name = attemptFailedSignal.name;
-      return (events ?? []).filter((event) => event.workflowExecutionSignaledEventAttributes?.signalName === name).length;
+      return (events ?? []).filter((event) => event.workflowExecutionSignaledEventAttributes?.signalName === name)
+        .length;
     };
     const due = () => database.outbox.updateMany({}, { $set: { 'failed.retryAt': new Date(0) } });
     // A sweep has nothing to tell one that runs, so it adds no signal and leaves no row.

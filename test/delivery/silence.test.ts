@@ -113,11 +113,8 @@ describe('webhooks of paused and suspended agents', () => {
     await sendAll(a, b, texts);
     await pause(b, 'none');
     // One step takes one page.
-    const deps = {
-      ...rowDeps(database),
-      agents: createAgentReader(database),
-      publicBaseUrl: 'http://chat.example.com',
-    };
+    const agents = createAgentReader(database);
+    const deps = { ...rowDeps(database), agents, publicBaseUrl: 'http://chat.example.com' };
     await releaseStep(deps, api.idOf(b));
     await pause(b, 'full');
     const released = (await worker.deliveriesOf(api.idOf(b))).length;
@@ -136,7 +133,8 @@ describe('webhooks of paused and suspended agents', () => {
     const texts = Array.from({ length: 120 }, (_, index) => `held ${index}`);
     await sendAll(a, b, texts);
     await pause(b, 'none');
-    const deps = { database, agents: createAgentReader(database), publicBaseUrl: 'http://chat.example.com' };
+    const agents = createAgentReader(database);
+    const deps = { ...rowDeps(database), agents, publicBaseUrl: 'http://chat.example.com' };
     expect((await releaseStep(deps, api.idOf(b))).isMore).toBe(true);
     await send(a, b, 'meanwhile');
     await expandIntents(deps);
