@@ -87,6 +87,6 @@ describe('an intent that cannot be expanded', () => {
     await database.outbox.insertMany([...many, good(211)]);
     for (let rounds = 0; rounds < 2; rounds += 1) await expandIntents(deps);
     expect(await made()).toBe(1);
-    expect(await database.outbox.countDocuments({ 'failed.failures': 1 })).toBe(210);
+    expect(await database.outbox.countDocuments({ 'failed.failures': { $gte: 1 } })).toBe(210);
   });
 });
