@@ -41,15 +41,20 @@ export function activePrivateKeys(
   const isOverlap = previousKeyPair !== undefined && previousKeyExpiry(webhook, now) !== null;
   const pairs = isOverlap ? [keyPair, previousKeyPair.keyPair] : [keyPair];
   return pairs
-    .map(({ privateKey }) => openOr(deps, keyPairOwner(_id), privateKey))
+    .map(({ privateKey }) => openOr(deps, _id, privateKey, keyPairOwner(_id)))
     .filter((privateKey) => privateKey !== null);
 }
 
-function openOr({ openSecret, log }: Deps, owner: string, secret: SealedSecret): string | null {
+function openOr(
+  { openSecret, log }: Deps,
+  webhookId: string,
+  secret: SealedSecret,
+  owner: string = webhookId,
+): string | null {
   try {
     return openSecret({ _id: owner, secret });
   } catch {
-    log.error({ event: 'webhook.secret_unavailable', webhookId: owner, mend: 'SECRET_KEYS lost a key' });
+    log.error({ event: 'webhook.secret_unavailable', webhookId, mend: 'SECRET_KEYS lost a key' });
     return null;
   }
 }

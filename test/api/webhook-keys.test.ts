@@ -21,6 +21,11 @@ describe('the ed25519 pair of a webhook', () => {
     return answer.body;
   };
   const rotate = (id: string, body?: unknown, node = 0) => as('POST', `/v1/webhooks/${id}/rotate-key`, body, node);
+  const changes = async () => {
+    const ofAda = { targetId: ada.agent._id, action: /^webhook\.secret/ };
+    const events = await database.auditEvents.find(ofAda, { sort: { createdAt: 1 } }).toArray();
+    return events.map(({ action, metadata }) => [action, metadata]);
+  };
   const shown = async (id: string) => (await as('GET', `/v1/webhooks/${id}`, undefined, 1)).body;
 
   test('webhooks#48: the server makes it, the public key can be read, the private one is kept sealed', async () => {
@@ -98,9 +103,18 @@ describe('the ed25519 pair of a webhook', () => {
       expect(await rotate(signed, body)).toMatchObject({ status: 400, body: { code: 'VALIDATION_ERROR' } });
     }
     expect((await shown(signed)).public_key).toBe(public_key);
-    const actions = await database.auditEvents
-      .find({ targetId: ada.agent._id, action: 'webhook.secret_rotated' })
-      .toArray();
-    expect(actions).toEqual([]);
+    expect(await changes()).toEqual([]);
+  });
+
+  test('webhooks#48: rotations stand in the activity log as those of the pair, without keys', async () => {
+    const { id } = await create();
+    await rotate(id, { overlap_seconds: 60 });
+    await as('DELETE', `/v1/webhooks/${id}/previous-key`);
+    await as('DELETE', `/v1/webhooks/${id}/previous-key`);
+    const of = { webhook_id: id, what: 'key_pair' };
+    expect(await changes()).toEqual([
+      ['webhook.secret_rotated', { ...of, overlap_seconds: 60, forced: false }],
+      ['webhook.secret_revoked', of],
+    ]);
   });
 });
