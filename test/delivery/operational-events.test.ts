@@ -90,6 +90,7 @@ describe('what happens to a webhook, told to another one of its agent', () => {
     if (log === undefined) throw new Error('no attempt');
     const late: AttemptResult = {
       deliveryId: dead._id,
+      event: 'message.new',
       attempt: 9,
       token: null,
       at: new Date(),
@@ -109,6 +110,7 @@ describe('what happens to a webhook, told to another one of its agent', () => {
     const nothing = { status: null, headers: [], body: '', remoteIp: null };
     const late: AttemptResult = {
       deliveryId: delivery?._id ?? '',
+      event: 'message.new',
       attempt: 9,
       token: null,
       at: new Date(),
@@ -118,6 +120,27 @@ describe('what happens to a webhook, told to another one of its agent', () => {
     };
     await recordAttempts(rig.database, failing._id, [late]);
     expect(await told()).toEqual([]);
+  });
+
+  test('webhooks#43, webhooks#44: of a batch that is given up each of its deliveries is told', async () => {
+    const onTheWire = { status: 'delivering', attempts: 9, leaseUntil: new Date(Date.now() + 60_000) } as const;
+    const ids = (await seedDeliveries(rig.database, failing, 3, onTheWire)).map(({ _id }) => _id);
+    const [deliveryId = '', ...others] = ids;
+    const nothing = { status: null, headers: [], body: '', remoteIp: null };
+    const failed: AttemptResult = {
+      deliveryId,
+      others,
+      event: 'message.new',
+      attempt: 9,
+      token: null,
+      at: new Date(),
+      outcome: { kind: 'fault', error: 'timeout' },
+      record: { attempt: 9, at: new Date(), durationMs: 1, error: 'timeout', ...nothing },
+      random: 0,
+    };
+    await recordAttempts(rig.database, failing._id, [failed]);
+    const named = (await told()).map((delivery) => bodyOf(delivery).data.delivery_id);
+    expect(named.sort()).toEqual([...ids].sort());
   });
 
   test('webhooks#44: two that both fail do not tell each other of what told of them', async () => {

@@ -2,7 +2,7 @@ import type { ClientSession } from 'mongodb';
 import { isOperationalEvent } from '../../../contract/events';
 import type { Webhook } from '../../schema/collections/webhooks';
 import type { Database } from '../../schema/database';
-import { announceOperational } from '../intents/announce-operational';
+import { findListening, tellListening } from '../intents/announce-operational';
 
 /**
  * Has other webhooks of the owner told which of these deliveries were given up (webhooks.md §11.8), in the commit that
@@ -16,6 +16,9 @@ export async function announceExhausted(
   session: ClientSession,
 ): Promise<void> {
   if (deliveryIds.length === 0) return;
+  // Once for all of them: a batch that is given up is up to a hundred.
+  const listening = await findListening(database, webhook, 'webhook.delivery.exhausted', session);
+  if (listening === null) return;
   const dead = await database.deliveries
     .find(
       { _id: { $in: deliveryIds }, status: 'dead' },
@@ -36,6 +39,6 @@ export async function announceExhausted(
       lastStatus,
       lastError,
     };
-    await announceOperational(database, { webhook, facts, key: deliveryId, at: deadAt }, session);
+    await tellListening(database, listening, { webhook, facts, key: deliveryId, at: deadAt }, session);
   }
 }

@@ -78,8 +78,9 @@ export function recordAttempts(database: Database, webhookId: string, results: A
       { session },
     );
     await noteDue(database, webhookId, { verdicts, after, gone }, session);
-    const dead = results.filter((_, index) => verdicts[index]?.to === 'dead').map(({ deliveryId }) => deliveryId);
-    await announceExhausted(database, webhook, dead, session);
+    const dead = results.filter((_, index) => verdicts[index]?.to === 'dead');
+    const deadIds = dead.flatMap(({ deliveryId, others = [] }) => [deliveryId, ...others]);
+    await announceExhausted(database, webhook, deadIds, session);
     const opened = after.state === 'open' && webhook.breaker.state !== 'open';
     const perDelivery = verdicts.flatMap(({ to }, index) => [to, ...(results[index]?.others ?? []).map(() => to)]);
     return { verdicts: perDelivery, opened, gone };

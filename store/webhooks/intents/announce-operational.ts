@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ClientSession } from 'mongodb';
+import type { OperationalEvent } from '../../../contract/events';
 import { ID_PREFIX } from '../../../contract/ids';
 import { CLAIMS_LISTED_MAX } from '../../../contract/limits';
 import { inboxInId, takesIntents, type InboxInGuard } from '../../../domain/guards';
@@ -36,21 +37,37 @@ export interface OperationalNews {
  */
 export async function announceOperational(
   database: Database,
-  { webhook, facts, key, at }: OperationalNews,
+  news: OperationalNews,
   session: ClientSession,
 ): Promise<void> {
-  const { _id: about, agentId } = webhook;
-  const kind = facts.event;
+  const listening = await findListening(database, news.webhook, news.facts.event, session);
+  if (listening !== null) await tellListening(database, listening, news, session);
+}
+
+/** Who is told, as one commit sees it. */
+export interface Listening {
+  /** Of the agent whose webhook it is about. */
+  handle: string;
+  inboxes: InboxInGuard[];
+}
+
+/** Whom `announceOperational` tells of an event of this webhook, for several at once; null when nobody is. */
+export async function findListening(
+  database: Database,
+  { _id: about, agentId }: OperationalNews['webhook'],
+  event: OperationalEvent,
+  session: ClientSession,
+): Promise<Listening | null> {
   const listing = await database.webhooks
     .find(
-      { agentId: { $in: await agentsOfSameOwner(database, agentId, session) }, events: kind },
+      { agentId: { $in: await agentsOfSameOwner(database, agentId, session) }, events: event },
       { projection: { agentId: 1 }, limit: LISTENING_MAX, session },
     )
     .toArray();
   // Left out here, not there: a condition on `_id` would have some queries go by the index of all ids.
-  const listening = listing.filter(({ _id }) => _id !== about);
-  if (listening.length === 0) return;
-  const ids = [...new Set(listening.map((one) => inboxInId(one.agentId)))];
+  const others = listing.filter(({ _id }) => _id !== about);
+  if (others.length === 0) return null;
+  const ids = [...new Set(others.map((one) => inboxInId(one.agentId)))];
   const inboxes = await database.guards
     .find<InboxInGuard>(
       { _id: { $in: ids } },
@@ -58,12 +75,22 @@ export async function announceOperational(
     )
     .toArray();
   const agent = await database.agents.findOne({ _id: agentId }, { projection: { handle: 1 }, session });
-  if (agent === null) return;
-  for (const inbox of inboxes.filter(takesIntents)) {
+  return agent === null ? null : { handle: agent.handle, inboxes: inboxes.filter(takesIntents) };
+}
+
+/** Writes the intents of one event, one for each agent that is told. */
+export async function tellListening(
+  database: Database,
+  { handle, inboxes }: Listening,
+  { webhook: { _id: about }, facts, key, at }: OperationalNews,
+  session: ClientSession,
+): Promise<void> {
+  const kind = facts.event;
+  for (const inbox of inboxes) {
     const { _id: _, ...intent } = intentFor(inbox, at);
     await database.outbox.updateOne(
       { _id: rowId(`${kind}|${about}|${key}|${intent.targetId}`) },
-      { $setOnInsert: { ...intent, kind, about, handle: agent.handle, facts } },
+      { $setOnInsert: { ...intent, kind, about, handle, facts } },
       { upsert: true, session },
     );
   }
