@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { ErrorCode } from './codes';
-import type { ADDRESS_LIMITS, AGENT_LIMITS } from './limits';
+import type { ADDRESS_LIMITS, AGENT_LIMITS, OWNER_LIMITS } from './limits';
 
 /**
  * Who may call: anybody (the header is ignored), anybody or an agent (a header that is there must hold), an agent that is
@@ -36,6 +36,8 @@ export interface Endpoint {
   publicChat?: 'look-up' | 'message';
   /** The windows that count each call of an agent before anything of the request is looked at. */
   agentLimits?: readonly (keyof typeof AGENT_LIMITS)[];
+  /** The windows that count each call of an owner, beside the one of all its calls. */
+  ownerLimits?: readonly (keyof typeof OWNER_LIMITS)[];
   /** What an oversize body is called: conventions.md D-8. */
   bodyCode?: 'PAYLOAD_TOO_LARGE' | 'CONTENT_TOO_LARGE';
   /** At most this many bytes; absent = the cap of JSON bodies. */

@@ -110,9 +110,13 @@ export const AGENT_LIMITS = {
   connect: { limit: 60, windowMs: 60_000, window: 'fixed' },
 } as const satisfies Record<string, RateLimit>;
 
-/** Per owner of the dashboard: a safety net (dashboard.md §10). */
+/** Per owner of the dashboard; the first is a safety net for all calls (dashboard.md §10). */
 export const OWNER_LIMITS = {
   dashboard: { limit: 600, windowMs: 60_000, window: 'fixed' },
+  /** Of agents' webhooks: as many as agents themselves have (webhooks.md §11.2, §11.4). */
+  webhook_redeliver: { limit: 60, windowMs: 60_000, window: 'first' },
+  webhook_recover: { limit: 10, windowMs: 60_000, window: 'first' },
+  webhook_test: { limit: 10, windowMs: 60_000, window: 'fixed' },
 } as const satisfies Record<string, RateLimit>;
 
 /** dashboard.md §3.1, §3.4: sessions of owners. */

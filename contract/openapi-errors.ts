@@ -25,6 +25,7 @@ function statusesOf(code: ErrorCode, { auth, path, startsTurn }: Endpoint): numb
   if (code === 'INVALID_API_KEY' && auth === 'principal') return [401];
   // webhooks.md §11.2: a webhook that is inactive, a delivery that is under way.
   if (code === 'FORBIDDEN' && path.startsWith('/v1/webhooks/')) return [409];
+  if (code === 'FORBIDDEN' && path.startsWith('/dashboard/agents/:handle/webhooks/')) return [403, 409];
   // gateway.md §6.3: one that is malformed, and one that was used for something else.
   return code === 'PAYMENT_INVALID' ? [400, 409] : [ALL_ERRORS[code].status];
 }

@@ -30,6 +30,9 @@ const CHANGES: Readonly<Record<string, FeedScope[]>> = {
   acceptGroupInvite: ['conversations'],
   createWebhook: ['events'],
   deleteWebhook: ['events'],
+  updateWebhook: ['events'],
+  rotateWebhookSecret: ['events'],
+  revokePreviousSecret: ['events'],
 };
 
 /** The owner feed, as far as this gate needs it. */

@@ -36,10 +36,13 @@ export function limitAgent(endpoint: Endpoint, limiter: RateLimiter): ApiMiddlew
 }
 
 /** Counts the calls of an owner, but for those that are counted per address already. */
-export function limitOwner({ addressLimit }: Endpoint, limiter: RateLimiter): ApiMiddleware | null {
+export function limitOwner({ addressLimit, ownerLimits = [] }: Endpoint, limiter: RateLimiter): ApiMiddleware | null {
   if (addressLimit !== undefined) return null;
   return async (ctx, next) => {
-    if (ctx.state.owner !== null) await limiter.countOwner('dashboard', ctx.state.owner.id);
+    const { owner } = ctx.state;
+    for (const scope of ['dashboard', ...ownerLimits] as const) {
+      if (owner !== null) await limiter.countOwner(scope, owner.id);
+    }
     await next();
   };
 }

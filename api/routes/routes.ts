@@ -57,6 +57,7 @@ import { registerRoutes } from './v1/register';
 import { readRoutes } from './v1/reads';
 import { syncRoutes } from './v1/sync';
 import { ownerViewRoutes } from './dashboard/views';
+import { ownerWebhookRoutes } from './dashboard/webhooks';
 import { gatewayRoutes } from './gateway/routes';
 import { publicRoutes } from './public/routes';
 import { agentTurnRoutes } from './v1/gateway-turns';
@@ -141,7 +142,7 @@ export function allRoutes(deps: RouteDeps): Route[] {
   ];
 }
 
-function webhooksOf({ config, database, flows, agents }: RouteDeps): Route[] {
+function webhooksOf({ config, database, flows, agents, log }: RouteDeps): Route[] {
   const urlRules = { allowHttp: config.WEBHOOK_ALLOW_HTTP, allowPrivate: config.WEBHOOK_ALLOW_PRIVATE };
   const deps = { database, flows, secrets: createWebhookSecrets(config.SECRET_KEYS), urlRules };
   return [
@@ -150,5 +151,6 @@ function webhooksOf({ config, database, flows, agents }: RouteDeps): Route[] {
     ...webhookRecoveryRoutes({ database, agents }),
     ...webhookSettingsRoutes(deps),
     ...webhookTestRoutes(deps),
+    ...ownerWebhookRoutes({ ...deps, log }),
   ];
 }

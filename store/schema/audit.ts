@@ -5,6 +5,7 @@ import type { AuditEvent } from './collections/audit';
 import type { Database } from './database';
 import { READ } from './reads';
 import { isDuplicateKey } from './conflicts';
+import type { Caller, OwnerCaller } from './prove-caller';
 
 /** Who acts: `{ type: 'system', id: null }` where nobody in particular does. */
 export interface AuditActor {
@@ -27,6 +28,10 @@ export const SYSTEM_ACTOR: AuditActor = { type: 'system', id: null };
 
 /** The agent itself as the actor of what happens to it. */
 export const agentActor = (agentId: string): AuditActor => ({ type: 'agent', id: agentId });
+
+/** Who acts in a call about an agent: the owner that makes it, else the agent itself. */
+export const callerActor = (agentId: string, caller: Caller | OwnerCaller | undefined): AuditActor =>
+  caller !== undefined && 'ownerId' in caller ? { type: 'owner', id: caller.ownerId } : agentActor(agentId);
 
 /**
  * Records an event in the transaction of its fact: both or neither. For facts that are decided once; one with a fixed

@@ -7,6 +7,12 @@ import { withTransaction, type Database } from './database';
 /** Whose call it is, and which key it was authenticated with. */
 export type Caller = Pick<Agent, '_id' | 'keyVersion'>;
 
+/** An owner that acts for an agent which it has claimed: its call is none of the agent's, and has no key. */
+export interface OwnerCaller {
+  ownerId: string;
+  agentId: string;
+}
+
 /**
  * The caller's part of a transaction that its call makes: proves that the key still is the agent's and that the account
  * may act (identity.md §12). It writes the agent's row, as every change of key or status does, so of the two at once one
@@ -45,17 +51,37 @@ export function refuseOutdated(
 }
 
 /**
+ * The owner's part of a transaction that its call makes: proves that the claim still is the owner's. It writes the claim,
+ * which its end removes, so of the two at once one comes after the other: an owner changes nothing of an agent that it has
+ * just lost. First in its transaction, so that a deleted agent is an unknown one whatever else is gone with it.
+ * @throws AppError AGENT_NOT_FOUND: the transaction ends with it
+ */
+async function proveClaim(
+  database: Database,
+  { ownerId, agentId }: OwnerCaller,
+  session: ClientSession,
+): Promise<void> {
+  const { matchedCount } = await database.claims.updateOne(
+    { _id: agentId, ownerId },
+    { $inc: { provenWrites: 1 } },
+    { session },
+  );
+  if (matchedCount === 0) throw new AppError('AGENT_NOT_FOUND');
+}
+
+/**
  * As `withTransaction`, for what an agent's call writes: the caller is proved in the same commit. Calls of one agent take
- * turns in their process, since all of them write its row. Without a caller, what the server does by itself, or what was
- * proved otherwise.
- * @throws AppError UNAUTHORIZED, SUSPENDED; then nothing was done. Else as `withTransaction`
+ * turns in their process, since all of them write its row. Of an owner the claim is proved. Without a caller, what the
+ * server does by itself, or what was proved otherwise.
+ * @throws AppError UNAUTHORIZED, SUSPENDED, of an owner AGENT_NOT_FOUND; then nothing was done. Else as `withTransaction`
  */
 export function withTransactionBy<T>(
   database: Database,
-  caller: Caller | undefined,
+  caller: Caller | OwnerCaller | undefined,
   work: (session: ClientSession) => Promise<T>,
 ): Promise<T> {
   if (caller === undefined) return withTransaction(database, work);
+  if ('ownerId' in caller) return withTransactionOfOwner(database, caller, work);
   return inTurnOfCaller(database, caller, () =>
     withTransaction(database, async (session) => {
       const done = await work(session);
@@ -65,10 +91,23 @@ export function withTransactionBy<T>(
   );
 }
 
+function withTransactionOfOwner<T>(
+  database: Database,
+  owner: OwnerCaller,
+  work: (session: ClientSession) => Promise<T>,
+): Promise<T> {
+  return database.inTurnOf(`claim:${owner.agentId}`, () =>
+    withTransaction(database, async (session) => {
+      await proveClaim(database, owner, session);
+      return work(session);
+    }),
+  );
+}
+
 /** As `withTransactionBy`, in turns with all other such work on the document `id` of this process. */
 export function withTransactionOnBy<T>(
   database: Database,
-  { id, caller }: { id: string; caller: Caller | undefined },
+  { id, caller }: { id: string; caller: Caller | OwnerCaller | undefined },
   work: (session: ClientSession) => Promise<T>,
 ): Promise<T> {
   return database.inTurnOf(id, () => withTransactionBy(database, caller, work));

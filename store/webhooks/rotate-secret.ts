@@ -2,10 +2,10 @@ import type { Document } from 'mongodb';
 import type { AuditAction } from '../../contract/audit-actions';
 import { inboxInId } from '../../domain/guards';
 import { newOutboxId } from '../../platform/ids';
-import { agentActor, recordAudit } from '../schema/audit';
+import { callerActor, recordAudit } from '../schema/audit';
 import type { SealedKeyPair, SealedSecret, Webhook } from '../schema/collections/webhooks';
 import type { Database } from '../schema/database';
-import { withTransactionOnBy, type Caller } from '../schema/prove-caller';
+import { withTransactionOnBy, type Caller, type OwnerCaller } from '../schema/prove-caller';
 import { announceOperational } from './intents/announce-operational';
 
 /** What signs, and where what signed before it stands while an overlap is open. */
@@ -20,8 +20,8 @@ interface OwnWebhook {
   agentId: string;
   id: string;
   at: Date;
-  /** The agent with the key of its call, which the commit proves; absent = it is no call of an agent. */
-  caller?: Caller;
+  /** The agent with the key of its call, or the owner with its claim, which the commit proves; absent = it is no call. */
+  caller?: Caller | OwnerCaller;
 }
 
 interface NewSigner extends OwnWebhook {
@@ -95,7 +95,7 @@ function replace(
       return { kind: webhook[place] === undefined ? 'absent' : 'in_progress' };
     }
     const metadata = { webhook_id: id, overlap_seconds: overlapMs / 1_000, forced: force, ...rotated };
-    await recordOf(database, 'webhook.secret_rotated', { agentId, metadata, at }, session);
+    await recordOf(database, 'webhook.secret_rotated', { agentId, metadata, at, caller }, session);
     const facts = { event: 'webhook.secret.rotated' as const, what, previousExpiresAt };
     const news = { webhook: { _id: id, agentId }, facts, key: rotationId, at };
     await announceOperational(database, news, session);
@@ -125,7 +125,7 @@ function revoke(database: Database, { agentId, id, at, caller }: OwnWebhook, pla
     if (before === null) return false;
     if (overlapEnd(before[previous], at) === null) return true;
     const metadata = { webhook_id: id, ...rotated };
-    await recordOf(database, 'webhook.secret_revoked', { agentId, metadata, at }, session);
+    await recordOf(database, 'webhook.secret_revoked', { agentId, metadata, at, caller }, session);
     return true;
   });
 }
@@ -147,8 +147,14 @@ function overlapEnd(previous: { expiresAt: Date } | undefined, now: Date): Date 
 function recordOf(
   database: Database,
   action: AuditAction,
-  { agentId, metadata, at }: { agentId: string; metadata: Record<string, unknown>; at: Date },
-  session: Parameters<typeof recordAudit>[2],
+  {
+    agentId,
+    metadata,
+    at,
+    caller,
+  }: Pick<NewSecret, 'agentId' | 'at' | 'caller'> & { metadata: Record<string, unknown> },
+  session: ClientSession,
 ): Promise<void> {
-  return recordAudit(database, { actor: agentActor(agentId), action, targetId: agentId, metadata, at }, session);
+  const event = { actor: callerActor(agentId, caller), action, targetId: agentId, metadata, at };
+  return recordAudit(database, event, session);
 }

@@ -4,10 +4,10 @@ import type { WebhookEvent } from '../../contract/events';
 import { inboxInId, type InboxInGuard } from '../../domain/guards';
 import { switchedOff, switchedOn, type InboxMoment } from '../../domain/webhook-activity';
 import type { WebhookFilter } from '../../domain/webhook-filter';
-import { agentActor, recordAudit } from '../schema/audit';
+import { callerActor, recordAudit } from '../schema/audit';
 import { CLOSED_BREAKER, type SealedKeyPair, type Webhook } from '../schema/collections/webhooks';
 import type { Database } from '../schema/database';
-import { withTransactionOnBy, type Caller } from '../schema/prove-caller';
+import { withTransactionOnBy, type Caller, type OwnerCaller } from '../schema/prove-caller';
 import { noteReleased } from './attempts/retry-requests';
 
 /** What is to change; absent = stays. Null takes a description, a filter, a rate limit or the key pair away. */
@@ -24,6 +24,15 @@ export interface WebhookChanges {
   keyPair?: SealedKeyPair | null | undefined;
 }
 
+export interface WebhookUpdate {
+  agentId: string;
+  id: string;
+  changes: WebhookChanges;
+  at: Date;
+  /** The agent with the key of its call, or the owner with its claim, which the commit proves; absent = it is no call. */
+  caller?: Caller | OwnerCaller;
+}
+
 /**
  * Changes a webhook (webhooks.md §11.4). Each attempt starts with a conditional update of the same document, so it is
  * before this commit or sees all of it. Fields that are not named stay: of two changes at once both are in force.
@@ -37,18 +46,11 @@ export interface WebhookChanges {
  * starts, what waits is kept. On: the circuit is closed, first attempts are found by the sweep, and failed ones by the
  * outbox row that is part of this commit. A crash leaves all of it or nothing.
  * @returns as it is then; null when the agent has no such webhook
- * @param caller the agent with the key of its call, which the commit proves; absent = it is no call of an agent
- * @throws AppError UNAUTHORIZED, SUSPENDED when the caller's key or account ended
+ * @throws AppError UNAUTHORIZED, SUSPENDED when the caller's key or account ended; AGENT_NOT_FOUND when the claim did
  */
 export async function updateWebhook(
   database: Database,
-  {
-    agentId,
-    id,
-    changes,
-    at,
-    caller,
-  }: { agentId: string; id: string; changes: WebhookChanges; at: Date; caller?: Caller },
+  { agentId, id, changes, at, caller }: WebhookUpdate,
 ): Promise<Webhook | null> {
   return withTransactionOnBy(database, { id: inboxInId(agentId), caller }, async (session) => {
     const before = await database.webhooks.findOneAndUpdate({ _id: id, agentId }, updateOf(agentId, changes), {
@@ -63,7 +65,7 @@ export async function updateWebhook(
       await database.webhooks.updateOne({ _id: id }, { $set: { keyPair: changes.keyPair } }, { session });
     }
     const fields = Object.entries(changes).flatMap(([name, value]) => (value === undefined ? [] : [name]));
-    if (fields.length > 0) await record(database, { agentId, webhookId: id, fields, at }, session);
+    if (fields.length > 0) await record(database, { agentId, webhookId: id, fields, at, caller }, session);
     return database.webhooks.findOne({ _id: id }, { session });
   });
 }
@@ -122,11 +124,18 @@ async function moveInbox(database: Database, agentId: string, session: ClientSes
 /** Never what the fields hold: URLs carry tokens of the receiver. */
 function record(
   database: Database,
-  { agentId, webhookId, fields, at }: { agentId: string; webhookId: string; fields: string[]; at: Date },
+  {
+    agentId,
+    webhookId,
+    fields,
+    at,
+    caller,
+  }: Pick<WebhookUpdate, 'agentId' | 'at' | 'caller'> & { webhookId: string; fields: string[] },
   session: ClientSession,
 ): Promise<void> {
   const metadata = { webhook_id: webhookId, fields: fields.sort() };
-  const event = { actor: agentActor(agentId), action: 'webhook.updated' as const, targetId: agentId, metadata, at };
+  const actor = callerActor(agentId, caller);
+  const event = { actor, action: 'webhook.updated' as const, targetId: agentId, metadata, at };
   return recordAudit(database, event, session);
 }
 

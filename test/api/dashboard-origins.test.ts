@@ -1,4 +1,5 @@
 import { DASHBOARD_ENDPOINTS } from '../../contract/endpoints-dashboard';
+import { OWNER_WEBHOOK_ENDPOINTS } from '../../contract/endpoints-owner-webhooks';
 import { PAUSE_ENDPOINTS } from '../../contract/endpoints-pause';
 import { createTestAgent } from '../support/agents';
 import { callAs, claim, signInOwner } from '../support/owners';
@@ -12,7 +13,9 @@ describe('calls that pages of other sites make', () => {
     env: { DASHBOARD_ORIGINS: LISTED, PUBLIC_BASE_URL: 'https://chat.example.com' },
   });
 
-  const unsafe = [...DASHBOARD_ENDPOINTS, ...PAUSE_ENDPOINTS].filter(({ method }) => method !== 'GET');
+  const unsafe = [...DASHBOARD_ENDPOINTS, ...PAUSE_ENDPOINTS, ...OWNER_WEBHOOK_ENDPOINTS].filter(
+    ({ method }) => method !== 'GET',
+  );
 
   test.each(unsafe.map((endpoint) => [`${endpoint.method} ${endpoint.path}`, endpoint] as const))(
     'dashboard#6: %s from a foreign origin is 403, before anything else, and changes nothing',

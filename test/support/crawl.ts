@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { DASHBOARD_ENDPOINTS } from '../../contract/endpoints-dashboard';
 import { PAUSE_ENDPOINTS } from '../../contract/endpoints-pause';
 import { OWNER_VIEW_ENDPOINTS } from '../../contract/endpoints-owner-views';
+import { OWNER_WEBHOOK_ENDPOINTS } from '../../contract/endpoints-owner-webhooks';
 import type { CallAnswer, TestAgent } from './agents';
 import type { TestOwner } from './owners';
 
@@ -40,6 +41,9 @@ export async function crawlAgent(
       `/messages?conversation_id=${id}&before_seq=x`,
     ]),
     '/presence',
+    '/webhooks',
+    '/webhooks/whk_unknown/deliveries',
+    '/webhooks/whk_unknown/deliveries/whd_unknown',
     ...[...places.targets, 'nobody-at-all'].map((handle) => `/profiles/@${handle}`),
     ...[...places.groupIds, 'grp_unknown'].map((id) => `/groups/${id}`),
     '/no-such-view',
@@ -73,7 +77,7 @@ export function agentCalls(handle: string, places: CrawlPlaces): { method: strin
     places.targets[0],
     places.groupIds[0],
   ];
-  return [...DASHBOARD_ENDPOINTS, ...OWNER_VIEW_ENDPOINTS, ...PAUSE_ENDPOINTS]
+  return [...DASHBOARD_ENDPOINTS, ...OWNER_VIEW_ENDPOINTS, ...PAUSE_ENDPOINTS, ...OWNER_WEBHOOK_ENDPOINTS]
     .filter(({ path }) => path.includes('/:handle'))
     .map(({ method, path }) => ({
       method,
@@ -82,6 +86,8 @@ export function agentCalls(handle: string, places: CrawlPlaces): { method: strin
         .replace(':handle', handle)
         .replace(':target', target)
         .replace(':group_id', group)
+        .replace(':id', 'whk_unknown')
+        .replace(':delivery_id', 'whd_unknown')
         .replace(/\/messages$/, `/messages?conversation_id=${conversation}`),
     }));
 }

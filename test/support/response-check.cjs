@@ -5,12 +5,12 @@ const { ENDPOINTS } = require('../../dist/contract/endpoints');
 const { DASHBOARD_ENDPOINTS } = require('../../dist/contract/endpoints-dashboard');
 const { PAUSE_ENDPOINTS } = require('../../dist/contract/endpoints-pause');
 const { OWNER_VIEW_ENDPOINTS } = require('../../dist/contract/endpoints-owner-views');
+const { OWNER_WEBHOOK_ENDPOINTS } = require('../../dist/contract/endpoints-owner-webhooks');
 
 /** What the dashboard calls is not in the public document, but declared and checked like everything else. */
-const OF_OWNERS = [...DASHBOARD_ENDPOINTS, ...PAUSE_ENDPOINTS, ...OWNER_VIEW_ENDPOINTS].map((endpoint) => ({
-  ...endpoint,
-  isInternal: false,
-}));
+const OF_OWNERS = [...DASHBOARD_ENDPOINTS, ...PAUSE_ENDPOINTS, ...OWNER_VIEW_ENDPOINTS, ...OWNER_WEBHOOK_ENDPOINTS].map(
+  (endpoint) => ({ ...endpoint, isInternal: false }),
+);
 
 /** Served, but not part of the public surface (conventions.md §17): only their refusals are checked. */
 const UNLISTED = /^\/(internal\/|docs(\/|$)|app(\/|$)|c\/|avatars\/|x402\/|v1\/ws$)/;

@@ -17,6 +17,7 @@ import {
 import { findWebhook } from '../../../store/webhooks/webhooks';
 import { logCursorOf, parseLogCursor } from '../../http/cursors';
 import { agentRoute, type AgentContext, type Reply, type Route } from '../../http/route';
+import { byAgent, type WebhookCall } from '../../http/webhook-call';
 
 export interface WebhookLogDeps {
   database: Database;
@@ -28,13 +29,14 @@ const LOOK_EVERY_MS = 200;
 /** What was sent to an endpoint, and sending it again: webhooks.md §11.1, §11.2. */
 export function webhookLogRoutes(deps: WebhookLogDeps): Route[] {
   return [
-    agentRoute(listWebhookDeliveries, (ctx) => list(ctx, deps)),
-    agentRoute(getWebhookDelivery, (ctx) => show(ctx, deps)),
-    agentRoute(redeliverWebhook, (ctx) => redeliver(ctx, deps)),
+    agentRoute(listWebhookDeliveries, (ctx) => showDeliveries(ctx, deps)),
+    agentRoute(getWebhookDelivery, (ctx) => showDelivery(ctx, deps)),
+    agentRoute(redeliverWebhook, (ctx) => redeliver(byAgent(ctx), deps)),
   ];
 }
 
-async function list(ctx: AgentContext, { database }: WebhookLogDeps): Promise<Reply> {
+/** A page of deliveries, for the agent and for its owner. @throws AppError NOT_FOUND, VALIDATION_ERROR */
+export async function showDeliveries(ctx: AgentContext, { database }: WebhookLogDeps): Promise<Reply> {
   const webhook = await getWebhook(ctx, database);
   const { cursor, ...query } = ctx.validate(deliveriesQuerySchema, Object.fromEntries(ctx.query));
   const before = cursor === undefined || cursor === '' ? undefined : parseLogCursor(cursor);
@@ -47,7 +49,8 @@ async function list(ctx: AgentContext, { database }: WebhookLogDeps): Promise<Re
   return { status: 200, body: { deliveries: page.map((row) => presentDelivery(row, facts)), next_cursor } };
 }
 
-async function show(ctx: AgentContext, { database }: WebhookLogDeps): Promise<Reply> {
+/** One of them. @throws AppError NOT_FOUND */
+export async function showDelivery(ctx: AgentContext, { database }: WebhookLogDeps): Promise<Reply> {
   const webhook = await getWebhook(ctx, database);
   const of = { webhookId: webhook._id, id: ctx.params['delivery_id'] ?? '', now: ctx.now };
   const delivery = await findDelivery(database, of);
@@ -55,7 +58,8 @@ async function show(ctx: AgentContext, { database }: WebhookLogDeps): Promise<Re
   return { status: 200, body: presentDeliveryDetail(delivery, await factsOf(ctx, database, webhook, [delivery])) };
 }
 
-async function redeliver(ctx: AgentContext, { database }: WebhookLogDeps): Promise<Reply> {
+/** Sends one again. @throws AppError NOT_FOUND, FORBIDDEN (409), WEBHOOK_DELIVERY_FAILED; as `withTransactionBy` */
+export async function redeliver(ctx: WebhookCall, { database }: WebhookLogDeps): Promise<Reply> {
   const isEmpty = (await ctx.readText()) === '';
   const { wait } = ctx.validate(redeliverSchema, isEmpty ? {} : await ctx.readBody());
   const { delivery, webhook } = accepted(
@@ -64,7 +68,7 @@ async function redeliver(ctx: AgentContext, { database }: WebhookLogDeps): Promi
       webhookId: ctx.params['id'] ?? '',
       deliveryId: ctx.params['delivery_id'] ?? '',
       token: randomUUID(),
-      caller: ctx.agent,
+      caller: ctx.caller,
       now: ctx.now,
     }),
   );

@@ -22,6 +22,7 @@ import { knownSince, type RecoveryScope } from '../../../store/webhooks/recovery
 import { findWebhook } from '../../../store/webhooks/webhooks';
 import { happeningsCursorOf, parseHappeningsCursor } from '../../http/cursors';
 import { agentRoute, type AgentContext, type Reply, type Route } from '../../http/route';
+import { byAgent, type WebhookCall } from '../../http/webhook-call';
 
 export interface WebhookRecoveryDeps {
   database: Database;
@@ -34,12 +35,13 @@ const LOOKS_MAX = 20;
 /** What an endpoint missed: webhooks.md §11.2. */
 export function webhookRecoveryRoutes(deps: WebhookRecoveryDeps): Route[] {
   return [
-    agentRoute(recoverWebhook, (ctx) => recover(ctx, deps)),
+    agentRoute(recoverWebhook, (ctx) => recover(byAgent(ctx), deps)),
     agentRoute(listWebhookEvents, (ctx) => listEvents(ctx, deps)),
   ];
 }
 
-async function recover(ctx: AgentContext, { database }: WebhookRecoveryDeps): Promise<Reply> {
+/** Has sent what an endpoint missed. @throws AppError NOT_FOUND, VALIDATION_ERROR, FORBIDDEN (409); as `withTransactionBy` */
+export async function recover(ctx: WebhookCall, { database }: Pick<WebhookRecoveryDeps, 'database'>): Promise<Reply> {
   const { since, until, status = null } = ctx.validate(recoverSchema, await ctx.readBody());
   if (until !== undefined && until <= since) throw emptyTime();
   const webhook = await getWebhook(ctx, database);
@@ -48,7 +50,7 @@ async function recover(ctx: AgentContext, { database }: WebhookRecoveryDeps): Pr
   const scope: RecoveryScope = { since, until: until === undefined || until > ctx.now ? ctx.now : until, status };
   const matched = await countMissing(database, webhook, scope, ctx.now);
   const jobId = randomUUID();
-  const asked = { webhook, jobId, scope, matched, caller: ctx.agent, now: ctx.now };
+  const asked = { webhook, jobId, scope, matched, caller: ctx.caller, now: ctx.now };
   if (!(await requestRecovery(database, asked))) throw inactive();
   return { status: 202, body: { job_id: jobId, matched } };
 }

@@ -27,6 +27,7 @@ import { findWebhook } from '../../../store/webhooks/webhooks';
 import { fieldFault } from '../../http/field-fault';
 import { requireReachable } from '../../http/reachable-url';
 import { agentRoute, type AgentContext, type Reply, type Route } from '../../http/route';
+import { byAgent, type WebhookCall } from '../../http/webhook-call';
 import { requireAllowed, webhookNotFound } from '../../http/webhook-faults';
 import type { WebhookDeps } from './webhooks';
 
@@ -82,21 +83,33 @@ function filterOf(given: WebhookFilterInput): WebhookFilter | null {
   return Object.keys(filter).length === 0 ? null : filter;
 }
 
-async function rotate(ctx: AgentContext, { database, secrets }: WebhookDeps): Promise<Reply> {
+async function rotate(ctx: AgentContext, deps: WebhookDeps): Promise<Reply> {
   const isEmpty = (await ctx.readText()) === '';
-  const { overlap_seconds, force, ...body } = ctx.validate(rotateSecretSchema, isEmpty ? {} : await ctx.readBody());
+  return rotateTo(byAgent(ctx), ctx.validate(rotateSecretSchema, isEmpty ? {} : await ctx.readBody()), deps);
+}
+
+/**
+ * Makes a secret the one that attempts are signed with, for the agent and for its owner.
+ * @param wanted without a secret it is a fresh one
+ * @throws AppError NOT_FOUND, VALIDATION_ERROR, ROTATION_IN_PROGRESS; as `withTransactionBy`
+ */
+export async function rotateTo(
+  ctx: WebhookCall,
+  wanted: { overlap_seconds: number; force: boolean; secret?: string | undefined },
+  { database, secrets }: WebhookDeps,
+): Promise<Reply> {
   const own = { agentId: ctx.agent._id, id: ctx.params.id ?? '' };
   const webhook = await findWebhook(database, own.agentId, own.id);
   if (webhook === null) throw webhookNotFound();
-  const secret = body.secret ?? randomBytes(32).toString('hex');
+  const secret = wanted.secret ?? randomBytes(32).toString('hex');
   if (secrets.isOf(webhook, secret)) throw fieldFault('secret', 'Expected another secret than the one of now');
   const rotation = await rotateSecret(database, {
     ...own,
     secret: secrets.seal(own.id, secret),
-    overlapMs: overlap_seconds * 1_000,
-    force,
+    overlapMs: wanted.overlap_seconds * 1_000,
+    force: wanted.force,
     at: ctx.now,
-    caller: ctx.agent,
+    caller: ctx.caller,
   });
   if (rotation.kind !== 'rotated') {
     throw rotation.kind === 'unknown' ? webhookNotFound() : new AppError('ROTATION_IN_PROGRESS');

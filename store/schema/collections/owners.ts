@@ -21,6 +21,8 @@ export interface ClaimRow {
   claimedAt: Date;
   /** Grows with every new share link: of several at once each counts those before it. Absent = none yet. */
   linksMade?: number;
+  /** Grows with every write of the owner's that proves its claim (`proveClaim`). Absent = none yet. */
+  provenWrites?: number;
 }
 
 /** A refresh token by its hash: the token itself is never stored. */

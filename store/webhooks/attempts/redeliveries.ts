@@ -1,9 +1,10 @@
 import type { ClientSession } from 'mongodb';
-import { withTransactionBy, type Caller } from '../../schema/prove-caller';
+import { withTransactionBy, type Caller, type OwnerCaller } from '../../schema/prove-caller';
 import { deliveryOrder, WITHOUT_LOG, type Delivery } from '../../schema/collections/deliveries';
 import type { Webhook } from '../../schema/collections/webhooks';
 import type { Database } from '../../schema/database';
 import { webhookDeliveryId } from '../../schema/webhook-ids';
+import { recordOwnerAct } from '../owner-acts';
 import { markReplayed, replayIdOf, replayOf } from './replay';
 
 /** What an agent asks to be sent once more (webhooks.md §11.2). */
@@ -13,8 +14,8 @@ export interface Redelivery {
   deliveryId: string;
   /** Fresh for each call: what was received may be asked for again and again. */
   token: string;
-  /** The agent with the key of its call, which the commit proves; absent = it is no call of an agent. */
-  caller?: Caller;
+  /** The agent with the key of its call, or the owner with its claim, which the commit proves; absent = it is no call. */
+  caller?: Caller | OwnerCaller;
   now: Date;
 }
 
@@ -51,6 +52,8 @@ export function redeliver(database: Database, input: Redelivery): Promise<Redeli
     const delivery = replayOf(original, id, { order: deliveryOrder(original.position ?? 0, now), now });
     await mark(database, original, { id, now, session });
     await database.deliveries.insertOne(delivery, { session });
+    const metadata = { webhook_id: webhookId, delivery_id: deliveryId };
+    await recordOwnerAct(database, { agentId, caller, action: 'webhook.redelivered', metadata, at: now }, session);
     return { kind: 'redelivered', delivery, webhook };
   });
 }

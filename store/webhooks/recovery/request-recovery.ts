@@ -1,8 +1,9 @@
 import { newOutboxId } from '../../../platform/ids';
-import { withTransactionBy, type Caller } from '../../schema/prove-caller';
+import { withTransactionBy, type Caller, type OwnerCaller } from '../../schema/prove-caller';
 import { findInboxIn } from '../../inbox/inbox';
 import type { Webhook } from '../../schema/collections/webhooks';
 import type { Database } from '../../schema/database';
+import { recordOwnerAct } from '../owner-acts';
 import { lookForMissing, rangeOf } from './never-made';
 import { countOwed } from './owed';
 import { knownSince, type RecoveryScope } from './scope';
@@ -13,22 +14,25 @@ const COUNTED_MAX = 10_000;
 const LOOKED_MAX = 1_000;
 const LOOKS_MAX = 20;
 
+export interface RecoveryRequest {
+  webhook: Webhook;
+  /** Names the flow. */
+  jobId: string;
+  scope: RecoveryScope;
+  matched: number;
+  /** The agent with the key of its call, or the owner with its claim, which the commit proves; absent = it is no call. */
+  caller?: Caller | OwnerCaller;
+  now: Date;
+}
+
 /**
  * Has a recovery started: the row and the look that the webhook is there and active are one commit, and the relay starts
  * the flow. A repeat is another recovery, which finds nothing left of what the first one sent.
- * @param caller the agent with the key of its call, which the commit proves; absent = it is no call of an agent
  * @returns false when the webhook is inactive or gone by now
  */
 export function requestRecovery(
   database: Database,
-  {
-    webhook,
-    jobId,
-    scope,
-    matched,
-    caller,
-    now,
-  }: { webhook: Webhook; jobId: string; scope: RecoveryScope; matched: number; caller?: Caller; now: Date },
+  { webhook, jobId, scope, matched, caller, now }: RecoveryRequest,
 ): Promise<boolean> {
   const { _id: webhookId, agentId: targetId } = webhook;
   const _id = newOutboxId();
@@ -42,6 +46,10 @@ export function requestRecovery(
       { _id, kind: 'webhook.recovery', targetId, webhookId, jobId, ...scope, matched, createdAt: now },
       { session },
     );
+    const [since, until] = [scope.since.toISOString(), scope.until.toISOString()];
+    const metadata = { webhook_id: webhookId, job_id: jobId, since, until };
+    const act = { agentId: targetId, caller, action: 'webhook.recovery_requested' as const, metadata, at: now };
+    await recordOwnerAct(database, act, session);
     return true;
   });
 }
