@@ -2,6 +2,7 @@ import { explainQueries } from '../../bench/explain';
 import type { Webhook } from '../../store/schema/collections/webhooks';
 import { findInboxIn } from '../../store/inbox/inbox';
 import { lastOf, readLogged } from '../../store/webhooks/log/event-log';
+import { readBacklog } from '../../store/webhooks/log/backlog';
 import { findDelivery, listDeliveries } from '../../store/webhooks/log/delivery-log';
 import { countMissing } from '../../store/webhooks/recovery/request-recovery';
 import { readOwed } from '../../store/webhooks/recovery/owed';
@@ -58,6 +59,15 @@ describe('queries of the delivery log', () => {
       expect({ one, scans: one.isCollectionScan }).toEqual({ one, scans: false });
       expect(one.indexes).toContain(index);
       expect({ one, isBounded: one.docsExamined <= examinedMax }).toEqual({ one, isBounded: true });
+    }
+  });
+
+  test('the backlog of an endpoint is counted by indexes, and looks at no more rows than it counts', async () => {
+    const all = await explainQueries(database, () => readBacklog(database, webhook._id));
+    const used = new Set(all.flatMap(({ indexes }) => indexes));
+    expect(used).toEqual(new Set(['webhook_status_order', 'webhook_ended_created', 'failed_webhook_due']));
+    for (const one of all) {
+      expect({ one, isBounded: !one.isCollectionScan && one.docsExamined <= 41 }).toEqual({ one, isBounded: true });
     }
   });
 
