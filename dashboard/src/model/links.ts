@@ -1,5 +1,5 @@
 import type { Badge } from './agents';
-import { agoLabel, dateLabel, timeLabel, type Place } from './times';
+import { agoLabel, dateLabel, localTime, timeLabel, type Place } from './times';
 import type { ShareLink, UsedShareLink } from './wire';
 
 /** docs/contract/gateway.md §6.1. */
@@ -65,14 +65,6 @@ export function linkChange(draft: LinkDraft, before: LinkDraft): LinkChange {
     ...(isChanged('messages') ? { max_messages: countOf(draft.messages) } : {}),
     ...(isChanged('asksForMail') ? { require_email: draft.asksForMail } : {}),
   };
-}
-
-/** A time in the reader's zone, to the minute. */
-function localTime(iso: string): string {
-  const at = new Date(iso);
-  const two = (part: number): string => String(part).padStart(2, '0');
-  const day = [String(at.getFullYear()).padStart(4, '0'), two(at.getMonth() + 1), two(at.getDate())].join('-');
-  return `${day}T${two(at.getHours())}:${two(at.getMinutes())}`;
 }
 
 /** What a link is called; one without a name by the beginning of its token. */

@@ -48,12 +48,11 @@ const isEmpty = (value: object): boolean => Object.keys(value).length === 0;
 const UNSEEN = /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 
 /** JSON that shows what it holds. It is still the same JSON. */
-export function jsonOf(value: unknown): string {
-  return JSON.stringify(value, null, 2).replace(
-    UNSEEN,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-}
+export const jsonOf = (value: unknown): string => visibleJson(JSON.stringify(value, null, 2));
+
+/** The same of text that is JSON already. */
+export const visibleJson = (json: string): string =>
+  json.replace(UNSEEN, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 /** The line that stands for a message where another one answers it. */
 export function quoteOf(message: Pick<Message, 'content' | 'is_own' | 'sender_handle'>): string {

@@ -1,4 +1,4 @@
-export const SECTIONS = ['chats', 'talk', 'contacts', 'blocks', 'activity', 'settings'] as const;
+export const SECTIONS = ['chats', 'talk', 'contacts', 'blocks', 'activity', 'webhooks', 'settings'] as const;
 export type Section = (typeof SECTIONS)[number];
 
 /** A screen of the page. */
@@ -8,8 +8,8 @@ export type Route =
   | { screen: 'keys' }
   | { screen: 'agent'; handle: string; section: Section; conversationId: string | null };
 
-/** Sections with something that has an id of its own: a conversation, or one of the owner's chats. */
-const OPENED: readonly Section[] = ['chats', 'talk'];
+/** Sections with something that has an id of its own: a conversation, one of the owner's chats, or a webhook. */
+const OPENED: readonly Section[] = ['chats', 'talk', 'webhooks'];
 
 /** Instead of the id of a chat: one that nothing was said in yet. */
 export const NEW_CHAT = 'new';

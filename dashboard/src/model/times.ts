@@ -54,6 +54,25 @@ export function listTimeLabel(iso: string, nowMs: number, place: Place = {}): st
   return new Intl.DateTimeFormat(place.locale, short).format(new Date(iso));
 }
 
+/** `now`, `in 5 minutes`, `in 2 days`: never later than it is. */
+export function inLabel(iso: string, nowMs: number, { locale }: Place = {}): string {
+  const ms = Date.parse(iso) - nowMs;
+  if (ms <= 0) return 'now';
+  if (ms < MINUTE_MS) return 'in less than a minute';
+  const ahead = new Intl.RelativeTimeFormat(locale ?? 'en', { numeric: 'always' });
+  if (ms < HOUR_MS) return ahead.format(Math.floor(ms / MINUTE_MS), 'minute');
+  if (ms < DAY_MS) return ahead.format(Math.floor(ms / HOUR_MS), 'hour');
+  return ahead.format(Math.floor(ms / DAY_MS), 'day');
+}
+
+/** As fields of date and time have it, in the reader's zone and to the minute: `2027-03-12T14:05`. */
+export function localTime(iso: string): string {
+  const at = new Date(iso);
+  const two = (part: number): string => String(part).padStart(2, '0');
+  const day = [String(at.getFullYear()).padStart(4, '0'), two(at.getMonth() + 1), two(at.getDate())].join('-');
+  return `${day}T${two(at.getHours())}:${two(at.getMinutes())}`;
+}
+
 /** `just now`, `5 minutes ago`, `2 days ago` */
 export function agoLabel(iso: string, nowMs: number, { locale }: Place = {}): string {
   const ms = Math.max(0, nowMs - Date.parse(iso));

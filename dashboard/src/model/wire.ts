@@ -11,6 +11,9 @@ import type { PaymentSettingsView } from '../../../contract/payments';
 import type { LinkUsageView, LinkView } from '../../../contract/public-chat';
 import type { TurnSlotsView } from '../../../contract/turn-slots';
 import type { AgentProfileView, ClaimedAgentView, OwnerView } from '../../../contract/owners';
+import type { OwnerWebhookView } from '../../../contract/owner-webhooks';
+import type { WebhookDeliveryDetail, WebhookDeliveryView } from '../../../contract/webhook-log';
+import type { rotatedSecretSchema, WebhookTestView } from '../../../contract/webhook-settings';
 import type {
   OwnerBlockView,
   OwnerContactView,
@@ -59,6 +62,16 @@ export type NewShareLink = ShareLink & { token: string; url: string };
 /** What strangers pay for a turn. */
 export type PaymentSettings = PaymentSettingsView;
 export type TurnSlots = TurnSlotsView;
+
+/** An endpoint that the agent has registered, and how it does. */
+export type Webhook = OwnerWebhookView;
+/** One event for one endpoint. */
+export type Delivery = WebhookDeliveryView;
+/** The same with its request and its attempts. */
+export type DeliveryDetail = WebhookDeliveryDetail;
+export type WebhookTest = WebhookTestView;
+/** A signing secret, which is shown once. */
+export type RotatedSecret = z.infer<typeof rotatedSecretSchema>;
 
 /** What of an agent changed. */
 export type Scope = 'profile' | 'pause' | 'events' | 'contacts' | 'blocks' | 'conversations' | 'messages' | 'presence';

@@ -29,7 +29,7 @@ export interface ApiDeps {
   onSignedOut: () => void;
 }
 
-type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 export interface OpenOptions {
   body?: object;

@@ -15,6 +15,7 @@ import type { Api } from './api';
 import { gatewayCalls, keyCalls } from './gateway-calls';
 import { query } from './query';
 import { sharingCalls } from './sharing-calls';
+import { webhookCalls } from './webhook-calls';
 
 export const CONVERSATIONS_PAGE = 50;
 export const LIST_PAGE = 100;
@@ -37,6 +38,7 @@ export function createCalls(api: Api) {
     ...gatewayCalls(api),
     ...keyCalls(api),
     ...sharingCalls(api),
+    ...webhookCalls(api),
   };
 }
 
