@@ -8,6 +8,7 @@ import './styles/shell.css';
 import './styles/chat.css';
 import './styles/talk.css';
 import './styles/screens.css';
+import './styles/webhooks.css';
 
 const container = document.getElementById('root');
 if (container === null) throw new Error('index.html has no #root');

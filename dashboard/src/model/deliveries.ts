@@ -139,15 +139,23 @@ export function curlOf({ headers, body }: DeliveryDetail['request'], url: string
   const shown = Object.entries(headers).filter(([name]) => !NOT_COPIED.test(name));
   const all = shown.length === 0 ? [['content-type', 'application/json'] as const] : shown;
   return [
-    `curl -X POST ${quoted(url)}`,
+    `curl -X POST ${quoted(hrefOf(url))}`,
     ...all.map(([name, value]) => `-H ${quoted(`${name}: ${value}`)}`),
     `--data-raw ${quoted(visibleJson(body))}`,
   ].join(' \\\n  ');
+}
+
+/** As browsers and curl send it: everything beyond plain characters is encoded. */
+function hrefOf(url: string): string {
+  try {
+    return new URL(url).href;
+  } catch {
+    return encodeURI(url);
+  }
 }
 
 /** Between single quotes a shell takes everything as it is; they themselves stand between others. */
 const quoted = (text: string): string => `'${text.replace(CONTROL, ' ').replaceAll("'", `'\\''`)}'`;
 
 /** Not in JSON or in a header, but whoever copies this trusts the page. */
-// eslint-disable-next-line no-control-regex -- these are what is meant
 const CONTROL = /[\u0000-\u001f]/g;

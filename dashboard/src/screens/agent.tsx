@@ -18,6 +18,7 @@ import { Chats } from './chats';
 import { Contacts } from './contacts';
 import { Settings } from './settings';
 import { Talk } from './talk';
+import { Webhooks } from './webhooks';
 
 const NAMES: Readonly<Record<Section, { text: string; icon: IconName }>> = {
   chats: { text: 'Chats', icon: 'chats' },
@@ -25,6 +26,7 @@ const NAMES: Readonly<Record<Section, { text: string; icon: IconName }>> = {
   contacts: { text: 'Contacts', icon: 'people' },
   blocks: { text: 'Blocks', icon: 'blocks' },
   activity: { text: 'Activity', icon: 'activity' },
+  webhooks: { text: 'Webhooks', icon: 'hook' },
   settings: { text: 'Settings', icon: 'settings' },
 };
 
@@ -114,6 +116,8 @@ function SectionBody({ agent, route }: { agent: ClaimedAgent; route: AgentRoute 
       return <Blocks handle={agent.handle} />;
     case 'activity':
       return <Activity handle={agent.handle} />;
+    case 'webhooks':
+      return <Webhooks agent={agent} webhookId={route.conversationId} />;
     case 'settings':
       return <Settings agent={agent} />;
   }

@@ -3,8 +3,22 @@ import { useAction } from '../state/action';
 import { Icon } from './icons';
 import { Problem } from './problem';
 
-/** Puts a text into the clipboard. @param label what it is, for those who do not see what stands beside the button */
-export function CopyButton({ label, value, isSmall = false }: { label: string; value: string; isSmall?: boolean }) {
+/**
+ * Puts a text into the clipboard.
+ * @param label what it is, for those who do not see what stands beside the button
+ * @param text what the button says
+ */
+export function CopyButton({
+  label,
+  value,
+  text = 'Copy',
+  isSmall = false,
+}: {
+  label: string;
+  value: string;
+  text?: string;
+  isSmall?: boolean;
+}) {
   const [copied, setCopied] = useState<string | null>(null);
   const { error, run } = useAction();
   const copy = (): void =>
@@ -19,9 +33,9 @@ export function CopyButton({ label, value, isSmall = false }: { label: string; v
         type="button"
         className={`button ${isSmall ? 'small' : ''}`}
         onClick={copy}
-        aria-label={`${isCopied ? 'Copied' : 'Copy'}: ${label}`}
+        aria-label={`${isCopied ? 'Copied' : text}: ${label}`}
       >
-        <Icon name={isCopied ? 'check' : 'copy'} size={isSmall ? 15 : 18} /> {isCopied ? 'Copied' : 'Copy'}
+        <Icon name={isCopied ? 'check' : 'copy'} size={isSmall ? 15 : 18} /> {isCopied ? 'Copied' : text}
       </button>
       <Problem>{error === null ? null : 'This browser does not let pages copy: select it by hand.'}</Problem>
     </>

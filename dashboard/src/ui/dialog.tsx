@@ -20,7 +20,7 @@ export function Dialog({
     const element = dialog.current;
     element?.showModal();
     // Else the focus is on what stands first, which closes it.
-    element?.querySelector('input')?.focus();
+    element?.querySelector<HTMLElement>('input, select, textarea')?.focus();
     return () => element?.close();
   }, []);
   return (
