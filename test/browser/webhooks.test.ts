@@ -35,8 +35,7 @@ const hook = async (description = 'Bookings'): Promise<string> => {
 };
 const say = (text: string): Promise<CallAnswer> =>
   as(peer, 'POST', '/v1/messages', { to: ada.agent.handle, client_msg_id: randomUUID(), content: { text } });
-const path = (id?: string): string =>
-  `/app/agents/${ada.agent.handle}/webhooks${id === undefined ? '' : `/${id}`}`;
+const path = (id?: string): string => `/app/agents/${ada.agent.handle}/webhooks${id === undefined ? '' : `/${id}`}`;
 
 const card = (page: Page, name = 'Bookings'): Locator => page.getByRole('region', { name, exact: true });
 const dialog = (page: Page): Locator => page.getByRole('dialog');
@@ -66,7 +65,9 @@ describe('webhooks §12: endpoints on the page', () => {
     await card(page).getByText('Healthy').waitFor();
     await say('private one');
     await card(page).getByText('Failing').waitFor();
-    await card(page).getByText(/^1 failure in a row/).waitFor();
+    await card(page)
+      .getByText(/^1 failure in a row/)
+      .waitFor();
     await card(page)
       .getByText(/^1 delivery waits; the next attempt (now|in)/)
       .waitFor();
@@ -122,7 +123,9 @@ describe('webhooks §12: endpoints on the page', () => {
     expect(await page.evaluate('navigator.clipboard.readText()')).toBe(secret);
     await pages.picture(page, 'webhook-secret');
     await press(dialog(page), 'Done');
-    await card(page).getByText(`…${secret.slice(-4)}`).waitFor();
+    await card(page)
+      .getByText(`…${secret.slice(-4)}`)
+      .waitFor();
     await card(page)
       .getByText(/^The secret before this one still signs, until/)
       .waitFor();
@@ -138,7 +141,12 @@ describe('webhooks §12: endpoints on the page', () => {
     await press(dialog(page), 'Rotate');
     await dialog(page).getByText('Requests with the old secret are over').waitFor();
     await press(dialog(page), 'Done');
-    await waitFor(async () => (await card(page).getByText(/still signs/).count()) === 0);
+    await waitFor(
+      async () =>
+        (await card(page)
+          .getByText(/still signs/)
+          .count()) === 0,
+    );
   });
 
   test('both published clients are shown, and what is shown can be copied', async () => {
@@ -162,7 +170,9 @@ describe('webhooks §12: deliveries on the page', () => {
     await pages.picture(page, 'deliveries-none');
     await say('private two');
     await rows(page).getByText('Delivered').waitFor();
-    await rows(page).getByRole('button', { name: /message\.new/ }).click();
+    await rows(page)
+      .getByRole('button', { name: /message\.new/ })
+      .click();
     await rows(page).getByText('"private two"').waitFor();
     await rows(page)
       .getByText(/^Attempt 1,/)
@@ -188,7 +198,9 @@ describe('webhooks §12: deliveries on the page', () => {
     const page = await pages.open(owner, path(id));
     await say('private three');
     await rows(page).getByText('Delivered').waitFor();
-    await rows(page).getByRole('button', { name: /message\.new/ }).click();
+    await rows(page)
+      .getByRole('button', { name: /message\.new/ })
+      .click();
     await press(rows(page), 'Redeliver');
     await page.getByRole('status').getByText('message.new is sent again').waitFor();
     await rows(page).nth(1).waitFor();
@@ -233,7 +245,8 @@ describe('webhooks §12: deliveries on the page', () => {
     }
     const page = await pages.open(owner, path(id));
     await rows(page).nth(49).waitFor();
-    await page.getByRole('button', { name: 'Show earlier' }).click();
+    // Coming into view is enough.
+    await page.getByRole('button', { name: 'Show earlier' }).scrollIntoViewIfNeeded();
     await rows(page).nth(59).waitFor();
     expect(await rows(page).count()).toBe(60);
     await page.getByLabel('State').selectOption('dead');
@@ -284,7 +297,9 @@ describe('webhooks §12: deliveries on the page', () => {
     await pages.picture(page, 'phone-webhooks');
     await page.getByRole('link', { name: /^Deliveries of/ }).click();
     await rows(page).getByText('Failed, is repeated').waitFor();
-    await rows(page).getByRole('button', { name: /message\.new/ }).click();
+    await rows(page)
+      .getByRole('button', { name: /message\.new/ })
+      .click();
     await rows(page).getByText('Answer', { exact: true }).first().click();
     await rows(page).getByText('Headers of the answer').first().click();
     await rows(page).scrollIntoViewIfNeeded();
