@@ -41,6 +41,19 @@ export async function recordAudit(database: Database, event: NewAuditEvent, sess
   await database.auditEvents.insertOne(newRow(event), { session });
 }
 
+/**
+ * Records what an owner did for an agent, in the transaction of its fact; nothing when it was the agent itself. For what
+ * agents do all day and another log holds: of somebody who acts for them it has to be known who it was.
+ */
+export async function recordOwnerAct(
+  database: Database,
+  { caller, ...event }: Omit<NewAuditEvent, 'actor'> & { caller: Caller | OwnerCaller | undefined },
+  session: ClientSession,
+): Promise<void> {
+  if (caller === undefined || !('ownerId' in caller)) return;
+  await recordAudit(database, { ...event, actor: callerActor(event.targetId, caller) }, session);
+}
+
 /** Records an event on its own. With a fixed `id` any number of repeats, also at once, leave one event. */
 export async function recordAuditOnce(database: Database, event: NewAuditEvent): Promise<void> {
   await database.auditEvents.insertOne(newRow(event)).catch((error: unknown) => {

@@ -1,4 +1,6 @@
 import type { Database } from '../schema/database';
+import { recordOwnerAct } from '../schema/audit';
+import { withTransactionBy, type OwnerCaller } from '../schema/prove-caller';
 import type { RowOf } from '../outbox/rows';
 
 /** Tests of endpoints on their way from an api to the worker that makes them: what histories must not hold. */
@@ -31,4 +33,18 @@ export async function takeTest(database: Database, testId: string): Promise<Test
 /** Takes back what no worker took. Repeating it finds nothing. */
 export async function dropTest(database: Database, testId: string): Promise<void> {
   await database.outbox.deleteOne({ _id: testId, kind: 'webhook.test' });
+}
+
+/**
+ * Notes that an owner has an endpoint tested, with the proof of its claim, before anything is sent: an api that dies
+ * behind it leaves an event of a test that may not have been made, never a test without an event.
+ * @throws AppError AGENT_NOT_FOUND when the claim is not the owner's any more
+ */
+export function noteOwnerTest(
+  database: Database,
+  { caller, webhookId, event, at }: { caller: OwnerCaller; webhookId: string; event: string; at: Date },
+): Promise<void> {
+  const metadata = { webhook_id: webhookId, event };
+  const act = { caller, action: 'webhook.tested' as const, targetId: caller.agentId, metadata, at };
+  return withTransactionBy(database, caller, (session) => recordOwnerAct(database, act, session));
 }

@@ -1,7 +1,7 @@
 import type { Delivery } from '../../store/schema/collections/deliveries';
 import { CLOSED_BREAKER, type Webhook } from '../../store/schema/collections/webhooks';
 import { redeliver as redeliverInStore } from '../../store/webhooks/attempts/redeliveries';
-import { noteOwnerTest } from '../../store/webhooks/owner-acts';
+import { noteOwnerTest } from '../../store/webhooks/webhook-tests';
 import { requestRecovery } from '../../store/webhooks/recovery/request-recovery';
 import { rotateSecret } from '../../store/webhooks/rotate-secret';
 import { updateWebhook } from '../../store/webhooks/update-webhook';

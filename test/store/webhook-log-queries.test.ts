@@ -64,8 +64,10 @@ describe('queries of the delivery log', () => {
 
   test('the backlog of an endpoint is counted by indexes, and looks at no more rows than it counts', async () => {
     const all = await explainQueries(database, () => readBacklog(database, webhook._id));
-    const used = new Set(all.flatMap(({ indexes }) => indexes));
-    expect(used).toEqual(new Set(['webhook_status_order', 'webhook_ended_created', 'failed_webhook_due']));
+    expect(all).toHaveLength(4);
+    expect(all.flatMap(({ indexes }) => indexes)).toEqual(
+      expect.arrayContaining(['webhook_ended_created', 'failed_webhook_due']),
+    );
     for (const one of all) {
       expect({ one, isBounded: !one.isCollectionScan && one.docsExamined <= 41 }).toEqual({ one, isBounded: true });
     }

@@ -1,7 +1,7 @@
 import { testWebhook } from '../../../contract/endpoints-webhook-settings';
 import { isSystemEvent, PING_EVENT } from '../../../contract/events';
 import { testWebhookSchema, type WebhookTestView } from '../../../contract/webhook-settings';
-import { noteOwnerTest } from '../../../store/webhooks/owner-acts';
+import { noteOwnerTest } from '../../../store/webhooks/webhook-tests';
 import { findWebhook } from '../../../store/webhooks/webhooks';
 import { tryWebhook, type TryDeps } from '../../commands/try-webhook';
 import { agentRoute, type Reply, type Route } from '../../http/route';

@@ -1,10 +1,10 @@
 import type { ClientSession } from 'mongodb';
+import { recordOwnerAct } from '../../schema/audit';
 import { withTransactionBy, type Caller, type OwnerCaller } from '../../schema/prove-caller';
 import { deliveryOrder, WITHOUT_LOG, type Delivery } from '../../schema/collections/deliveries';
 import type { Webhook } from '../../schema/collections/webhooks';
 import type { Database } from '../../schema/database';
 import { webhookDeliveryId } from '../../schema/webhook-ids';
-import { recordOwnerAct } from '../owner-acts';
 import { markReplayed, replayIdOf, replayOf } from './replay';
 
 /** What an agent asks to be sent once more (webhooks.md §11.2). */
@@ -53,7 +53,8 @@ export function redeliver(database: Database, input: Redelivery): Promise<Redeli
     await mark(database, original, { id, now, session });
     await database.deliveries.insertOne(delivery, { session });
     const metadata = { webhook_id: webhookId, delivery_id: deliveryId };
-    await recordOwnerAct(database, { agentId, caller, action: 'webhook.redelivered', metadata, at: now }, session);
+    const act = { caller, action: 'webhook.redelivered' as const, targetId: agentId, metadata, at: now };
+    await recordOwnerAct(database, act, session);
     return { kind: 'redelivered', delivery, webhook };
   });
 }

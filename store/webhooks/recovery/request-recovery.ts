@@ -1,9 +1,9 @@
 import { newOutboxId } from '../../../platform/ids';
+import { recordOwnerAct } from '../../schema/audit';
 import { withTransactionBy, type Caller, type OwnerCaller } from '../../schema/prove-caller';
 import { findInboxIn } from '../../inbox/inbox';
 import type { Webhook } from '../../schema/collections/webhooks';
 import type { Database } from '../../schema/database';
-import { recordOwnerAct } from '../owner-acts';
 import { lookForMissing, rangeOf } from './never-made';
 import { countOwed } from './owed';
 import { knownSince, type RecoveryScope } from './scope';
@@ -48,7 +48,7 @@ export function requestRecovery(
     );
     const [since, until] = [scope.since.toISOString(), scope.until.toISOString()];
     const metadata = { webhook_id: webhookId, job_id: jobId, since, until };
-    const act = { agentId: targetId, caller, action: 'webhook.recovery_requested' as const, metadata, at: now };
+    const act = { caller, action: 'webhook.recovery_requested' as const, targetId, metadata, at: now };
     await recordOwnerAct(database, act, session);
     return true;
   });
