@@ -106,6 +106,8 @@ const ICONS: Readonly<Record<string, IconName>> = {
   'message.received': 'received',
 };
 
+const iconOf = (action: string): IconName => ICONS[action] ?? (action.startsWith('webhook.') ? 'hook' : 'info');
+
 const ACTORS: Readonly<Record<ActivityEvent['actor_type'], string>> = {
   owner: 'An owner',
   agent: 'Your agent',
@@ -117,7 +119,7 @@ function FeedRow({ handle, event }: { handle: string; event: ActivityEvent }) {
   return (
     <li className={`feed-row ${line.tone}`}>
       <span className="feed-icon">
-        <Icon name={ICONS[event.action] ?? 'info'} size={17} />
+        <Icon name={iconOf(event.action)} size={17} />
       </span>
       <div className="feed-text">
         <p>
