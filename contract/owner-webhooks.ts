@@ -18,7 +18,7 @@ export const endpointHealthSchema = z.object({
 
 export const ownerWebhookSchema = webhookSchema.extend({
   health: endpointHealthSchema,
-  /** Of what failed the one that is due first; null when nothing failed. */
+  /** When it is attempted next, as far as that is known: not before the end of a cool-down. */
   next_attempt_at: time,
   /** The end of the circuit's cool-down; null while it is closed, or a probe is on the wire. */
   circuit_open_until: time,

@@ -1,5 +1,5 @@
 import type { OwnerWebhookView } from '../contract/owner-webhooks';
-import { endpointStateOf } from '../domain/endpoint-state';
+import { endpointStateOf, nextAttemptOf } from '../domain/endpoint-state';
 import type { Webhook } from '../store/schema/collections/webhooks';
 import type { Backlog } from '../store/webhooks/log/backlog';
 import { presentWebhook } from './webhook';
@@ -10,6 +10,7 @@ export function presentOwnerWebhook(
   { secretHint, backlog, now }: { secretHint: string | null; backlog: Backlog; now: Date },
 ): OwnerWebhookView {
   const { breaker, active, held } = webhook;
+  const { pending, failed, dead, earliestDue } = backlog;
   const { consecutive, lastFailureAt, openUntil } = breaker;
   return {
     ...presentWebhook(webhook, secretHint, now),
@@ -17,11 +18,10 @@ export function presentOwnerWebhook(
       state: endpointStateOf(webhook),
       consecutive_failures: consecutive,
       last_failure_at: iso(lastFailureAt),
-      pending: backlog.pending,
-      dead: backlog.dead,
+      pending: pending + failed,
+      dead,
     },
-    // Of one that is switched off nothing is attempted, whatever was due.
-    next_attempt_at: active ? iso(backlog.nextAttemptAt) : null,
+    next_attempt_at: iso(nextAttemptOf(webhook, { isWaiting: pending > 0, earliestDue })),
     circuit_open_until: active ? iso(openUntil) : null,
     is_held: held !== null,
   };

@@ -65,7 +65,7 @@ describe('owners watch and repair the webhooks of their agents (webhooks.md §12
     expect(body.webhooks[0]).toEqual({
       ...(await asAda('GET', `/${bad._id}`)).body,
       health: { ...health, pending: 3, dead: 1 },
-      next_attempt_at: due.toISOString(),
+      next_attempt_at: openUntil.toISOString(),
       circuit_open_until: openUntil.toISOString(),
       is_held: false,
     });

@@ -4,12 +4,14 @@ import { countWaiting, earliestDue } from '../attempts/waiting';
 
 /** What waits for an endpoint, and what it never got. Counts stop at 1,000 of each state: it is known then that it is many. */
 export interface Backlog {
-  /** First attempts that wait, and failed deliveries. */
+  /** First attempts that wait. */
   pending: number;
+  /** What failed and is repeated. */
+  failed: number;
   /** Given up within 30 days and not sent again since. */
   dead: number;
-  /** When the first failed delivery is due; null when none failed. */
-  nextAttemptAt: Date | null;
+  /** When the first of what failed is due; null when nothing did. */
+  earliestDue: Date | null;
 }
 
 /** Looks at no more than this many of those that were given up, the newest first. */
@@ -17,12 +19,12 @@ const LOOKED_MAX = 1_000;
 
 /** The backlog of one endpoint: four reads of a bounded number of rows, each by an index. */
 export async function readBacklog(database: Database, webhookId: string): Promise<Backlog> {
-  const [waiting, dead, nextAttemptAt] = await Promise.all([
+  const [waiting, dead, due] = await Promise.all([
     countWaiting(database, webhookId),
     countDead(database, webhookId),
     earliestDue(database, webhookId),
   ]);
-  return { pending: waiting.pending + waiting.failed, dead, nextAttemptAt };
+  return { ...waiting, dead, earliestDue: due };
 }
 
 /** Whether one was sent again stands in no index, so first those that are looked at are bounded, then counted. */
