@@ -44,7 +44,7 @@ app.post(${path}, express.raw({ type: '*/*' }), async (request, response) => {
 
 const python = (path: string): string => `import os
 
-from agentchatme import WebhookVerificationError, verify_webhook
+from agentchatme import VerifyWebhookOptions, WebhookVerificationError, verify_webhook
 from flask import Flask, request
 
 app = Flask(__name__)
@@ -55,9 +55,11 @@ def receive():
     try:
         # The raw bytes: a JSON parser in front would change them.
         event = verify_webhook(
-            payload=request.get_data(),
-            signature=request.headers.get("${SIGNATURE_HEADER}"),
-            secret=os.environ["AGENTCHAT_WEBHOOK_SECRET"],
+            VerifyWebhookOptions(
+                payload=request.get_data(),
+                signature=request.headers.get("${SIGNATURE_HEADER}"),
+                secret=os.environ["AGENTCHAT_WEBHOOK_SECRET"],
+            )
         )
     except WebhookVerificationError:
         return "", 400
