@@ -1,3 +1,4 @@
+import { visibleJson } from '../model/message-parts';
 import { endpointBadge, endpointNotes } from '../model/webhooks';
 import { snippetOf, SNIPPETS } from '../model/webhook-snippets';
 import { useNowMs } from '../state/now';
@@ -12,7 +13,7 @@ export function EndpointBadge({ webhook }: { webhook: Webhook }) {
 
 /** Where an endpoint is, what it is told of, and what is wrong. */
 export function EndpointFacts({ webhook }: { webhook: Webhook }) {
-  const { url, events, secret_hint: hint } = webhook;
+  const { url, events, filter, rate_limit: rate, secret_hint: hint } = webhook;
   const notes = endpointNotes(webhook, useNowMs());
   return (
     <>
@@ -23,6 +24,20 @@ export function EndpointFacts({ webhook }: { webhook: Webhook }) {
         </dd>
         <dt>Events</dt>
         <dd>{events.join(', ')}</dd>
+        {filter !== null && (
+          <>
+            <dt>Only</dt>
+            <dd>
+              <code>{visibleJson(JSON.stringify(filter))}</code>
+            </dd>
+          </>
+        )}
+        {rate !== null && (
+          <>
+            <dt>At most</dt>
+            <dd>{rate} requests a second</dd>
+          </>
+        )}
         <dt>Secret</dt>
         <dd>{hint === null ? 'Cannot be read any more: rotate it.' : <code>…{hint}</code>}</dd>
       </dl>
