@@ -240,13 +240,15 @@ describe('webhooks §11.1: deliveries on the page', () => {
   test('filters become a query that the server takes; half a time is none', () => {
     expect([isFiltered(NO_FILTER), isFiltered({ ...NO_FILTER, event: 'message.new' })]).toEqual([false, true]);
     expect(Object.values(filterQuery(NO_FILTER)).filter((value) => value !== undefined)).toEqual([]);
-    const typed = { status: 'dead', event: 'message.read', since: '2026-03-01T00:00', until: '2026-03-' };
+    const typed = { status: 'dead', event: 'message.read', since: '2026-03-01T00:00', until: '' };
     expect(deliveriesQuerySchema.parse(filterQuery(typed))).toMatchObject({
       status: 'dead',
       event: 'message.read',
       since: new Date('2026-03-01T00:00'),
     });
-    expect(filterQuery(typed)['until']).toBeUndefined();
+    for (const until of ['', '2026-03-', '2026-13-02T00:00', '12026-03-02T00:00']) {
+      expect([until, filterQuery({ ...typed, until })['until']]).toEqual([until, undefined]);
+    }
   });
 
   const rows = (from: number, to: number): Delivery[] =>

@@ -88,8 +88,11 @@ export function filterQuery({ status, event, since, until }: DeliveryFilter): Re
   return { status: status || undefined, event: event || undefined, since: isoOf(since), until: isoOf(until) };
 }
 
+/** As fields of date and time have it, up to the year that the wire knows. */
+const LOCAL_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d/;
+
 function isoOf(local: string): string | undefined {
-  const ms = Date.parse(local);
+  const ms = LOCAL_TIME.test(local) ? Date.parse(local) : NaN;
   return Number.isNaN(ms) ? undefined : new Date(ms).toISOString();
 }
 
