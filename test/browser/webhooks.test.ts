@@ -317,4 +317,17 @@ describe('webhooks §12: deliveries on the page', () => {
     await page.getByRole('link', { name: 'Go to its webhooks' }).click();
     await page.getByText('No webhooks yet').waitFor();
   });
+
+  test('dashboard §9: all sections of an agent fit the screen, from a small phone to a desk', async () => {
+    const page = await pages.open(owner, path());
+    const last = page
+      .getByRole('navigation', { name: /^Sections of/ })
+      .getByRole('link')
+      .last();
+    for (const width of [320, 375, 761, 820, 881, 1_081, 1_280, 1_401]) {
+      await page.setViewportSize({ width, height: 740 });
+      const box = await last.boundingBox();
+      expect([width, box !== null && box.x >= 0 && box.x + box.width <= width]).toEqual([width, true]);
+    }
+  });
 });

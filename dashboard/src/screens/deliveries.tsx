@@ -61,22 +61,27 @@ interface FiltersProps {
 function Filters({ filter, onChange }: FiltersProps) {
   const set = (change: Partial<DeliveryFilter>): void => onChange({ ...filter, ...change });
   return (
-    <div className="filters" role="group" aria-label="Which deliveries">
-      <Choice label="State" value={filter.status} options={STATUSES} onChange={(status) => set({ status })} />
-      <Choice
-        label="Event"
-        value={filter.event}
-        options={EVENTS.map((value) => ({ value, text: value }))}
-        onChange={(event) => set({ event })}
-      />
-      <Moment label="From" value={filter.since} onChange={(since) => set({ since })} />
-      <Moment label="Before" value={filter.until} onChange={(until) => set({ until })} />
-      {isFiltered(filter) && (
-        <button type="button" className="button quiet" onClick={() => onChange(NO_FILTER)}>
-          Show all
-        </button>
-      )}
-    </div>
+    <>
+      <div className="filters-head">
+        <h3>Deliveries</h3>
+        {isFiltered(filter) && (
+          <button type="button" className="button quiet small" onClick={() => onChange(NO_FILTER)}>
+            Show all
+          </button>
+        )}
+      </div>
+      <div className="filters" role="group" aria-label="Which deliveries">
+        <Choice label="State" value={filter.status} options={STATUSES} onChange={(status) => set({ status })} />
+        <Choice
+          label="Event"
+          value={filter.event}
+          options={EVENTS.map((value) => ({ value, text: value }))}
+          onChange={(event) => set({ event })}
+        />
+        <Moment label="From" value={filter.since} onChange={(since) => set({ since })} />
+        <Moment label="Before" value={filter.until} onChange={(until) => set({ until })} />
+      </div>
+    </>
   );
 }
 
