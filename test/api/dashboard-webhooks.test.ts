@@ -1,5 +1,6 @@
 import type { Delivery } from '../../store/schema/collections/deliveries';
 import { CLOSED_BREAKER, type Webhook } from '../../store/schema/collections/webhooks';
+import { withTransactionBy } from '../../store/schema/prove-caller';
 import { redeliver as redeliverInStore } from '../../store/webhooks/attempts/redeliveries';
 import { noteOwnerTest } from '../../store/webhooks/webhook-tests';
 import { requestRecovery } from '../../store/webhooks/recovery/request-recovery';
@@ -238,6 +239,21 @@ describe('owners watch and repair the webhooks of their agents (webhooks.md §12
     expect(await rowOf(webhook._id)).toEqual(before);
     expect(await database.deliveries.find({ webhookId: webhook._id }).toArray()).toEqual([dead]);
     expect([receiver.requests, await acts()]).toEqual([[], []]);
+  });
+
+  test('dashboard I6: from the proof of a claim to the commit nobody can end the claim', async () => {
+    const caller = { agentId: ada.agent._id, ownerId: owner.id };
+    const claim = { _id: caller.agentId };
+    // Also with nothing else to write: what is only read does not stop who writes it.
+    await withTransactionBy(database, caller, () =>
+      expect(database.claims.deleteOne(claim, { maxTimeMS: 300 })).rejects.toMatchObject({
+        codeName: 'MaxTimeMSExpired',
+      }),
+    );
+    expect(await database.claims.deleteOne(claim)).toMatchObject({ deletedCount: 1 });
+    const work = jest.fn();
+    await expect(withTransactionBy(database, caller, work)).rejects.toMatchObject({ code: 'AGENT_NOT_FOUND' });
+    expect(work).not.toHaveBeenCalled();
   });
 
   test('dashboard §6.3: open pages are told to read again, by the owner’s changes and by the agent’s', async () => {
