@@ -52,6 +52,8 @@ function webhook(fields: Partial<Webhook> = {}, health: Partial<Webhook['health'
     description: null,
     filter: null,
     rate_limit: null,
+    ordering: 'none',
+    batching: false,
     secret_hint: 'f123',
     previous_secret_expires_at: null,
     created_at: at(-86_400),
@@ -79,6 +81,7 @@ function delivery(fields: Partial<Delivery> = {}): Delivery {
     last_status: 200,
     last_error: null,
     replay_of: null,
+    batch_id: null,
     ...fields,
   };
 }

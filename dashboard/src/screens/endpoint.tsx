@@ -38,6 +38,15 @@ export function EndpointFacts({ webhook }: { webhook: Webhook }) {
             <dd>{rate} requests a second</dd>
           </>
         )}
+        {(webhook.ordering !== 'none' || webhook.batching) && (
+          <>
+            <dt>Sent</dt>
+            <dd>
+              {webhook.ordering === 'none' ? 'in any order' : 'in the order of each conversation'}
+              {webhook.batching && ', messages in batches'}
+            </dd>
+          </>
+        )}
         <dt>Secret</dt>
         <dd>{hint === null ? 'Cannot be read any more: rotate it.' : <code>…{hint}</code>}</dd>
       </dl>
