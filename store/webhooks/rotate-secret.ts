@@ -1,4 +1,4 @@
-import type { Document } from 'mongodb';
+import type { ClientSession, Document } from 'mongodb';
 import type { AuditAction } from '../../contract/audit-actions';
 import { inboxInId } from '../../domain/guards';
 import { newOutboxId } from '../../platform/ids';
