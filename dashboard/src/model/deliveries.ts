@@ -24,6 +24,11 @@ export const EVENTS: readonly Delivery['event'][] = [
   'group.invite.received',
   'group.deleted',
   'agent.created',
+  'webhook.delivery.exhausted',
+  'webhook.endpoint.failing',
+  'webhook.endpoint.disabled',
+  'webhook.endpoint.recovered',
+  'webhook.secret.rotated',
 ];
 
 const LIGHTS: Readonly<Record<Status, Light | 'plain'>> = {

@@ -33,12 +33,12 @@ async function countDead(database: Database, webhookId: string): Promise<number>
     .aggregate<{ count: number }>(
       [
         { $match: { webhookId, status: 'dead' } },
-        { $sort: { createdAt: -1, _id: -1 } },
+        { $sort: { createdAt: -1, order: -1, _id: -1 } },
         { $limit: LOOKED_MAX },
         { $match: { replayedAt: null } },
         { $count: 'count' },
       ],
-      { ...READ, hint: 'webhook_ended_created' },
+      { ...READ, hint: 'webhook_ended_created_order' },
     )
     .toArray();
   return counted?.count ?? 0;
