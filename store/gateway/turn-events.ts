@@ -7,6 +7,7 @@ import { withTransactionBy, type Caller } from '../schema/prove-caller';
 import type { Database } from '../schema/database';
 import { READ, SAFE_READ } from '../schema/reads';
 import { newEvent } from './events';
+import { noteIfSent } from './note-sent';
 
 /**
  * Takes what an agent says of one of its turns while it works: events for those who watch, in one transaction with how far
@@ -14,20 +15,40 @@ import { newEvent } from './events';
  * has told nobody of what it did not commit. With `caller` the commit proves that the agent's key is the one of its call.
  * @throws AppError EXECUTION_NOT_FOUND the same for another agent's turn; TURN_CLOSED
  */
-export function takeTurnFrames(
+export async function takeTurnFrames(
   database: Database,
-  { agentId, executionId }: { agentId: string; executionId: string },
+  place: AgentTurn,
   frames: TurnFrame[],
   at: Date,
   caller?: Caller,
 ): Promise<TakenFrames> {
+  const taking = { frames, at, caller };
+  const taken = await takeNoted(database, place, taking);
+  if (taken !== null) return taken;
+  const takenLater = (await noteIfSent(database, place)) ? await takeNoted(database, place, taking) : null;
+  if (takenLater === null) throw new AppError('EXECUTION_NOT_FOUND');
+  return takenLater;
+}
+
+interface AgentTurn {
+  agentId: string;
+  executionId: string;
+}
+
+/** @returns null when it is not noted that the agent has the turn's message */
+function takeNoted(
+  database: Database,
+  { agentId, executionId }: AgentTurn,
+  { frames, at, caller }: { frames: TurnFrame[]; at: Date; caller: Caller | undefined },
+): Promise<TakenFrames | null> {
   return untilCommitted(() =>
     withTransactionBy(database, caller, async (transaction) => {
       const execution = await database.gatewayExecutions.findOne(
         { _id: executionId, agentId },
         { session: transaction },
       );
-      if (execution === null || execution.messageId === null) throw new AppError('EXECUTION_NOT_FOUND');
+      if (execution === null) throw new AppError('EXECUTION_NOT_FOUND');
+      if (execution.messageId === null) return null;
       if (hasEnded(execution.status)) throw new AppError('TURN_CLOSED');
       const taken = takeFrames(execution.stream ?? EMPTY_STREAM, frames);
       const { lastEvent } = execution;
@@ -62,7 +83,9 @@ export async function loadAgentTurn(
   agentId: string,
   executionId: string,
 ): Promise<{ execution: GatewayExecution; session: GatewaySession }> {
-  const execution = await database.gatewayExecutions.findOne({ _id: executionId, agentId }, SAFE_READ);
+  const find = () => database.gatewayExecutions.findOne({ _id: executionId, agentId }, SAFE_READ);
+  let execution = await find();
+  if (execution?.messageId === null && (await noteIfSent(database, { agentId, executionId }))) execution = await find();
   const session =
     execution === null ? null : await database.gatewaySessions.findOne({ _id: execution.sessionId }, READ);
   if (execution === null || session === null || execution.messageId === null) {
