@@ -66,7 +66,7 @@ describe('queries of the delivery log', () => {
     const all = await explainQueries(database, () => readBacklog(database, webhook._id));
     expect(all).toHaveLength(4);
     expect(all.flatMap(({ indexes }) => indexes)).toEqual(
-      expect.arrayContaining(['webhook_ended_created', 'failed_webhook_due']),
+      expect.arrayContaining(['webhook_ended_created_order', 'failed_webhook_due']),
     );
     for (const one of all) {
       expect({ one, isBounded: !one.isCollectionScan && one.docsExamined <= 41 }).toEqual({ one, isBounded: true });
